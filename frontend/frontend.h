@@ -1,0 +1,74 @@
+/* frontend.h - what a guest architecture gives to the rest of xemu: one descriptor. Nothing to the right of the micro-ops knows more of a guest.
+ */
+#ifndef XEMU_FRONTEND_FRONTEND_H
+#define XEMU_FRONTEND_FRONTEND_H
+
+#include "frontend/cpu.h"
+#include "frontend/uop/uop.h"
+
+#define FRONTEND_INT_PINS 10 /* guest integer registers that live in host registers (jit/conv.h has the host side) */
+#define FRONTEND_VEC_PINS 8
+
+/* C helpers called by UOP_HELPER. The function sees a Cpu whose register file is complete for what it declares. */
+typedef uint64_t (*HelperFn)(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c);
+enum {
+    HELPER_READS_FILE = 1,  /* reads registers of the file */
+    HELPER_WRITES_FILE = 2, /* writes registers of the file */
+    HELPER_MAY_FAULT = 4,   /* touches guest memory */
+    HELPER_PURE = 8,        /* result depends on a, b, c alone; no effect */
+    HELPER_CHANGES_MODE = 16, /* may change cpu->mode or the FP control state; an EXIT DISPATCH follows */
+};
+typedef struct HelperInfo {
+    const char *name;
+    HelperFn fn;
+    uint32_t effects;
+} HelperInfo;
+
+/* How NaNs come out of operations (softfp.h has the rules). */
+typedef enum FpPolicy { FP_POLICY_ARM, FP_POLICY_X86, FP_POLICY_CANONICAL } FpPolicy;
+
+/* Guest code for the translator: bytes at pc that are mapped and executable; *avail how many follow contiguously (at least 1), NULL if none (a fetch fault).
+ * The bytes stay readable while the call of translate lasts. *guest_mode gets the page's mode bits (CPU_MODE_GUEST_*), may be 0. */
+typedef const uint8_t *(*FetchFn)(void *ctx, GuestAddr pc, size_t *avail);
+
+typedef struct TranslateRequest {
+    GuestAddr pc;
+    uint32_t mode;      /* CPU_MODE_* */
+    uint32_t max_insns; /* stop after this many (1: single step) */
+    FetchFn fetch;
+    void *fetch_ctx;
+    FILE *log_insns;    /* not NULL: print each instruction's disassembly (-d in_asm) */
+} TranslateRequest;
+
+typedef struct Frontend {
+    const char *name;        /* "aarch64" */
+    uint16_t elf_machine;    /* EM_* */
+    uint8_t elf_class, elf_data;
+    uint8_t insn_shift;      /* log2 of the instruction alignment: 2 for A64 */
+    uint8_t fp_policy;       /* FpPolicy */
+    uint32_t file_size;      /* bytes of Cpu.file used */
+    uint32_t flags_offset;   /* of the N,Z,C,V bytes, from the start of struct Cpu */
+    uint32_t sp_offset, tp_offset; /* stack pointer, thread pointer (from the start of struct Cpu, 64 bits) */
+    uint32_t int_pins[FRONTEND_INT_PINS]; /* offsets from the start of struct Cpu of the pinned registers, hottest first */
+    uint32_t vec_pins[FRONTEND_VEC_PINS];
+    const HelperInfo *helpers;
+    uint32_t nhelpers;
+    /* Translates one block starting at req->pc into `out` (reset by the callee): ends at a branch, at max_insns, at the end of fetchable bytes (then an EXIT JUMP to the
+     * next pc; if not even the first instruction can be fetched: TRAP FETCH), or when `out` is full. Unoptimized: the caller runs uop_optimize. */
+    void (*translate)(const TranslateRequest *req, UopBlock *out);
+    /* True if the flags are certainly overwritten before being read by code at pc (looks a few instructions ahead). */
+    bool (*flags_dead_at)(const TranslateRequest *req, GuestAddr pc);
+    bool (*reg_name)(uint32_t offset, unsigned bytes, char *buf, size_t size);
+    bool (*reg_offset)(const char *name, uint32_t *offset);
+    /* A new thread's state: zero but for what the architecture says. */
+    void (*reset)(Cpu *cpu);
+    /* Prints the registers (-d cpu). */
+    void (*dump)(FILE *f, const Cpu *cpu);
+    /* AT_HWCAP, AT_HWCAP2, and the "Features" of /proc/cpuinfo: exactly what is implemented. */
+    uint64_t hwcap, hwcap2;
+    const char *features;
+} Frontend;
+
+extern const Frontend frontend_aarch64;
+
+#endif
