@@ -203,13 +203,12 @@ static void parse_format(Model *m, const char *s, Loc loc)
         (Format){.name = model_strndup(m, s, len), .loc = loc, .nargs = (int)nargs};
 }
 
-/* Cuts a comment and white space at the end; `#` inside a template is text. */
-static void cut_comment(char *s)
+/* Cuts a comment and white space at the end; `#` inside a template, which may go over lines, is text. */
+static void cut_comment(char *s, bool *quoted)
 {
-    bool quoted = false;
     char *end = s;
-    for (; *end && (quoted || *end != '#'); end++) {
-        quoted ^= *end == '"';
+    for (; *end && (*quoted || *end != '#'); end++) {
+        *quoted ^= *end == '"';
     }
     while (end > s && isspace((unsigned char)end[-1])) {
         end--;
@@ -231,14 +230,14 @@ typedef struct Reader {
 static bool read_line(Reader *r)
 {
     size_t used = 0;
-    bool any = false, joined = true;
+    bool any = false, joined = true, quoted = false;
     while (joined && getline(&r->raw, &r->rawsize, r->in) > 0) {
         r->line++;
         if (!any) {
             r->loc.line = r->line;
             any = true;
         }
-        cut_comment(r->raw);
+        cut_comment(r->raw, &quoted);
         size_t len = strlen(r->raw);
         joined = len && r->raw[len - 1] == '\\';
         if (joined) {
