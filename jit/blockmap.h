@@ -1,0 +1,65 @@
+/* blockmap.h - the table of translated blocks, keyed by (guest pc, mode), and by guest page for invalidation.
+ *
+ * Look-ups take no lock. Everything that changes the table holds Jit.lock. A block that was dropped stays readable (its memory is freed with the whole
+ * generation), so a reader that raced with the drop runs old code at most until its next poll.
+ */
+#ifndef XEMU_JIT_BLOCKMAP_H
+#define XEMU_JIT_BLOCKMAP_H
+
+#include "frontend/frontend.h"
+
+/* A direct exit of a block that can be patched to jump to another block. `incoming` lists of the target chain them (under Jit.lock). */
+typedef struct Link {
+    struct Block *from;
+    struct Block *to;       /* NULL: not linked */
+    struct Link *next_in;   /* next link to the same block */
+    GuestAddr target;       /* guest pc */
+    uint32_t site;          /* arena offset of the patchable jump */
+    uint32_t stub;          /* arena offset of its unlinked stub */
+} Link;
+
+typedef struct Block {
+    GuestAddr pc;
+    uint32_t mode;
+    uint32_t guest_len;
+    uint32_t ninsns;
+    bool dead;
+    uintptr_t code;         /* host entry; 0: interpreter only */
+    uint32_t host_len;
+    uintptr_t cold;         /* out-of-line part; its offsets in the fault map follow those of the hot part */
+    uint32_t cold_len;
+    uint32_t nlinks;
+    Link *links;            /* outgoing, [nlinks] */
+    Link *incoming;         /* links patched to jump here */
+    UopBlock *uops;         /* kept for the interpreter tier, else NULL */
+    const uint8_t *faultmap; /* see faultmap.h */
+    uint32_t faultmap_len;
+    uint32_t counter;       /* executions, when counted */
+    struct Block *hash_next;
+    struct Block *page_next[2]; /* in the list of its first and of its last guest page */
+} Block;
+
+typedef struct BlockMap {
+    Block **buckets;        /* 1 << log2 heads */
+    uint32_t log2, count;
+    struct PageTable *pages;
+    void **retired;         /* old bucket arrays that readers may still hold */
+    uint32_t nretired;
+} BlockMap;
+
+int blockmap_create(BlockMap *m);
+void blockmap_destroy(BlockMap *m);
+/* NULL if there is none. Any thread, no lock. */
+Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode);
+/* Under the lock. 0 or -ENOMEM. The block must not be in the table. */
+int blockmap_insert(BlockMap *m, Block *b);
+/* Under the lock. Takes the block out of the table and of its pages' lists. */
+void blockmap_remove(BlockMap *m, Block *b);
+/* Under the lock: any block that has guest bytes in [start, start + len), or NULL. */
+Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len);
+/* Calls fn for each block (under the lock). */
+void blockmap_each(const BlockMap *m, void (*fn)(Block *b, void *ctx), void *ctx);
+/* Empties the table (under the lock). */
+void blockmap_clear(BlockMap *m);
+
+#endif

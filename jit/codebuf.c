@@ -1,0 +1,141 @@
+/* codebuf.c - see codebuf.h. */
+#include "jit/codebuf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int map_twice(CodeBuf *cb, void *rx_at, void *rw_at, int fixed) {
+    uint8_t *rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, cb->fd, 0);
+    if (rx == MAP_FAILED) {
+        return -errno;
+    }
+    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, cb->fd, 0);
+    if (rw == MAP_FAILED) {
+        int err = -errno;
+        munmap(rx, cb->size);
+        return err;
+    }
+    cb->rx = rx;
+    cb->rw_delta = rw - rx;
+    return 0;
+}
+
+/* The descriptor is moved out of the way of the guest's low numbers. */
+static int code_file(size_t size) {
+    int low = memfd_create("xemu-code", MFD_CLOEXEC);
+    if (low < 0) {
+        return -errno;
+    }
+    if (ftruncate(low, (off_t)size) != 0) {
+        int err = -errno;
+        close(low);
+        return err;
+    }
+    return low;
+}
+
+int codebuf_create(CodeBuf *cb, size_t size, void *hint) {
+    size_t slots = size / CODEBUF_CHUNK;
+    *cb = (CodeBuf){ .size = slots * CODEBUF_CHUNK, .fd = -1 };
+    cb->chunks = calloc(slots, sizeof *cb->chunks);
+    if (!cb->chunks) {
+        return -ENOMEM;
+    }
+    int err = cb->fd = code_file(cb->size);
+    if (err >= 0) {
+        err = map_twice(cb, hint, hint ? (uint8_t *)hint + cb->size : NULL, 0);
+        /* The mappings keep the file: no descriptor is left for the guest to meet. */
+        close(cb->fd);
+        cb->fd = -1;
+    }
+    if (err < 0) {
+        free(cb->chunks);
+        *cb = (CodeBuf){ .fd = -1 };
+        return err;
+    }
+    return 0;
+}
+
+void codebuf_destroy(CodeBuf *cb) {
+    if (!cb->rx) {
+        return;
+    }
+    munmap(cb->rx, cb->size);
+    munmap(cb->rx + cb->rw_delta, cb->size);
+    for (size_t i = 0; i < cb->size / CODEBUF_CHUNK; i++) {
+        free(cb->chunks[i]);
+    }
+    free(cb->chunks);
+    *cb = (CodeBuf){ .fd = -1 };
+}
+
+int codebuf_fork_child(CodeBuf *cb) {
+    int fd = code_file(cb->size);
+    if (fd < 0) {
+        return fd;
+    }
+    size_t done = 0;
+    while (done < cb->used) {
+        ssize_t n = pwrite(fd, cb->rx + done, cb->used - done, (off_t)done);
+        if (n <= 0) {
+            int err = n < 0 ? -errno : -ENOSPC;
+            close(fd);
+            return err;
+        }
+        done += (size_t)n;
+    }
+    cb->fd = fd;
+    int err = map_twice(cb, cb->rx, cb->rx + cb->rw_delta, MAP_FIXED);
+    close(fd);
+    cb->fd = -1;
+    return err;
+}
+
+CodeChunk *codebuf_chunk(CodeBuf *cb) {
+    CodeChunk *c = malloc(sizeof *c);
+    if (!c) {
+        return NULL;
+    }
+    uint32_t start = __atomic_fetch_add(&cb->used, CODEBUF_CHUNK, __ATOMIC_RELAXED);
+    if (start >= cb->size) {
+        __atomic_fetch_sub(&cb->used, CODEBUF_CHUNK, __ATOMIC_RELAXED);
+        free(c);
+        return NULL;
+    }
+    c->start = c->next = start;
+    c->end = start + CODEBUF_CHUNK;
+    c->count = 0;
+    __atomic_store_n(&cb->chunks[start / CODEBUF_CHUNK], c, __ATOMIC_RELEASE);
+    return c;
+}
+
+void codebuf_commit(CodeBuf *cb, CodeChunk *chunk, uint32_t len, struct Block *block) {
+    (void)cb;
+    CodePiece *p = &chunk->pieces[chunk->count];
+    *p = (CodePiece){ .start = chunk->next, .end = chunk->next + len, .block = block };
+    chunk->next = (chunk->next + len + 15u) & ~15u;
+    __atomic_store_n(&chunk->count, chunk->count + 1, __ATOMIC_RELEASE);
+}
+
+struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc) {
+    if (!codebuf_contains(cb, host_pc)) {
+        return NULL;
+    }
+    uint32_t off = (uint32_t)(host_pc - (uintptr_t)cb->rx);
+    const CodeChunk *c = __atomic_load_n(&cb->chunks[off / CODEBUF_CHUNK], __ATOMIC_ACQUIRE);
+    if (!c) {
+        return NULL;
+    }
+    uint32_t lo = 0, hi = __atomic_load_n(&c->count, __ATOMIC_ACQUIRE);
+    while (lo < hi) { /* the first piece that ends behind off */
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (c->pieces[mid].end <= off) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < c->count && c->pieces[lo].start <= off ? c->pieces[lo].block : NULL;
+}

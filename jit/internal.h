@@ -1,0 +1,72 @@
+/* internal.h - struct Jit and struct JitThread, for the files of jit/ only. */
+#ifndef XEMU_JIT_INTERNAL_H
+#define XEMU_JIT_INTERNAL_H
+
+#include <pthread.h>
+
+#include "jit/blockmap.h"
+#include "jit/codebuf.h"
+#include "jit/jit.h"
+
+/* Memory for blocks, links and fault maps: slabs that are freed together with a generation. */
+typedef struct MetaSlab {
+    struct MetaSlab *next;
+    size_t used, size;
+    _Alignas(16) uint8_t bytes[];
+} MetaSlab;
+
+/* What was emptied and may still be run by some thread: freed when every thread has passed a dispatch since. */
+typedef struct Retired {
+    struct Retired *next;
+    uint64_t epoch;
+    CodeBuf code;
+    MetaSlab *slabs;
+} Retired;
+
+typedef struct JitThread {
+    Jit *jit;
+    Cpu *cpu;
+    struct JitThread *next, **prev; /* Jit.threads */
+    uint64_t epoch;                 /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
+    uint64_t generation;            /* of the arena its chunks and slab are from */
+    CodeChunk *hot, *cold;
+    MetaSlab *slab;
+    UopBlock uops;                  /* being translated */
+    JitStats stats;
+    /* A fault in C code that works on guest memory for this thread comes back here (see jit_handle_fault). */
+    void *fault_jmp[5];
+    bool in_guest_c;
+    void *tpl;                      /* the template emitter's own, per thread */
+} JitThread;
+
+#define JIT_OUTSIDE UINT64_MAX
+
+struct Jit {
+    const Frontend *frontend;
+    JitOptions options;
+    JitHost host;
+    uint64_t features;              /* JIT_HOST_* */
+    pthread_mutex_t lock;           /* everything below; look-ups in `blocks` go without */
+    BlockMap blocks;
+    CodeBuf code;
+    uint64_t generation;            /* counts emptyings of the arena */
+    uint64_t epoch;
+    JitThread *threads;
+    MetaSlab *slabs;                /* of this generation */
+    Retired *retired;
+    JitStats ended;                 /* sums of threads that ended */
+    void *tpl;                      /* the template emitter's own, shared */
+};
+
+static inline JitThread *jit_thread(const Cpu *cpu) {
+    return cpu->jit;
+}
+
+/* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory. 8-byte aligned. */
+void *jit_meta_alloc(JitThread *t, size_t size);
+/* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look again) or out of memory. */
+Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
+/* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */
+void jit_forget_targets(Cpu *cpu);
+
+#endif

@@ -1,0 +1,147 @@
+/* invalidate.c - dropping translations of guest code that changed, faults in translated code, fork. */
+#include <errno.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "jit/internal.h"
+#include "jit/template/template.h"
+
+/* ---- invalidation ---------------------------------------------------------------------------------------------------------- */
+
+/* No thread finds b's code any more by an indirect branch or a return. A thread that just read the entry runs it once more, as if the change had come a moment
+ * later. */
+static void forget_block(Jit *j, const Block *b) {
+    uint32_t slot = (uint32_t)(b->pc >> j->frontend->insn_shift) & (CPU_IBTC_SIZE - 1);
+    uintptr_t end = b->code + b->host_len;
+    for (JitThread *t = j->threads; t; t = t->next) {
+        IbtcEntry *e = &t->cpu->ibtc[slot];
+        if (e->code >= b->code && e->code < end) {
+            __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
+        }
+        for (unsigned i = 0; i < CPU_SHADOW_SIZE; i++) {
+            ShadowEntry *s = &t->cpu->shadow[i];
+            if (s->code >= b->code && s->code < end) {
+                __atomic_store_n(&s->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
+            }
+        }
+    }
+}
+
+static void unlink_incoming(Jit *j, Block *b) {
+    for (Link *l = b->incoming, *next; l; l = next) {
+        next = l->next_in;
+        template_unlink(j, l);
+        l->to = NULL;
+        l->next_in = NULL;
+    }
+    b->incoming = NULL;
+}
+
+static void unlink_outgoing(Block *b) {
+    for (uint32_t i = 0; i < b->nlinks; i++) {
+        Block *to = b->links[i].to;
+        for (Link **at = to ? &to->incoming : NULL; at && *at; at = &(*at)->next_in) {
+            if (*at == &b->links[i]) {
+                *at = b->links[i].next_in;
+                break;
+            }
+        }
+    }
+}
+
+void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
+    pthread_mutex_lock(&j->lock);
+    bool dropped = false;
+    for (Block *b; (b = blockmap_overlapping(&j->blocks, start, len));) {
+        blockmap_remove(&j->blocks, b);
+        if (b->code) {
+            unlink_incoming(j, b);
+            unlink_outgoing(b);
+            forget_block(j, b);
+        }
+        j->ended.blocks_invalidated++;
+        dropped = true;
+    }
+    if (dropped) {
+        j->ended.invalidations++;
+        for (JitThread *t = j->threads; t; t = t->next) {
+            if (__atomic_load_n(&t->epoch, __ATOMIC_ACQUIRE) != JIT_OUTSIDE) {
+                jit_interrupt(t->cpu);
+            }
+        }
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* ---- faults ------------------------------------------------------------------------------------------------------------------ */
+
+static void leave_interp(JitThread *t) {
+    t->stats.faults++;
+    __builtin_longjmp(t->fault_jmp, 1);
+}
+
+/* As if the faulting code had called leave_interp(t): the stack below the red zone, aligned as at a function's entry. */
+static void call_instead(ucontext_t *uc, JitThread *t) {
+    uintptr_t sp = ((uintptr_t)uc->uc_mcontext.gregs[REG_RSP] - 256) & ~(uintptr_t)15;
+    uc->uc_mcontext.gregs[REG_RSP] = (greg_t)(sp - 8);
+    uc->uc_mcontext.gregs[REG_RDI] = (greg_t)(uintptr_t)t;
+    uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)leave_interp;
+}
+
+bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
+    JitThread *t = cpu->jit;
+    if (!t) {
+        return false;
+    }
+    ucontext_t *uc = ucontext;
+    uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+    bool ok;
+    if (t->in_guest_c) {
+        call_instead(uc, t);
+        ok = true;
+    } else if (codebuf_contains(&t->jit->code, pc)) {
+        Block *b = codebuf_find(&t->jit->code, pc);
+        ok = b && template_fault(t, b, uc);
+    } else {
+        ok = t->jit->options.tiers & JIT_TIER_TEMPLATE && template_fault_in_c(t, uc);
+    }
+    if (ok) {
+        *guest_pc = cpu->pc;
+    }
+    return ok;
+}
+
+bool jit_is_code(const Jit *j, uintptr_t host_pc) {
+    return j->code.rx && codebuf_contains(&j->code, host_pc);
+}
+
+bool jit_own_range(const Jit *j, unsigned n, uintptr_t *start, size_t *len) {
+    if (!j->code.rx || n > 1) {
+        return false;
+    }
+    *start = (uintptr_t)j->code.rx + (n ? (uintptr_t)j->code.rw_delta : 0);
+    *len = j->code.size;
+    return true;
+}
+
+/* ---- fork -------------------------------------------------------------------------------------------------------------------- */
+
+void jit_fork_prepare(Jit *j) {
+    pthread_mutex_lock(&j->lock);
+}
+
+void jit_fork_parent(Jit *j) {
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* The other threads don't exist here; what they owned stays until the process ends or executes another program. */
+void jit_fork_child(Jit *j, Cpu *cpu) {
+    JitThread *t = cpu->jit;
+    if (j->code.rx && codebuf_fork_child(&j->code) != 0) {
+        abort();
+    }
+    t->next = NULL;
+    t->prev = &j->threads;
+    j->threads = t;
+    pthread_mutex_unlock(&j->lock);
+}

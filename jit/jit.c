@@ -1,0 +1,450 @@
+/* jit.c - creation, threads, and the loop that finds, translates, links and runs blocks.
+ *
+ * Locks: Jit.lock guards the table's changes, links and the list of threads. Translating takes no lock: two threads may translate the same block, the second to
+ * insert finds the first's and uses it.
+ *
+ * Epochs: a thread notes Jit.epoch each time it comes through the loop and JIT_OUTSIDE when it leaves it. Memory retired at epoch e is freed once
+ * every thread has noted a later one.
+ */
+#include "jit/jit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "jit/dump.h"
+#include "jit/host.h"
+#include "jit/internal.h"
+#include "jit/interp/interp.h"
+#include "jit/template/template.h"
+
+#define DEFAULT_ARENA ((size_t)256 << 20)
+#define META_SLAB ((size_t)256 << 10)
+#define MAX_INSNS 128
+
+/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+
+void *jit_meta_alloc(JitThread *t, size_t size) {
+    size = (size + 15) & ~(size_t)15;
+    MetaSlab *s = t->slab;
+    if (!s || s->size - s->used < size) {
+        size_t bytes = size > META_SLAB ? size : META_SLAB;
+        s = malloc(sizeof *s + bytes);
+        if (!s) {
+            return NULL;
+        }
+        s->used = 0;
+        s->size = bytes;
+        pthread_mutex_lock(&t->jit->lock);
+        s->next = t->jit->slabs;
+        t->jit->slabs = s;
+        pthread_mutex_unlock(&t->jit->lock);
+        t->slab = s;
+    }
+    void *p = s->bytes + s->used;
+    s->used += size;
+    return memset(p, 0, size);
+}
+
+static void free_slabs(MetaSlab *s) {
+    for (MetaSlab *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
+}
+
+static void free_block_uops(Block *b, void *ctx) {
+    (void)ctx;
+    if (b->uops) {
+        uop_block_free(b->uops);
+    }
+}
+
+/* ---- process ------------------------------------------------------------------------------------------------------------ */
+
+int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, const JitHost *host) {
+    Jit *j = calloc(1, sizeof *j);
+    if (!j) {
+        return -ENOMEM;
+    }
+    j->frontend = frontend;
+    j->options = *options;
+    j->host = *host;
+    j->features = jit_host_features(options->host_features_off);
+    pthread_mutex_init(&j->lock, NULL);
+    int err = blockmap_create(&j->blocks);
+    if (!err && options->tiers & JIT_TIER_TEMPLATE) {
+        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint);
+        if (!err) {
+            err = template_create(j);
+        }
+    }
+    if (err) {
+        jit_destroy(j);
+        return err;
+    }
+    *out = j;
+    return 0;
+}
+
+static void free_retired(Jit *j, uint64_t oldest) {
+    for (Retired **at = &j->retired, *r; (r = *at);) {
+        if (r->epoch < oldest) {
+            *at = r->next;
+            codebuf_destroy(&r->code);
+            free_slabs(r->slabs);
+            free(r);
+        } else {
+            at = &r->next;
+        }
+    }
+}
+
+void jit_destroy(Jit *j) {
+    if (j->blocks.buckets) {
+        blockmap_each(&j->blocks, free_block_uops, NULL);
+        blockmap_destroy(&j->blocks);
+    }
+    if (j->tpl) {
+        template_destroy(j);
+    }
+    codebuf_destroy(&j->code);
+    free_slabs(j->slabs);
+    free_retired(j, JIT_OUTSIDE);
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------------------------ */
+
+void jit_forget_targets(Cpu *cpu) {
+    memset(cpu->ibtc, 0, sizeof *cpu->ibtc * CPU_IBTC_SIZE);
+    memset(cpu->shadow, 0xff, sizeof cpu->shadow);
+}
+
+int jit_thread_start(Jit *j, Cpu *cpu) {
+    JitThread *t = calloc(1, sizeof *t);
+    cpu->ibtc = calloc(CPU_IBTC_SIZE, sizeof *cpu->ibtc);
+    if (!t || !cpu->ibtc) {
+        free(t);
+        free(cpu->ibtc);
+        return -ENOMEM;
+    }
+    t->jit = j;
+    t->cpu = cpu;
+    t->epoch = JIT_OUTSIDE;
+    uop_block_init(&t->uops);
+    cpu->frontend = j->frontend;
+    cpu->jit = t;
+    cpu->ll_addr = ~(GuestAddr)0;
+    memset(cpu->shadow, 0xff, sizeof cpu->shadow);
+    j->frontend->reset(cpu);
+    int err = j->options.tiers & JIT_TIER_TEMPLATE ? template_thread_start(t) : 0;
+    if (err) {
+        uop_block_free(&t->uops);
+        free(cpu->ibtc);
+        free(t);
+        return err;
+    }
+    pthread_mutex_lock(&j->lock);
+    t->generation = j->generation;
+    t->next = j->threads;
+    t->prev = &j->threads;
+    if (t->next) {
+        t->next->prev = &t->next;
+    }
+    j->threads = t;
+    pthread_mutex_unlock(&j->lock);
+    return 0;
+}
+
+static void add_stats(JitStats *sum, const JitStats *s) {
+#define JIT_STAT(name, text) sum->name += s->name;
+#include "jit/stats.def"
+#undef JIT_STAT
+}
+
+void jit_thread_end(Cpu *cpu) {
+    JitThread *t = cpu->jit;
+    Jit *j = t->jit;
+    pthread_mutex_lock(&j->lock);
+    *t->prev = t->next;
+    if (t->next) {
+        t->next->prev = t->prev;
+    }
+    add_stats(&j->ended, &t->stats);
+    pthread_mutex_unlock(&j->lock);
+    if (j->options.tiers & JIT_TIER_TEMPLATE) {
+        template_thread_end(t);
+    }
+    uop_block_free(&t->uops);
+    free(cpu->ibtc);
+    free(t);
+    cpu->jit = NULL;
+    cpu->ibtc = NULL;
+}
+
+void jit_stats(const Jit *j, JitStats *out) {
+    *out = j->ended;
+    for (const JitThread *t = j->threads; t; t = t->next) {
+        add_stats(out, &t->stats);
+    }
+}
+
+/* ---- emptying the arena -------------------------------------------------------------------------------------------------- */
+
+static uint64_t oldest_epoch(const Jit *j) {
+    uint64_t oldest = JIT_OUTSIDE;
+    for (const JitThread *t = j->threads; t; t = t->next) {
+        uint64_t e = __atomic_load_n(&t->epoch, __ATOMIC_ACQUIRE);
+        oldest = e < oldest ? e : oldest;
+    }
+    return oldest;
+}
+
+/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. */
+static int empty_arena(Jit *j) {
+    Retired *r = calloc(1, sizeof *r);
+    CodeBuf fresh;
+    if (!r) {
+        return -ENOMEM;
+    }
+    int err = codebuf_create(&fresh, j->code.size, NULL);
+    if (err) {
+        free(r);
+        return err;
+    }
+    r->code = j->code;
+    r->slabs = j->slabs;
+    r->epoch = j->epoch++;
+    r->next = j->retired;
+    j->retired = r;
+    j->code = fresh;
+    j->slabs = NULL;
+    j->generation++;
+    blockmap_each(&j->blocks, free_block_uops, NULL);
+    blockmap_clear(&j->blocks);
+    for (JitThread *t = j->threads; t; t = t->next) {
+        jit_interrupt(t->cpu);
+    }
+    return 0;
+}
+
+/* A thread that finds a newer generation lets go of everything it had of the old one. */
+static void join_generation(JitThread *t) {
+    uint64_t g = __atomic_load_n(&t->jit->generation, __ATOMIC_ACQUIRE);
+    if (t->generation != g) {
+        t->generation = g;
+        t->hot = t->cold = NULL;
+        t->slab = NULL;
+        jit_forget_targets(t->cpu);
+    }
+}
+
+/* ---- translation ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+typedef struct FlagsCtx {
+    const Frontend *frontend;
+    TranslateRequest req;
+} FlagsCtx;
+
+static bool flags_dead_at(void *ctx, GuestAddr pc) {
+    FlagsCtx *c = ctx;
+    return c->frontend->flags_dead_at && c->frontend->flags_dead_at(&c->req, pc);
+}
+
+static bool keep_uops(Block *b, const UopBlock *from) {
+    UopBlock *copy = malloc(sizeof *copy);
+    if (!copy) {
+        return false;
+    }
+    *copy = *from;
+    copy->uops = malloc(sizeof *copy->uops * from->count);
+    copy->val_type = malloc(from->nvals + 1u);
+    copy->pool = aligned_alloc(16, 16 * (from->npool + (size_t)1));
+    copy->cap = from->count;
+    copy->val_cap = from->nvals + 1u;
+    copy->pool_cap = from->npool + 1;
+    b->uops = copy;
+    if (!copy->uops || !copy->val_type || !copy->pool) {
+        uop_block_free(copy);
+        free(copy);
+        b->uops = NULL;
+        return false;
+    }
+    memcpy(copy->uops, from->uops, sizeof *copy->uops * from->count);
+    memcpy(copy->val_type, from->val_type, from->nvals);
+    memcpy(copy->pool, from->pool, 16 * (size_t)from->npool);
+    return true;
+}
+
+/* A chunk with room for any block's part; false when the arena is full. */
+static bool have_chunk(JitThread *t, CodeChunk **c) {
+    if (*c && (*c)->end - (*c)->next >= CODEBUF_CHUNK / 4 && (*c)->count < CODEBUF_CHUNK_PIECES) {
+        return true;
+    }
+    *c = codebuf_chunk(&t->jit->code);
+    return *c != NULL;
+}
+
+static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
+    Jit *j = t->jit;
+    FlagsCtx fc = { .frontend = j->frontend,
+                    .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx } };
+    bool dump = j->options.dump && jit_dump_wanted(&j->options, pc);
+    if (dump && j->options.dump & JIT_DUMP_IN_ASM) {
+        fc.req.log_insns = j->options.log;
+    }
+    j->frontend->translate(&fc.req, &t->uops);
+    fc.req.log_insns = NULL;
+    t->stats.uops += t->uops.count;
+    if (dump && j->options.dump & JIT_DUMP_UOP) {
+        jit_dump_uops(j, &t->uops, "micro-ops");
+    }
+    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags_dead_at, .ctx = &fc };
+    uop_optimize(&t->uops, &file);
+    t->stats.uops_opt += t->uops.count;
+    if (dump && j->options.dump & JIT_DUMP_UOP_OPT) {
+        jit_dump_uops(j, &t->uops, "micro-ops, optimized");
+    }
+#ifndef NDEBUG
+    char msg[256];
+    if (uop_verify(&t->uops, msg, sizeof msg) != 0) {
+        fprintf(stderr, "xemu: micro-ops of the block at %#llx: %s\n", (unsigned long long)pc, msg);
+        uop_print(stderr, &t->uops, j->frontend->reg_name);
+        abort();
+    }
+#endif
+}
+
+static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
+    Jit *j = t->jit;
+    uint64_t start = now_ns();
+    bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
+    if (templ && (!have_chunk(t, &t->hot) || !have_chunk(t, &t->cold))) {
+        pthread_mutex_lock(&j->lock);
+        if (t->generation == j->generation) {
+            (void)empty_arena(j);
+            t->stats.arena_flushes++;
+        }
+        pthread_mutex_unlock(&j->lock);
+        join_generation(t);
+        return NULL;
+    }
+    build_uops(t, pc, mode, j->options.one_insn_per_block ? 1 : MAX_INSNS);
+    Block *b = jit_meta_alloc(t, sizeof *b);
+    if (!b) {
+        return NULL;
+    }
+    b->pc = pc;
+    b->mode = mode;
+    b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
+    b->ninsns = t->uops.ninsns;
+    if (!(templ ? template_emit(t, &t->uops, b) == 0 : keep_uops(b, &t->uops))) {
+        return NULL;
+    }
+    if (templ && j->options.dump & JIT_DUMP_HOST && jit_dump_wanted(&j->options, pc)) {
+        jit_dump_host(j, b);
+    }
+    t->stats.blocks++;
+    t->stats.guest_insns += b->ninsns;
+    t->stats.guest_bytes += t->uops.guest_len;
+    t->stats.host_bytes += b->host_len + b->cold_len;
+    t->stats.translate_ns += now_ns() - start;
+
+    pthread_mutex_lock(&j->lock);
+    Block *other = t->generation == j->generation ? blockmap_find(&j->blocks, pc, mode) : NULL;
+    if (!other && t->generation == j->generation && blockmap_insert(&j->blocks, b) == 0) {
+        other = b;
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (other != b && b->uops) {
+        uop_block_free(b->uops);
+        free(b->uops);
+    }
+    return other;
+}
+
+Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
+    Block *b = blockmap_find(&t->jit->blocks, pc, mode);
+    return b ? b : translate(t, pc, mode);
+}
+
+static void link_exit(Jit *j, Link *link, Block *to) {
+    pthread_mutex_lock(&j->lock);
+    if (!link->to && !to->dead && !link->from->dead) {
+        link->to = to;
+        link->next_in = to->incoming;
+        to->incoming = link;
+        template_link(j, link, to);
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------------------- */
+
+static CpuExit run_interp(JitThread *t, Block *b) {
+    t->stats.interp_blocks++;
+    CpuExit r = CPU_EXIT_FAULT;
+    if (__builtin_setjmp(t->fault_jmp) == 0) {
+        t->in_guest_c = true;
+        r = interp_run_block(t->cpu, b->uops);
+    }
+    t->in_guest_c = false;
+    return r;
+}
+
+CpuExit jit_run(Cpu *cpu) {
+    JitThread *t = cpu->jit;
+    Jit *j = t->jit;
+    bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
+    Link *link = NULL;
+    CpuExit r = CPU_EXIT_NONE;
+    while (r == CPU_EXIT_NONE) {
+        t->stats.dispatches++;
+        __atomic_store_n(&t->epoch, __atomic_load_n(&j->epoch, __ATOMIC_ACQUIRE), __ATOMIC_SEQ_CST);
+        join_generation(t);
+        if (__atomic_exchange_n((uint32_t *)&cpu->interrupt, 0, __ATOMIC_SEQ_CST)) {
+            r = CPU_EXIT_INTERRUPT;
+            break;
+        }
+        uint64_t generation = t->generation;
+        Block *b = jit_block(t, cpu->pc, cpu->mode);
+        if (!b) {
+            link = NULL;
+            continue;
+        }
+        if (link && generation == t->generation) {
+            link_exit(j, link, b);
+            t->stats.links++;
+        }
+        link = NULL;
+        if (j->options.dump & (JIT_DUMP_EXEC | JIT_DUMP_CPU)) {
+            jit_dump_exec(j, cpu, b);
+        }
+        r = templ ? template_run(cpu, b, &link) : run_interp(t, b);
+    }
+    cpu->exit_reason = r;
+    __atomic_store_n(&t->epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
+    if (j->retired) {
+        pthread_mutex_lock(&j->lock);
+        free_retired(j, oldest_epoch(j));
+        pthread_mutex_unlock(&j->lock);
+    }
+    return r;
+}
+
+CpuExit jit_step(Cpu *cpu) {
+    JitThread *t = cpu->jit;
+    build_uops(t, cpu->pc, cpu->mode, 1);
+    Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
+    CpuExit r = run_interp(t, &b);
+    return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;
+}

@@ -1,0 +1,32 @@
+/* template.h - tier 1 as jit.c sees it. One implementation per host architecture.
+ */
+#ifndef XEMU_JIT_TEMPLATE_TEMPLATE_H
+#define XEMU_JIT_TEMPLATE_TEMPLATE_H
+
+#include "jit/internal.h"
+
+/* Once per process and once per thread. 0 or -errno. */
+int template_create(Jit *jit);
+void template_destroy(Jit *jit);
+int template_thread_start(JitThread *t);
+void template_thread_end(JitThread *t);
+
+/* Emits ub (optimized) into the thread's chunks, fills in code, host_len, cold, cold_len, links, faultmap of b and commits the pieces. 0, -ENOSPC (the thread's
+ * chunk is too full: jit.c gives a new one and asks again), -ENOMEM. Takes no lock. */
+int template_emit(JitThread *t, const UopBlock *ub, Block *b);
+
+/* Runs from b until something needs C. cpu->pc is valid afterwards. CPU_EXIT_NONE: go on at cpu->pc, and if *link is not NULL it is the exit that would like to be
+ * linked to the block at cpu->pc. */
+CpuExit template_run(Cpu *cpu, Block *b, Link **link);
+
+/* Under Jit.lock: patches the exit to jump to link->to's code, or back to its stub. Other threads may be running it. */
+void template_link(Jit *jit, Link *link, const Block *to);
+void template_unlink(Jit *jit, Link *link);
+
+/* A host fault at ucontext's pc in b's code (or in C code that b called, when in_c): the register file of cpu is completed from the ucontext's registers, cpu->pc set, and the ucontext changed so
+ * that returning to it makes template_run return CPU_EXIT_FAULT. False if the pc belongs to no guest instruction. */
+bool template_fault(JitThread *t, Block *b, void *ucontext);
+/* The same for a fault in a C routine called by translated code: registers are in the file already. Host pc is outside the arena. */
+bool template_fault_in_c(JitThread *t, void *ucontext);
+
+#endif
