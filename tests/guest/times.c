@@ -1,0 +1,55 @@
+// Clocks and calendars; only what is the same at every run is printed.
+#include "guest.h"
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t ns(struct timespec t)
+{
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+int main(void)
+{
+    static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
+                                       CLOCK_BOOTTIME, CLOCK_MONOTONIC_COARSE};
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
+        struct timespec a, b, r;
+        int ok = clock_gettime(clocks[i], &a) == 0 && clock_gettime(clocks[i], &b) == 0 && clock_getres(clocks[i], &r) == 0;
+        printf("clock %zu %d monotone %d\n", i, ok, ns(b) >= ns(a));
+    }
+    struct timespec a, b, t = {0, 20000000};
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    printf("nanosleep %d\n", nanosleep(&t, NULL));
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    printf("slept %d\n", ns(b) - ns(a) >= 20000000);
+    t.tv_nsec = 1000000000;
+    int bad = nanosleep(&t, NULL);
+    printf("bad %d %d\n", bad, errno == EINVAL);
+    struct timeval tv;
+    gettimeofday(&tv, NULL);
+    time_t now = time(NULL);
+    printf("agree %d\n", now - tv.tv_sec <= 1 && now >= tv.tv_sec);
+    time_t fixed = 1700000000;
+    struct tm tm;
+    char text[100];
+    gmtime_r(&fixed, &tm);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %a %j %U", &tm);
+    puts(text);
+    printf("back %d\n", timegm(&tm) == fixed);
+    tm.tm_mon += 14;
+    tm.tm_mday += 40;
+    fixed = timegm(&tm);
+    printf("normalized %lld\n", (long long)fixed);
+    struct rusage usage;
+    printf("rusage %d\n", getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_utime.tv_sec >= 0);
+    struct tms tms;
+    printf("times %d\n", times(&tms) != (clock_t)-1);
+    printf("page %ld ticks %ld\n", sysconf(_SC_PAGESIZE), sysconf(_SC_CLK_TCK));
+    struct rlimit limit;
+    printf("limit %d\n", getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur > 0);
+    return 0;
+}
