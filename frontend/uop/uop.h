@@ -218,6 +218,14 @@ typedef union V128 {
 } __attribute__((aligned(16))) V128;
 
 /* ---- a block ----------------------------------------------------------------------------------------------------------------- */
+/* What the builder knows of eight bytes of the register file at this place of the block (build.c). */
+typedef struct UopSlot {
+    uint32_t gen;  /* valid if equal to UopBlock.gen */
+    uint16_t val;  /* the value of which they are a part ... */
+    uint8_t high;  /* ... its bytes 8..15 if 1, else its first bytes (at most eight) */
+} UopSlot;
+#define UOP_SLOTS 160 /* register-file offsets below 8 * UOP_SLOTS are forwarded from PUT to GET */
+
 typedef struct UopBlock {
     Uop *uops;         /* owned; capacity `cap` */
     uint32_t count, cap;
@@ -230,6 +238,15 @@ typedef struct UopBlock {
     uint32_t ninsns;
     uint32_t mode;     /* the block key's mode bits (cpu.h CPU_MODE_*) */
     bool error;        /* out of values or memory: the block is cut (see uop_block_full) */
+    uint16_t *val_uses; /* owned: how many operands each value is; valid after uop_optimize */
+    /* -- the builder's and the optimizer's own -- */
+    uint32_t *val_def;  /* owned: while building: index of the micro-op that defines each value */
+    uint32_t insn_start; /* index of the newest INSN */
+    uint32_t gen;
+    uint32_t flags_gen, flags_offset; /* flags_val stands at flags_offset if flags_gen == gen */
+    uint16_t flags_val;
+    UopSlot slots[UOP_SLOTS];
+    uint16_t consts[32]; /* recent CONSTs by hash */
 } UopBlock;
 
 void uop_block_init(UopBlock *b);
@@ -242,7 +259,7 @@ bool uop_block_full(const UopBlock *b);
 /* ---- builder (build.c): appends; folds constants and identities on the way ------------------------------------------------------ */
 typedef uint16_t Val;
 
-/* The general appender: no folding. Returns the new value (type `dst_type`, T_NONE: no result, returns VAL_NONE). */
+/* The general appender: no folding but for GET and GETFLAGS of what the block knows already, and PUT of what is there. Returns the new value (type `dst_type`, T_NONE: no result, returns VAL_NONE). */
 Val uop_emit(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val a, Val bb, Val c, int32_t imm);
 Val uop_emit64(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val a, uint64_t imm64);
 
@@ -251,8 +268,11 @@ void uop_insn(UopBlock *b, GuestAddr pc, unsigned len);
 Val uop_const(UopBlock *b, uint8_t type, uint64_t bits);
 Val uop_vconst(UopBlock *b, uint8_t type, uint64_t lo, uint64_t hi);
 bool uop_is_const(const UopBlock *b, Val v, uint64_t *bits);
+/* The value that an earlier PUT or GET of the block left there, if it is known, else a GET. */
 Val uop_get(UopBlock *b, uint8_t type, uint32_t offset);
 void uop_put(UopBlock *b, uint32_t offset, Val v);
+Val uop_getflags(UopBlock *b, uint32_t offset);
+void uop_putflags(UopBlock *b, uint32_t offset, Val flags);
 /* Any PURE/FP operation with a result of `type`: unary, binary, binary with immediate, ternary; sub and flags 0 unless given. */
 Val uop_un(UopBlock *b, UopOp op, uint8_t type, Val a);
 Val uop_bin(UopBlock *b, UopOp op, uint8_t type, Val a, Val c);
@@ -265,6 +285,9 @@ Val uop_tern_sub(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, Val y,
 Val uop_zext(UopBlock *b, uint8_t type, unsigned from_log2, Val a);
 Val uop_sext(UopBlock *b, uint8_t type, unsigned from_log2, Val a);
 Val uop_trunc(UopBlock *b, Val a);
+/* EXTRACT or SEXTRACT (op) and INSERT of bits lsb .. lsb + width - 1, 1 <= width, lsb + width <= the type's bits. */
+Val uop_field(UopBlock *b, UopOp op, uint8_t type, Val a, unsigned lsb, unsigned width);
+Val uop_insert(UopBlock *b, uint8_t type, Val a, Val c, unsigned lsb, unsigned width);
 Val uop_icmp(UopBlock *b, uint8_t type, UopCond cond, Val x, Val y); /* y VAL_NONE: use uop_icmpi */
 Val uop_icmpi(UopBlock *b, uint8_t type, UopCond cond, Val x, int64_t imm);
 Val uop_select(UopBlock *b, uint8_t type, Val cond, Val x, Val y);
@@ -291,10 +314,12 @@ typedef struct UopFile {
     /* Flags are dead at the entry of a successor at this pc (NULL: unknown, live). Looks at guest code, so it may be conservative only. */
     bool (*flags_dead_at)(void *ctx, GuestAddr pc);
     void *ctx;
+    const struct HelperInfo *helpers; /* frontend.h; NULL: every helper may read and write the file, and fault */
+    uint32_t nhelpers;
 } UopFile;
 
-/* Get/put forwarding, dead PUTs and dead flags, common subexpressions where cheap, dead code. In place, one pass forward and one backward.
- * Keeps the precise-fault rule: a PUT is removed only when another covers it with nothing that may fault or leave between. */
+/* Dead PUTs and dead flags, dead code, and what needs to know that a value has one use only. In place, one pass backward (forwarding of PUTs to GETs and
+ * folding are done by the builder). Leaves val_uses. Keeps the precise-fault rule: a PUT is removed only when another covers it with nothing that may fault or leave between. */
 void uop_optimize(UopBlock *b, const UopFile *file);
 
 /* ---- verifier, printer, parser ------------------------------------------------------------------------------------------------------- */

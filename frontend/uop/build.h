@@ -1,0 +1,75 @@
+/* build.h - what the builder's files share: appending, and looking at what is there already. */
+#ifndef XEMU_FRONTEND_UOP_BUILD_H
+#define XEMU_FRONTEND_UOP_BUILD_H
+
+#include "frontend/uop/uop.h"
+
+/* Makes room for one more micro-op and value; false (and b->error) if there is none. */
+bool uop_block_grow(UopBlock *b);
+
+static inline Val uop_append(UopBlock *b, uint8_t dst_type, Uop u)
+{
+    /* There are never more values than micro-ops: one capacity serves both. */
+    if (b->count == b->cap && !uop_block_grow(b)) {
+        return 0;
+    }
+    u.dst = VAL_NONE;
+    if (dst_type != T_NONE) {
+        u.dst = (uint16_t)b->nvals++;
+        b->val_type[u.dst] = dst_type;
+        b->val_def[u.dst] = b->count;
+    }
+    b->uops[b->count++] = u;
+    return u.dst;
+}
+
+static inline Val uop_append3(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type,
+                              Val x, Val y, Val z, int32_t imm)
+{
+    Uop u = {.op = op, .type = type, .sub = sub, .flags = flags, .a = x, .b = y, .c = z, .imm = imm};
+    return uop_append(b, dst_type, u);
+}
+
+static inline const Uop *uop_def(const UopBlock *b, Val v)
+{
+    return &b->uops[b->val_def[v]];
+}
+
+/* The definition of v if it is the operation `op`, else NULL. */
+static inline const Uop *uop_def_is(const UopBlock *b, Val v, UopOp op)
+{
+    const Uop *u = uop_def(b, v);
+    return u->op == op ? u : NULL;
+}
+
+/* Was v made by the guest instruction that is being built? Then no PUT stands between its operands and here, so that
+ * using them in its stead makes nobody keep an overwritten register alive. */
+static inline bool uop_is_fresh(const UopBlock *b, Val v)
+{
+    return b->val_def[v] >= b->insn_start;
+}
+
+static inline bool uop_fits32(int64_t x)
+{
+    return x == (int32_t)x;
+}
+
+/* A constant of an integer scalar type, as the type holds it. */
+static inline uint64_t uop_mask(uint8_t type, uint64_t x)
+{
+    return type == T_I32 ? (uint32_t)x : x;
+}
+
+static inline int64_t uop_sext_to(uint8_t type, uint64_t x)
+{
+    return type == T_I32 ? (int32_t)x : (int64_t)x;
+}
+
+/* The integer-scalar folding that the public functions do (fold_int.c). */
+Val uop_fold_un(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x);
+Val uop_fold_bin(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, Val y);
+Val uop_fold_bini(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, int64_t imm);
+/* The boolean with the opposite meaning, or VAL_NONE if it has no cheap form. */
+Val uop_fold_inverse(UopBlock *b, Val boolean);
+
+#endif
