@@ -23,6 +23,15 @@ typedef struct A64State {
 } A64State;
 _Static_assert(sizeof(A64State) <= CPU_FILE_SIZE, "the register file fits");
 
+/* Mode bits of A64 blocks: which keys of pointer authentication are in use. Operations with another key do nothing. */
+enum {
+    A64_MODE_PAC_IA = CPU_MODE_GUEST_0,
+    A64_MODE_PAC_IB = CPU_MODE_GUEST_0 << 1,
+    A64_MODE_PAC_DA = CPU_MODE_GUEST_0 << 2,
+    A64_MODE_PAC_DB = CPU_MODE_GUEST_0 << 3,
+    A64_MODE_PAC_ALL = CPU_MODE_GUEST_0 * 15,
+};
+
 static inline A64State *a64_state(Cpu *cpu) { return (A64State *)(void *)cpu->file; }
 
 #define A64_OFF(field) (CPU_FILE + (uint32_t)offsetof(A64State, field))

@@ -268,8 +268,8 @@ void trans_LDR_fp_lit(A64Ctx *ctx, const A64Args *a)
 
 void trans_LDRA(A64Ctx *ctx, const A64Args *a)
 {
-    Val key = uop_const(ctx->b, T_I64, a->key ? A64_KEY_DB : A64_KEY_DA);
-    Val base = a64_call(ctx, A64_HELPER_pac_auth, a64_xsp(ctx, a->rn), uop_const(ctx->b, T_I64, 0), key);
+    Val zero = uop_const(ctx->b, T_I64, 0);
+    Val base = a64_pac_auth(ctx, a->key ? A64_KEY_DB : A64_KEY_DA, a64_xsp(ctx, a->rn), zero);
     Val addr = uop_bini(ctx->b, UOP_ADD, T_I64, base, a->imm * 8);
     A64Mem m = a64_mem(ctx, addr, 0);
     Val v = a64_load(ctx, &m, T_I64, 3, false, 0);

@@ -1,0 +1,151 @@
+/*
+ * translate.c - the block loop: fetch, decode, call the pattern's translate function, until one of them
+ * ends the block.
+ */
+#include "frontend/aarch64/translate.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/aarch64/ctx.h"
+
+/* The run of guest bytes that was fetched last. */
+typedef struct Fetch {
+    const uint8_t *bytes;
+    GuestAddr pc;
+    size_t avail;
+} Fetch;
+
+/* The instruction at pc; false: there's none. pc is a multiple of 4, so it doesn't cross pages. */
+static bool fetch(const TranslateRequest *req, Fetch *f, GuestAddr pc, uint32_t *insn)
+{
+    GuestAddr at = pc - f->pc;
+    if (!f->bytes || at >= f->avail) {
+        f->avail = 0;
+        f->bytes = req->fetch(req->fetch_ctx, pc, &f->avail);
+        f->pc = pc;
+        at = 0;
+    }
+    if (!f->bytes || f->avail - at < 4) {
+        return false;
+    }
+    memcpy(insn, f->bytes + at, sizeof *insn);
+    return true;
+}
+
+static void log_insn(FILE *log, GuestAddr pc, uint32_t insn)
+{
+    char text[128];
+    a64_disassemble(insn, pc, text, sizeof text);
+    fprintf(log, "0x%08" PRIx64 ":  %08" PRIx32 "      %s\n", pc, insn, text);
+}
+
+/* A block of no instruction but a trap that belongs to pc. */
+static void trap_block(UopBlock *out, GuestAddr pc, UopTrap trap)
+{
+    uop_insn(out, pc, 4);
+    uop_trap(out, trap, 0);
+    out->guest_len = 4;
+    out->ninsns = 1;
+}
+
+void a64_translate(const TranslateRequest *req, UopBlock *out)
+{
+    A64Ctx ctx = {.b = out, .pc = req->pc, .mode = req->mode};
+    Fetch f = {.bytes = NULL};
+    uint32_t n = 0, insn;
+    uop_block_reset(out, req->pc, req->mode);
+    if (req->pc & 3) {
+        trap_block(out, req->pc, UOP_TRAP_ALIGNMENT);
+        return;
+    }
+    while (!ctx.ended && n < req->max_insns && !uop_block_full(out) &&
+           fetch(req, &f, ctx.pc, &insn)) {
+        A64Args args;
+        int pattern = a64_decode(insn, &args);
+        if (req->log_insns) {
+            log_insn(req->log_insns, ctx.pc, insn);
+        }
+        uop_insn(out, ctx.pc, 4);
+        if (pattern >= 0) {
+            a64_trans[pattern](&ctx, &args);
+        } else {
+            a64_trap(&ctx, UOP_TRAP_UNDEFINED, insn);
+        }
+        ctx.pc += 4;
+        n++;
+    }
+    if (!n) {
+        trap_block(out, req->pc, UOP_TRAP_FETCH);
+        return;
+    }
+    if (!ctx.ended) {
+        uop_exit(out, UOP_EXIT_JUMP, ctx.pc);
+    }
+    out->guest_len = 4 * n;
+    out->ninsns = n;
+}
+
+/* ---- dead flags ----------------------------------------------------------------------------------- */
+
+typedef struct Mask {
+    uint32_t mask, value;
+} Mask;
+
+/* Instructions that write all four flags and read none. */
+static const Mask flag_writers[] = {
+    {0x3f800000, 0x31000000}, /* ADDS, SUBS (immediate) */
+    {0x3f000000, 0x2b000000}, /* ADDS, SUBS (register) */
+    {0x7f800000, 0x72000000}, /* ANDS (immediate) */
+    {0x7f000000, 0x6a000000}, /* ANDS, BICS (register) */
+    {0xff20fc07, 0x1e202000}, /* FCMP, FCMPE */
+};
+
+/* Instructions that have nothing to do with the flags and go on behind themselves. */
+static const Mask flag_neutral[] = {
+    {0x0a000000, 0x08000000}, /* loads and stores */
+    {0x1f000000, 0x10000000}, /* ADR, ADRP */
+    {0x3f800000, 0x11000000}, /* ADD, SUB (immediate) */
+    {0x1f800000, 0x12800000}, /* move wide */
+    {0x5f800000, 0x12000000}, /* AND, EOR (immediate) */
+    {0x7f800000, 0x32000000}, /* ORR (immediate) */
+    {0x1f000000, 0x13000000}, /* bit fields, EXTR */
+    {0x3f000000, 0x0b000000}, /* ADD, SUB (register) */
+    {0x5f000000, 0x0a000000}, /* AND, BIC, EOR, EON (register) */
+    {0x7f000000, 0x2a000000}, /* ORR, ORN (register) */
+    {0x1f000000, 0x1b000000}, /* multiply */
+};
+
+static bool in_table(const Mask *table, size_t n, uint32_t insn)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((insn & table[i].mask) == table[i].value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A load or store in between may fault, and then a signal frame shows flags that are older than they
+ * should be; what runs after the handler returns doesn't notice, since it writes them first.
+ */
+bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
+{
+    enum { LOOK_AHEAD = 8 };
+    Fetch f = {.bytes = NULL};
+    uint32_t insn;
+    for (int i = 0; i < LOOK_AHEAD && !(pc & 3) && fetch(req, &f, pc, &insn); i++) {
+        if (in_table(flag_writers, sizeof flag_writers / sizeof flag_writers[0], insn)) {
+            return true;
+        }
+        if (insn >> 26 == 5) { /* B */
+            pc += (uint64_t)((int64_t)(int32_t)(insn << 6) >> 4);
+        } else if (in_table(flag_neutral, sizeof flag_neutral / sizeof flag_neutral[0], insn)) {
+            pc += 4;
+        } else {
+            return false;
+        }
+    }
+    return false;
+}

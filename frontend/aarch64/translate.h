@@ -1,0 +1,10 @@
+/* translate.h - guest code to micro-ops: what the descriptor of frontend.h asks for. */
+#ifndef XEMU_FRONTEND_AARCH64_TRANSLATE_H
+#define XEMU_FRONTEND_AARCH64_TRANSLATE_H
+
+#include "frontend/frontend.h"
+
+void a64_translate(const TranslateRequest *req, UopBlock *out);
+bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc);
+
+#endif
