@@ -4,6 +4,7 @@
  * full barrier after a store that is ordered with later loads. Aligned accesses up to 8 bytes are single instructions and so single-copy
  * atomic; aligned 16-byte SSE accesses are atomic on hosts with AVX, and go by cmpxchg16b on others.
  */
+#include "jit/internal.h"
 #include "jit/interp/ops.h"
 
 #if !defined(__x86_64__)
@@ -251,6 +252,14 @@ void interp_FENCE(const Op *o) {
 }
 
 void interp_PREFETCH(const Op *o) { (void)o; }
+
+/* A Cpu without a jit (a lone block being interpreted) has no translations to drop. */
+void interp_ICACHE(const Op *o) {
+    uint64_t len = (uint32_t)o->u->imm;
+    if (o->cpu->jit) {
+        jit_invalidate(jit_thread(o->cpu)->jit, address(o) & ~(len - 1), len);
+    }
+}
 
 void interp_HELPER(const Op *o) {
     const HelperInfo *h = &o->cpu->frontend->helpers[o->u->imm];
