@@ -30,29 +30,34 @@ Val uop_const(UopBlock *b, uint8_t type, uint64_t bits)
     return *recent = uop_append(b, type, u);
 }
 
-Val uop_vconst(UopBlock *b, uint8_t type, uint64_t lo, uint64_t hi)
+int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi)
 {
-    if (uop_type_bytes(type) < 16 || lo == hi) {
-        return uop_const(b, type, lo);
+    for (uint32_t at = 0; at < b->npool; at++) {
+        if (b->pool[at].u64[0] == lo && b->pool[at].u64[1] == hi) {
+            return (int32_t)at;
+        }
     }
     if (b->npool == b->pool_cap) {
         uint32_t cap = b->pool_cap ? b->pool_cap * 2 : 64;
         V128 *pool = realloc(b->pool, cap * sizeof *pool);
         if (!pool) {
             b->error = true;
-            return uop_const(b, type, lo);
+            return 0;
         }
         b->pool = pool;
         b->pool_cap = cap;
     }
-    uint32_t at = 0;
-    while (at < b->npool && (b->pool[at].u64[0] != lo || b->pool[at].u64[1] != hi)) {
-        at++;
+    b->pool[b->npool] = (V128){.u64 = {lo, hi}};
+    return (int32_t)b->npool++;
+}
+
+Val uop_vconst(UopBlock *b, uint8_t type, uint64_t lo, uint64_t hi)
+{
+    if (uop_type_bytes(type) < 16 || lo == hi) {
+        return uop_const(b, type, lo);
     }
-    if (at == b->npool) {
-        b->pool[b->npool++] = (V128){.u64 = {lo, hi}};
-    }
-    return uop_append3(b, UOP_VCONST, type, 0, 0, type, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)at);
+    int32_t at = uop_pool_add(b, lo, hi);
+    return uop_append3(b, UOP_VCONST, type, 0, 0, type, VAL_NONE, VAL_NONE, VAL_NONE, at);
 }
 
 bool uop_is_const(const UopBlock *b, Val v, uint64_t *bits)

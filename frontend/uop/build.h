@@ -7,6 +7,9 @@
 /* Makes room for one more micro-op and value; false (and b->error) if there is none. */
 bool uop_block_grow(UopBlock *b);
 
+/* The index of a 128-bit constant in the pool. */
+int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi);
+
 static inline Val uop_append(UopBlock *b, uint8_t dst_type, Uop u)
 {
     /* There are never more values than micro-ops: one capacity serves both. */
