@@ -8,7 +8,7 @@ static const uint8_t program[] = {
     PUSH, 1,    PUSH, 250,  // acc n
     SWAP, PUSH, 3,    MUL,  // n acc*3
     OVER, ADD,  OVER, XOR,  // n acc'
-    SWAP, DEC,  DUP,  JNZ,  (uint8_t)-13, // acc' n-1
+    SWAP, DEC,  DUP,  JNZ,  (uint8_t)-12, // acc' n-1
     DROP, HALT,
 };
 

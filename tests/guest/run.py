@@ -49,6 +49,8 @@ def run(command, env):
 
 def check(emulator, env, program, native):
     """None if the program behaves as its twin, else what differs."""
+    if native[0] is None or native[0] < 0:
+        return f"the native twin ended with {native[0]}"
     status, out, err = run(emulator + [program], env)
     if status is None:
         return f"still running after {LIMIT} s"

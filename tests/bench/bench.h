@@ -1,0 +1,31 @@
+// Every benchmark is a program: work(n) does n units and returns a number that depends on all of it. One unit count is
+// the same for all emulators; the argument of the program overrides it.
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline uint32_t next(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 4;
+}
+
+#define NOINLINE __attribute__((noinline))
+
+#define BENCH(units, group)                                                                                    \
+    static uint64_t work(uint32_t n);                                                                          \
+    int main(int argc, char **argv)                                                                            \
+    {                                                                                                          \
+        printf("%" PRIu64 "\n", work(argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : (units)));              \
+        return 0;                                                                                              \
+    }                                                                                                          \
+    static uint64_t work(uint32_t n)
+
+#endif
