@@ -59,7 +59,7 @@ typedef struct Pattern {
     Piece pieces[MAX_PIECES];
     int npieces;
     Expr *constraint;     /* NULL: none */
-    int check;            /* number of the constraint in the generated code, 0: none */
+    int program;          /* number of its extraction program in the generated code */
     Text *text;
     int group;            /* 0: outside groups */
 } Pattern;

@@ -53,30 +53,12 @@ static const char source_types[] =
     "    uint32_t base;\n"
     "} Node;\n"
     "\n"
-    "/* A part of a field: bits (insn << left) >> right; `more` puts them below those before. */\n"
-    "typedef struct Piece {\n"
-    "    uint8_t field, left, right;\n"
-    "    uint8_t is_signed : 1, more : 1;\n"
-    "} Piece;\n"
-    "\n"
     "typedef struct Pattern {\n"
     "    uint32_t mask, value;\n"
-    "    uint16_t pieces, check;\n"
-    "    uint8_t npieces;\n"
+    "    uint16_t program; /* of extract() */\n"
     "} Pattern;\n";
 
 static const char source_functions[] =
-    "static void extract(const Pattern *p, uint32_t insn, $CArgs *a)\n"
-    "{\n"
-    "    const Piece *c = &pieces[p->pieces], *end = c + p->npieces;\n"
-    "    for (; c < end; c++) {\n"
-    "        uint32_t bits = insn << c->left;\n"
-    "        int32_t v = c->is_signed ? (int32_t)bits >> c->right : (int32_t)(bits >> c->right);\n"
-    "        int32_t *field = &a->all_fields[c->field];\n"
-    "        *field = c->more ? (int32_t)((uint32_t)*field << (32 - c->right) | (uint32_t)v) : v;\n"
-    "    }\n"
-    "}\n"
-    "\n"
     "int $p_decode(uint32_t insn, $CArgs *a)\n"
     "{\n"
     "    uint32_t at = ROOT;\n"
@@ -86,11 +68,8 @@ static const char source_functions[] =
     "    }\n"
     "    for (const uint16_t *c = &lists[at - NODES]; *c != LIST_END; c++) {\n"
     "        const Pattern *p = &patterns[*c];\n"
-    "        if ((insn & p->mask) == p->value) {\n"
-    "            extract(p, insn, a);\n"
-    "            if (!p->check || holds(p->check, a)) {\n"
-    "                return *c;\n"
-    "            }\n"
+    "        if ((insn & p->mask) == p->value && extract(p->program, insn, a)) {\n"
+    "            return *c;\n"
     "        }\n"
     "    }\n"
     "    return -1;\n"
@@ -175,11 +154,11 @@ static void emit_header(Emitter *e)
     }
     put(e, "    $U_PATTERNS\n} $CPattern;\n\n"
            "/* The fields of an instruction. Only those of its pattern are valid. */\n"
-           "typedef struct $CArgs {\n    union {\n        struct {\n");
+           "typedef struct $CArgs {\n");
     for (int i = 0; i < m->nfields; i++) {
-        fprintf(e->out, "            int32_t %s;\n", m->fields[i]);
+        fprintf(e->out, "    int32_t %s;\n", m->fields[i]);
     }
-    fprintf(e->out, "        };\n        int32_t all_fields[%d];\n    };\n", m->nfields ? m->nfields : 1);
+    fputs(m->nfields ? "" : "    int32_t none;\n", e->out);
     put(e, "} $CArgs;\n");
     put(e, header_functions);
     put(e, "\n/* The front end implements these: the formats of disassembly templates ... */\n");
@@ -217,63 +196,86 @@ static void emit_tree(Emitter *e)
     fprintf(e->out, "\n};\n");
 }
 
-static bool same_pieces(const Pattern *p, const Pattern *q)
+/* The expression of a piece; shifted left by `up` when it isn't the last of its field. */
+static void emit_piece(Emitter *e, const Piece *c, int up)
+{
+    if (c->is_signed && !c->more) {
+        fprintf(e->out, "((int32_t)(insn << %d) >> %d)", 32 - c->lsb - c->width, 32 - c->width);
+    } else {
+        fprintf(e->out, "(int32_t)(insn >> %d & 0x%x)", c->lsb,
+                (unsigned)((UINT64_C(1) << c->width) - 1));
+    }
+    if (up) {
+        fprintf(e->out, " * (1 << %d)", up);
+    }
+}
+
+static void emit_program(Emitter *e, const Pattern *p)
+{
+    for (int i = 0; i < p->npieces; i++) {
+        const Piece *c = &p->pieces[i];
+        int up = 0;
+        for (int k = i + 1; k < p->npieces && p->pieces[k].more; k++) {
+            up += p->pieces[k].width;
+        }
+        if (c->more) {
+            fputs(" + ", e->out);
+        } else {
+            fprintf(e->out, "        a->%s = ", e->m->fields[c->field]);
+        }
+        emit_piece(e, c, up);
+        fputs(up ? "" : ";\n", e->out);
+    }
+    fputs("        return ", e->out);
+    if (p->constraint) {
+        expr_print(e->out, e->m, p->constraint);
+    } else {
+        fputs("1", e->out);
+    }
+    fputs(";\n", e->out);
+}
+
+static bool same_program(const Pattern *p, const Pattern *q)
 {
     return p->npieces == q->npieces &&
-           !memcmp(p->pieces, q->pieces, (size_t)p->npieces * sizeof(Piece));
+           !memcmp(p->pieces, q->pieces, (size_t)p->npieces * sizeof(Piece)) &&
+           expr_equal(p->constraint, q->constraint);
 }
 
-/* Patterns with the same fields at the same places share one extraction program. */
-static void emit_patterns(Emitter *e)
+/*
+ * Extraction programs are straight C in one switch: that is one indirect jump where a loop over a table
+ * would have a misprediction at its end. Patterns with the same fields and constraint share one.
+ */
+static void emit_programs(Emitter *e)
 {
     Model *m = e->m;
-    int *start = model_alloc(m, sizeof(int) * ((size_t)m->npatterns + 1));
-    int used = 0;
-    fprintf(e->out, "\nstatic const Piece pieces[] = {\n");
+    int programs = 0;
+    put(e, "\n/* The fields of an instruction; 0: its pattern's constraint doesn't hold. */\n"
+           "static inline int extract(unsigned program, uint32_t insn, $CArgs *a)\n{\n"
+           "    switch (program) {\n");
     for (int i = 0; i < m->npatterns; i++) {
-        const Pattern *p = &m->patterns[i];
         int twin = 0;
-        while (!same_pieces(p, &m->patterns[twin])) {
+        while (!same_program(&m->patterns[twin], &m->patterns[i])) {
             twin++;
         }
-        start[i] = twin < i ? start[twin] : used;
-        used += twin < i ? 0 : p->npieces;
-        for (int k = 0; twin == i && k < p->npieces; k++) {
-            const Piece *c = &p->pieces[k];
-            fprintf(e->out, "    {%u, %u, %u, %u, %u},\n", c->field, 32 - c->lsb - c->width,
-                    32 - c->width, c->is_signed && !c->more, c->more);
+        m->patterns[i].program = twin < i ? m->patterns[twin].program : programs++;
+        if (twin == i) {
+            fprintf(e->out, "    case %d:\n", m->patterns[i].program);
+            emit_program(e, &m->patterns[i]);
         }
     }
-    fprintf(e->out, "%s};\n\nstatic const Pattern patterns[] = {\n", used ? "" : "    {0},\n");
-    for (int i = 0; i < m->npatterns; i++) {
-        const Pattern *p = &m->patterns[i];
-        fprintf(e->out, "    {0x%08x, 0x%08x, %d, %d, %d}, /* %s */\n", p->mask, p->value, start[i],
-                p->check, p->npieces, p->name);
-    }
-    fprintf(e->out, "%s};\n", m->npatterns ? "" : "    {0},\n");
+    put(e, "    default:\n        (void)insn;\n        (void)a;\n        return 1;\n    }\n}\n\n");
 }
 
-static void emit_constraints(Emitter *e)
+static void emit_patterns(Emitter *e)
 {
-    Model *m = e->m;
-    int checks = 0;
-    put(e, "\nstatic inline int holds(unsigned check, const $CArgs *a)\n{\n    switch (check) {\n");
+    const Model *m = e->m;
+    fprintf(e->out, "static const Pattern patterns[] = {\n");
     for (int i = 0; i < m->npatterns; i++) {
-        Pattern *p = &m->patterns[i];
-        for (int k = 0; p->constraint && !p->check && k < i; k++) {
-            if (expr_equal(p->constraint, m->patterns[k].constraint)) {
-                p->check = m->patterns[k].check;
-            }
-        }
-        if (p->constraint && !p->check) {
-            p->check = ++checks;
-            fprintf(e->out, "    case %d:\n        return ", p->check);
-            expr_print(e->out, m, p->constraint);
-            fputs(";\n", e->out);
-        }
+        const Pattern *p = &m->patterns[i];
+        fprintf(e->out, "    {0x%08x, 0x%08x, %d}, /* %s */\n", p->mask, p->value, p->program, p->name);
     }
-    /* A decoder without constraints doesn't use the fields. */
-    put(e, "    default:\n        (void)a;\n        return 1;\n    }\n}\n\n");
+    fprintf(e->out, "%s};\n\n", m->npatterns ? "" : "    {0, 0, 0},\n");
 }
 
 static void emit_names(Emitter *e)
@@ -315,7 +317,7 @@ static void emit_source(Emitter *e)
            "#include <inttypes.h>\n#include <stdio.h>\n\n");
     put(e, source_types);
     emit_tree(e);
-    emit_constraints(e); /* numbers them for emit_patterns */
+    emit_programs(e); /* numbers them for emit_patterns */
     emit_patterns(e);
     emit_names(e);
     emit_texts(e);

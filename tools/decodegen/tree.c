@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WINDOW = 9, MAX_ENUMERATED_BITS = 20 };
+enum { MAX_WINDOW = 11, MAX_ENUMERATED_BITS = 20 };
 static const uint32_t LIST_BIT = UINT32_C(1) << 31;
 
 static bool holds(const Pattern *p, uint32_t word)
