@@ -1,0 +1,70 @@
+/* main.c - the command: reads the options, opens the log, and hands the program to the runtime. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "runtime/process.h"
+#include "tools/xemu/options.h"
+
+/* -D FILE, with %d as the process id. */
+static int open_log(Options *o) {
+    o->log = stderr;
+    if (!o->log_file) {
+        return 0;
+    }
+    char path[PATH_MAX];
+    const char *pid = strstr(o->log_file, "%d");
+    if (pid) {
+        snprintf(path, sizeof path, "%.*s%d%s", (int)(pid - o->log_file), o->log_file, (int)getpid(), pid + 2);
+    } else {
+        snprintf(path, sizeof path, "%s", o->log_file);
+    }
+    o->log = fopen(path, "ae");
+    if (!o->log) {
+        fprintf(stderr, "xemu: %s: %s; choose another log file with -D\n", path, strerror(errno));
+        return 126;
+    }
+    setvbuf(o->log, NULL, _IOLBF, 0);
+    return 0;
+}
+
+/* As a binfmt_misc interpreter with flag P: argv is {xemu, path, original argv[0], ...}; with O or C the program is open as AT_EXECFD. The
+ * kernel says so in AT_FLAGS since 5.12. */
+enum { AT_FLAGS_PRESERVE_ARGV0 = 1 };
+
+int main(int argc, char **argv, char **envp) {
+    CommandLine cl;
+    bool keeps_argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0;
+    int err;
+    if (keeps_argv0 && argc > 2) {
+        char *no_options[] = { argv[0], NULL };
+        err = options_parse(&cl, 1, no_options, envp);
+        cl.program = 1;
+    } else {
+        err = options_parse(&cl, argc, argv, envp);
+    }
+    if (err || cl.done) {
+        return err;
+    }
+    if (cl.program >= argc) {
+        fprintf(stderr, "xemu: no program named; usage: xemu [options] program [arguments...]\n");
+        return 126;
+    }
+    err = open_log(&cl.options);
+    if (err) {
+        return err;
+    }
+    errno = 0;
+    unsigned long fd = getauxval(AT_EXECFD);
+    cl.options.execfd = fd || errno == 0 ? (int)fd : -1;
+    const char *path = argv[cl.program];
+    char **guest_argv = argv + cl.program;
+    if (keeps_argv0 && argc > 2) {
+        guest_argv++;
+    } else if (cl.options.argv0) {
+        guest_argv[0] = (char *)cl.options.argv0;
+    }
+    return process_run(&cl.options, path, guest_argv, cl.envp);
+}
