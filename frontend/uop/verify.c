@@ -317,7 +317,7 @@ static bool check_conversion(Verifier *v)
     case UOP_ZEXT:
     case UOP_SEXT: good = uop_is_int((uint8_t)u->c); break;
     case UOP_TRUNC: good = u->type == T_I32 && u->c == T_I64; break;
-    case UOP_ZEXTV: good = from < 16 && !uop_is_int((uint8_t)u->c); break;
+    case UOP_ZEXTV: good = from < 16; break;
     case UOP_LOWV: good = to < from && !uop_is_int((uint8_t)u->c); break;
     case UOP_SPLATL: good = uop_lane((uint8_t)u->c) == uop_lane(u->type); break;
     case UOP_WIDEN:
