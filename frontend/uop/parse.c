@@ -174,7 +174,7 @@ static int log2_of(const char *name)
 static bool sub_attribute(Uop *u, const char *name)
 {
     const UopSub *sub = uop_sub(u->op);
-    int i = name_index(name, sub->names, sub->count);
+    int i = sub->names ? name_index(name, sub->names, sub->count) : -1;
     switch ((UopSubKind)sub->kind) {
     case SUB_NONE:
         return false;
