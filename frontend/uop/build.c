@@ -453,7 +453,7 @@ static Val fold_lowv(UopBlock *b, uint8_t type, Val a)
         if (inner == type) {
             return def->a;
         }
-        if (uop_type_bytes(inner) == uop_type_bytes(type)) {
+        if (!uop_is_int(inner) && uop_type_bytes(inner) == uop_type_bytes(type)) {
             return uop_conv(b, UOP_BITCAST, type, inner, 0, 0, def->a, 0);
         }
     }
