@@ -230,17 +230,11 @@ void trans_MOVN(A64Ctx *ctx, const A64Args *a)
     a64_set_x(ctx, a->rd, uop_const(ctx->b, T_I64, a->sf ? v : v & UINT32_MAX));
 }
 
-static Val insert(A64Ctx *ctx, uint8_t type, Val into, Val bits, unsigned lsb, unsigned width)
-{
-    return uop_emit(ctx->b, UOP_INSERT, type, 0, 0, type, into, bits, VAL_NONE,
-                    (int32_t)(lsb | width << 8));
-}
-
 void trans_MOVK(A64Ctx *ctx, const A64Args *a)
 {
     uint8_t type = a64_type(a->sf);
     Val old = a64_r(ctx, a->sf, a->rd), bits = uop_const(ctx->b, type, (uint64_t)a->imm);
-    a64_set_r(ctx, a->sf, a->rd, insert(ctx, type, old, bits, (unsigned)a->hw * 16, 16));
+    a64_set_r(ctx, a->sf, a->rd, uop_insert(ctx->b, type, old, bits, (unsigned)a->hw * 16, 16));
 }
 
 /* ---- bit fields ----------------------------------------------------------------------------------- */
@@ -248,15 +242,7 @@ void trans_MOVK(A64Ctx *ctx, const A64Args *a)
 /* Bits lsb .. lsb+width-1 of a register. */
 static Val field(A64Ctx *ctx, uint8_t type, Val v, unsigned lsb, unsigned width, bool is_signed)
 {
-    if (lsb + width == uop_lane_bits(type)) {
-        return lsb ? uop_bini(ctx->b, is_signed ? UOP_ASR : UOP_LSR, type, v, lsb) : v;
-    }
-    if (!lsb && (width == 8 || width == 16 || width == 32)) {
-        unsigned size = (unsigned)__builtin_ctz(width) - 3;
-        return is_signed ? uop_sext(ctx->b, type, size, v) : uop_zext(ctx->b, type, size, v);
-    }
-    return uop_emit(ctx->b, is_signed ? UOP_SEXTRACT : UOP_EXTRACT, type, 0, 0, type, v, VAL_NONE,
-                    VAL_NONE, (int32_t)(lsb | width << 8));
+    return uop_field(ctx->b, is_signed ? UOP_SEXTRACT : UOP_EXTRACT, type, v, lsb, width);
 }
 
 /* Either bits immr .. imms moved down to 0, or bits 0 .. imms moved up to width - immr. */
@@ -284,10 +270,9 @@ void trans_BFM(A64Ctx *ctx, const A64Args *a)
     unsigned r = (unsigned)a->immr, s = (unsigned)a->imms, bits = uop_lane_bits(type);
     Val old = a64_r(ctx, a->sf, a->rd), v = a64_r(ctx, a->sf, a->rn);
     if (s >= r) {
-        v = r ? uop_bini(ctx->b, UOP_LSR, type, v, r) : v;
-        v = s - r + 1 == bits ? v : insert(ctx, type, old, v, 0, s - r + 1);
+        v = uop_insert(ctx->b, type, old, uop_bini(ctx->b, UOP_LSR, type, v, r), 0, s - r + 1);
     } else {
-        v = insert(ctx, type, old, v, bits - r, s + 1);
+        v = uop_insert(ctx->b, type, old, v, bits - r, s + 1);
     }
     a64_set_r(ctx, a->sf, a->rd, v);
 }

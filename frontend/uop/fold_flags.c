@@ -35,9 +35,9 @@ Val uop_flagsi(UopBlock *b, uint8_t type, UopFlagsKind kind, Val x, int64_t imm)
 static Val difference_of(const UopBlock *b, const Uop *flags)
 {
     uint32_t at = (uint32_t)(flags - b->uops);
-    for (int step = -1; step <= 1; step += 2) {
-        const Uop *u = &b->uops[at + (uint32_t)step];
-        if (at + (uint32_t)step >= b->count || u->type != flags->type || u->a != flags->a) {
+    for (uint32_t i = at > 0 ? at - 1 : 0; i <= at + 1 && i < b->count; i++) {
+        const Uop *u = &b->uops[i];
+        if (u->type != flags->type || u->a != flags->a) {
             continue;
         }
         if (flags->b == VAL_NONE ? u->op == UOP_ADD && u->b == VAL_NONE && u->imm == (int32_t)(0 - (uint32_t)flags->imm)
