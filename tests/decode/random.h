@@ -3,6 +3,7 @@
 #define XEMU_TESTS_DECODE_RANDOM_H
 
 #include <stdint.h>
+#include <stdlib.h>
 
 /* splitmix64; `state` is a uint64_t. */
 static inline uint64_t random_bits(void *state)
@@ -11,6 +12,13 @@ static inline uint64_t random_bits(void *state)
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
+}
+
+/* A count from the environment. */
+static inline long test_setting(const char *name, long otherwise)
+{
+    const char *s = getenv(name);
+    return s ? atol(s) : otherwise;
 }
 
 #endif

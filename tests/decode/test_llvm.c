@@ -4,19 +4,12 @@
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "a64_decode.h"
 #include "tests/decode/oracle.h"
 #include "tests/decode/random.h"
 
 enum { SHOWN = 20 };
-
-static long setting(const char *name, long otherwise)
-{
-    const char *s = getenv(name);
-    return s ? atol(s) : otherwise;
-}
 
 /* 1 and a line about it if they disagree. */
 static int disagree(Oracle *o, uint32_t insn, long already)
@@ -40,7 +33,7 @@ Test(decode, random_words_agree)
 {
     Oracle *o = oracle_new();
     uint64_t state = 1;
-    long bad = 0, met = 0, words = setting("XEMU_DECODE_WORDS", 500000);
+    long bad = 0, met = 0, words = test_setting("XEMU_DECODE_WORDS", 500000);
     static bool seen[A64_PATTERNS];
     cr_assert(o);
     for (long i = 0; i < words; i++) {
@@ -62,7 +55,7 @@ Test(decode, every_pattern_agrees)
 {
     Oracle *o = oracle_new();
     uint64_t state = 2;
-    long bad = 0, each = setting("XEMU_DECODE_ENCODINGS", 200);
+    long bad = 0, each = test_setting("XEMU_DECODE_ENCODINGS", 200);
     cr_assert(o);
     for (int pattern = 0; pattern < A64_PATTERNS; pattern++) {
         for (long i = 0; i < each; i++) {
