@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(p->p_filesz <= p->p_memsz);
         MUST(p->p_filesz == 0 || (p->p_offset <= size && p->p_filesz <= size - p->p_offset));
         MUST(p->p_vaddr >= last && p->p_memsz <= UINT64_MAX - p->p_vaddr);
-        MUST((p->p_vaddr - p->p_offset) % 4096 == 0);
+        MUST(p->p_filesz == 0 || (p->p_vaddr - p->p_offset) % 4096 == 0);
         MUST(p->p_vaddr >= elf->low && p->p_vaddr + p->p_memsz <= elf->high);
         last = p->p_vaddr + p->p_memsz;
     }
