@@ -480,6 +480,19 @@ static Val fold_bitcast(UopBlock *b, uint8_t type, Val a)
     return uop_append3(b, UOP_BITCAST, type, 0, 0, type, a, VAL_NONE, b->val_type[a], 0);
 }
 
+static Val fold_getlane(UopBlock *b, uint8_t type, uint8_t flags, Val a, int32_t lane)
+{
+    const Uop *def = uop_def(b, a);
+    uint8_t lanes = b->val_type[a];
+    if (def->op == UOP_BITCAST) {
+        def = uop_def(b, def->a);
+    }
+    if (def->op == UOP_ZEXTV && lane == 0 && b->val_type[def->a] == type && uop_lane_bytes(lanes) == uop_lane_bytes(type)) {
+        return def->a;
+    }
+    return uop_append3(b, UOP_GETLANE, type, 0, flags, type, a, VAL_NONE, lanes, lane);
+}
+
 Val uop_conv(UopBlock *b, UopOp op, uint8_t type, uint8_t from, uint8_t sub, uint8_t flags, Val a, int32_t imm)
 {
     uint64_t c;
@@ -488,6 +501,8 @@ Val uop_conv(UopBlock *b, UopOp op, uint8_t type, uint8_t from, uint8_t sub, uin
         return fold_bitcast(b, type, a);
     case UOP_LOWV:
         return fold_lowv(b, type, a);
+    case UOP_GETLANE:
+        return fold_getlane(b, type, flags, a, imm);
     case UOP_ZEXTV:
         if (uop_is_const(b, a, &c)) {
             return uop_vconst(b, type, c & low_mask(8 * uop_type_bytes(from)), 0);

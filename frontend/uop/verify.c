@@ -176,6 +176,31 @@ static unsigned classes_of(unsigned op)
     }
 }
 
+/* The sizes of lane (bit n: 1 << n bytes) that an operation has, where they aren't all. */
+static unsigned lanes_of(unsigned op)
+{
+    enum { B = 1, H = 2, W = 4, D = 8, ALL = B | H | W | D | 16 };
+    switch (op) {
+    case UOP_TBL: case UOP_EXTV:
+        return B;
+    case UOP_MULHSAT: case UOP_MLAHSAT:
+        return H | W;
+    case UOP_CRC: case UOP_TRUNC: case UOP_PACKFLAGS: case UOP_FJCVT: case UOP_URECPE: case UOP_URSQRTE: case UOP_DOT:
+    case UOP_DOTMM: case UOP_BF16: case UOP_FMLAL:
+        return W;
+    case UOP_MULHU: case UOP_MULHS:
+        return D;
+    case UOP_CLMUL:
+        return B | H | D;
+    case UOP_NARROW:
+        return B | H | W;
+    case UOP_WIDEN: case UOP_WMUL:
+        return H | W | D;
+    default:
+        return ALL;
+    }
+}
+
 static bool check_type(Verifier *v)
 {
     const Uop *u = v->u;
@@ -183,7 +208,7 @@ static bool check_type(Verifier *v)
     if (classes == 0) {
         return true;
     }
-    if (!is_type(u->type) || !(class_of(u->type) & classes)) {
+    if (!is_type(u->type) || !(class_of(u->type) & classes) || !(lanes_of(u->op) >> uop_lane_log2(u->type) & 1)) {
         return fail(v, "can't be of type %s", uop_type_name(u->type));
     }
     if ((classes & V128_) && uop_type_bytes(u->type) != 16) {
