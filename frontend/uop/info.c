@@ -1,43 +1,17 @@
 /* info.c - what uop.def says, as tables: names, operand kinds, effects. */
 #include "frontend/uop/uop.h"
 
+/* Field kinds that hold a value if they aren't VAL_NONE. Rows with a 64-bit immediate have no b and c: it lies over them. */
+#define IS_VALUE(field) (UF_##field != UF_N && UF_##field != UF_A)
+#define IS_WIDE(imm) (UI_##imm == UI_K || UI_##imm == UI_G)
+#define VALUES(a, b, c, imm) (IS_VALUE(a) | (!IS_WIDE(imm) && IS_VALUE(b)) << 1 | (!IS_WIDE(imm) && IS_VALUE(c)) << 2)
+
 const UopInfo uop_info[UOP_COUNT] = {
 #define UOP(name, text, dst, a, b, c, imm, effects) \
-    [UOP_##name] = {text, UF_##dst, UF_##a, UF_##b, UF_##c, UI_##imm, UOPE_##effects},
+    [UOP_##name] = {text, UF_##dst, UF_##a, UF_##b, UF_##c, UI_##imm, UOPE_##effects, VALUES(a, b, c, imm)},
 #include "frontend/uop/uop.def"
 #undef UOP
 };
-
-/* Field kinds that hold a value if they aren't VAL_NONE. */
-static bool is_value_field(uint8_t field)
-{
-    return field != UF_N && field != UF_A;
-}
-
-/* Rows with a 64-bit immediate have no b and c: it lies over them. */
-static bool has_imm64(const UopInfo *info)
-{
-    return info->imm == UI_K || info->imm == UI_G;
-}
-
-unsigned uop_operands(const Uop *u, Val vals[3])
-{
-    const UopInfo *info = &uop_info[u->op];
-    unsigned n = 0;
-    if (is_value_field(info->a) && u->a != VAL_NONE) {
-        vals[n++] = u->a;
-    }
-    if (has_imm64(info)) {
-        return n;
-    }
-    if (is_value_field(info->b) && u->b != VAL_NONE) {
-        vals[n++] = u->b;
-    }
-    if (is_value_field(info->c) && u->c != VAL_NONE) {
-        vals[n++] = u->c;
-    }
-    return n;
-}
 
 /* The scalar type in which one lane of a vector travels. */
 static uint8_t scalar_of(uint8_t type)

@@ -304,10 +304,12 @@ void uop_optimize(UopBlock *b, const UopFile *file)
             use(b, vals[n], i);
         }
     }
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < b->count; i++) {
-        b->uops[kept] = b->uops[i];
-        kept += b->uops[i].op != DEAD;
+    Uop *uops = b->uops;
+    uint32_t kept = 0, count = b->count;
+    for (uint32_t i = 0; i < count; i++) {
+        bool keeps = uops[i].op != DEAD;
+        uops[kept] = uops[i];
+        kept += keeps;
     }
     b->count = kept;
 }

@@ -343,10 +343,23 @@ typedef struct UopInfo {
     uint8_t dst, a, b, c; /* UopField */
     uint8_t imm;          /* UopImm */
     uint8_t effects;      /* UOPE_* */
+    uint8_t values;       /* which of a (bit 0), b (1), c (2) are values, when not VAL_NONE */
 } UopInfo;
 extern const UopInfo uop_info[UOP_COUNT];
 /* The operands that are values of u: fills vals[3] in the order a, b, c and returns how many. */
-unsigned uop_operands(const Uop *u, Val vals[3]);
+static inline unsigned uop_operands(const Uop *u, Val vals[3])
+{
+    unsigned values = uop_info[u->op].values, n = 0;
+    vals[n] = u->a;
+    n += (values & 1) & (u->a != VAL_NONE);
+    vals[n] = u->b;
+    n += (values >> 1 & 1) & (u->b != VAL_NONE);
+    if (values & 4) {
+        vals[n] = u->c;
+        n += u->c != VAL_NONE;
+    }
+    return n;
+}
 /* The type of the value in operand field `field` (0 a, 1 b, 2 c) as the definition demands, T_NONE if any will do. */
 uint8_t uop_operand_type(const Uop *u, unsigned field);
 bool uop_may_fault(const Uop *u);
