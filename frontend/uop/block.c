@@ -25,15 +25,7 @@ static bool set_cap(UopBlock *b, uint32_t cap)
     if (types) {
         b->val_type = types;
     }
-    uint32_t *defs = realloc(b->val_def, cap * sizeof *defs);
-    if (defs) {
-        b->val_def = defs;
-    }
-    uint16_t *uses = realloc(b->val_uses, cap * sizeof *uses);
-    if (uses) {
-        b->val_uses = uses;
-    }
-    if (!uops || !types || !defs || !uses) {
+    if (!uops || !types) {
         return false;
     }
     b->cap = b->val_cap = cap;
@@ -43,7 +35,12 @@ static bool set_cap(UopBlock *b, uint32_t cap)
 void uop_block_init(UopBlock *b)
 {
     memset(b, 0, sizeof *b);
-    b->error = !set_cap(b, FIRST_CAP);
+    /* Full size, and with room at VAL_NONE, so that operands are counted without looking; only what is used gets touched. */
+    b->val_def = malloc((VAL_NONE + 1) * sizeof *b->val_def);
+    b->val_uses = malloc((VAL_NONE + 1) * sizeof *b->val_uses);
+    if (b->val_def && b->val_uses) {
+        set_cap(b, FIRST_CAP);
+    }
     uop_block_reset(b, 0, 0);
 }
 
@@ -269,6 +266,5 @@ Val uop_emit(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, ui
 
 Val uop_emit64(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val a, uint64_t imm64)
 {
-    Uop u = {.op = op, .type = type, .sub = sub, .flags = flags, .a = a, .imm64 = imm64};
-    return uop_append(b, dst_type, u);
+    return uop_append64(b, op, type, sub, flags, dst_type, a, imm64);
 }

@@ -8,8 +8,7 @@
 void uop_insn(UopBlock *b, GuestAddr pc, unsigned len)
 {
     b->insn_start = b->count;
-    Uop u = {.op = UOP_INSN, .type = T_NONE, .sub = (uint8_t)len, .a = VAL_NONE, .imm64 = pc};
-    uop_append(b, T_NONE, u);
+    uop_append64(b, UOP_INSN, T_NONE, (uint8_t)len, 0, T_NONE, VAL_NONE, pc);
     b->ninsns++;
     b->guest_len += len;
 }
@@ -26,8 +25,7 @@ Val uop_const(UopBlock *b, uint8_t type, uint64_t bits)
             return *recent;
         }
     }
-    Uop u = {.op = UOP_CONST, .type = type, .a = VAL_NONE, .imm64 = bits};
-    return *recent = uop_append(b, type, u);
+    return *recent = uop_append64(b, UOP_CONST, type, 0, 0, type, VAL_NONE, bits);
 }
 
 int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi)
@@ -552,8 +550,7 @@ Val uop_helper(UopBlock *b, unsigned helper, bool result, Val a, Val c, Val d)
 
 static void exit_op(UopBlock *b, UopOp op, uint8_t sub, uint8_t flags, Val a, uint64_t imm64)
 {
-    Uop u = {.op = op, .type = T_NONE, .sub = sub, .flags = flags, .a = a, .imm64 = imm64};
-    uop_append(b, T_NONE, u);
+    uop_append64(b, op, T_NONE, sub, flags, T_NONE, a, imm64);
 }
 
 void uop_exit(UopBlock *b, UopExit kind, GuestAddr target)

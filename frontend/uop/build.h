@@ -10,27 +10,66 @@ bool uop_block_grow(UopBlock *b);
 /* The index of a 128-bit constant in the pool. */
 int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi);
 
-static inline Val uop_append(UopBlock *b, uint8_t dst_type, Uop u)
+/* Appends an operation and returns its value. The fields are stored one by one in place: a copy of a struct just put
+ * together would wait for its parts. */
+static inline Uop *uop_next(UopBlock *b)
 {
     /* There are never more values than micro-ops: one capacity serves both. */
-    if (b->count == b->cap && !uop_block_grow(b)) {
-        return 0;
+    if (__builtin_expect(b->count == b->cap, 0) && !uop_block_grow(b)) {
+        return NULL;
     }
-    u.dst = VAL_NONE;
-    if (dst_type != T_NONE) {
-        u.dst = (uint16_t)b->nvals++;
-        b->val_type[u.dst] = dst_type;
-        b->val_def[u.dst] = b->count;
+    return &b->uops[b->count];
+}
+
+static inline Val uop_new_value(UopBlock *b, uint8_t type)
+{
+    if (type == T_NONE) {
+        return VAL_NONE;
     }
-    b->uops[b->count++] = u;
-    return u.dst;
+    Val v = (Val)b->nvals++;
+    b->val_type[v] = type;
+    b->val_def[v] = b->count;
+    return v;
 }
 
 static inline Val uop_append3(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type,
                               Val x, Val y, Val z, int32_t imm)
 {
-    Uop u = {.op = op, .type = type, .sub = sub, .flags = flags, .a = x, .b = y, .c = z, .imm = imm};
-    return uop_append(b, dst_type, u);
+    Uop *u = uop_next(b);
+    if (!u) {
+        return 0;
+    }
+    Val v = uop_new_value(b, dst_type);
+    u->op = op;
+    u->type = type;
+    u->sub = sub;
+    u->flags = flags;
+    u->dst = v;
+    u->a = x;
+    u->b = y;
+    u->c = z;
+    u->imm = imm;
+    b->count++;
+    return v;
+}
+
+static inline Val uop_append64(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val x,
+                               uint64_t imm64)
+{
+    Uop *u = uop_next(b);
+    if (!u) {
+        return 0;
+    }
+    Val v = uop_new_value(b, dst_type);
+    u->op = op;
+    u->type = type;
+    u->sub = sub;
+    u->flags = flags;
+    u->dst = v;
+    u->a = x;
+    u->imm64 = imm64;
+    b->count++;
+    return v;
 }
 
 static inline const Uop *uop_def(const UopBlock *b, Val v)

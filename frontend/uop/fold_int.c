@@ -188,9 +188,7 @@ Val uop_fold_inverse(UopBlock *b, Val boolean)
     }
     if (def->op == UOP_ICMP) {
         /* EQ/NE, UGE/ULT, UGT/ULE, SGE/SLT, SGT/SLE, TST/NTST: pairs that differ in bit 0. */
-        Uop u = *def;
-        u.sub ^= 1;
-        return uop_append(b, T_I32, u);
+        return uop_append3(b, UOP_ICMP, def->type, def->sub ^ 1, 0, T_I32, def->a, def->b, VAL_NONE, def->imm);
     }
     return VAL_NONE;
 }
@@ -251,6 +249,7 @@ Val uop_fold_bini(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, int64
     switch (op) {
     case UOP_SUB:
         imm = uop_sext_to(type, 0 - (uint64_t)imm);
+        uimm = uop_mask(type, (uint64_t)imm);
         op = UOP_ADD;
         /* fallthrough */
     case UOP_ADD:

@@ -25,6 +25,7 @@ typedef struct Pass {
     UopBlock *b; /* slots[] of it whose gen is the block's: granules that are overwritten before they can be seen */
     const UopFile *file;
     uint32_t next_put; /* index of the first PUT that follows (and stays) */
+    uint32_t first_dead; /* index of the first micro-op that goes away */
     /* Flags: seen for certain, or seen if one of the targets reads them (none: not seen). */
     bool flags_live;
     unsigned ntargets;
@@ -110,6 +111,11 @@ static void cover(Pass *p, uint32_t offset, unsigned bytes)
 
 /* ---- micro-ops that have an effect -------------------------------------------------------------------- */
 
+static inline bool is_used(const Pass *p, const Uop *u)
+{
+    return u->dst != VAL_NONE && p->b->val_uses[u->dst] != 0;
+}
+
 static void see_exit(Pass *p, const Uop *u)
 {
     see_registers(p);
@@ -128,7 +134,7 @@ static bool keep_helper(Pass *p, const Uop *u)
     if (p->file->helpers && (uint32_t)u->imm < p->file->nhelpers) {
         effects = p->file->helpers[u->imm].effects;
     }
-    if ((effects & HELPER_PURE) && (u->dst == VAL_NONE || p->b->val_uses[u->dst] == 0)) {
+    if ((effects & HELPER_PURE) && !is_used(p, u)) {
         return false;
     }
     if (effects & (HELPER_READS_FILE | HELPER_WRITES_FILE | HELPER_MAY_FAULT | HELPER_CHANGES_MODE)) {
@@ -139,68 +145,32 @@ static bool keep_helper(Pass *p, const Uop *u)
 
 static bool keep_put(Pass *p, const Uop *u)
 {
-    if (u->op == UOP_PUTFLAGS) {
-        if ((uint32_t)u->imm != p->file->flags_offset) {
-            return true;
-        }
-        bool dead = flags_dead(p);
-        overwrite_flags(p);
-        return !dead;
+    uint32_t offset = (uint32_t)u->imm;
+    unsigned bytes = uop_type_bytes(u->type);
+    if (is_covered(p, offset, bytes)) {
+        return false;
     }
-    if (u->op == UOP_PUT) {
-        uint32_t offset = (uint32_t)u->imm;
-        unsigned bytes = uop_type_bytes(u->type);
-        if (is_covered(p, offset, bytes)) {
-            return false;
-        }
-        cover(p, offset, bytes);
-        return true;
-    }
-    if (u->op == UOP_STICKY) {
-        see_bytes(p, (uint32_t)u->imm, 16);
-    }
+    cover(p, offset, bytes);
     return true;
 }
 
-/* Can the operation be dropped when nobody uses its result? */
-static bool is_silent(const Uop *u, uint8_t effects)
+static bool keep_putflags(Pass *p, const Uop *u)
 {
-    if (effects == UOPE_PURE || effects == UOPE_GET) {
+    if ((uint32_t)u->imm != p->file->flags_offset) {
         return true;
     }
-    bool sets_flags = u->op == UOP_FLAGS || u->op == UOP_FLAGSIF;
-    return sets_flags && u->sub != UOP_FLAGS_FCMP && u->sub != UOP_FLAGS_FJCVT;
+    bool dead = flags_dead(p);
+    overwrite_flags(p);
+    return !dead;
 }
 
-/* Whether u stays, and what it does to what is seen before it. */
-static bool keep(Pass *p, const Uop *u)
+/* Comparing floats sets the cumulative flags of the FP environment. */
+static bool touches_fp(const Uop *u)
 {
-    uint8_t effects = uop_info[u->op].effects;
-    bool used = u->dst != VAL_NONE && p->b->val_uses[u->dst];
-    if (is_silent(u, effects)) {
-        if (!used) {
-            return false;
-        }
-        if (u->op == UOP_GET) {
-            see_bytes(p, (uint32_t)u->imm, uop_type_bytes(u->type));
-        } else if (u->op == UOP_GETFLAGS) {
-            see_bytes(p, (uint32_t)u->imm, 4);
-        }
-        return true;
-    }
-    if (effects & UOPE_EXIT) {
-        see_exit(p, u);
-    } else if (effects & (UOPE_LOAD | UOPE_STORE)) {
-        see_all(p);
-    } else if (u->op == UOP_HELPER) {
-        return keep_helper(p, u);
-    } else if (effects & UOPE_PUT) {
-        return keep_put(p, u);
-    }
-    return true;
+    return u->sub == UOP_FLAGS_FCMP || u->sub == UOP_FLAGS_FJCVT;
 }
 
-/* ---- single uses ----------------------------------------------------------------------------------------- */
+/* ---- single uses ------------------------------------------------------------------------------------------ */
 
 /* ADD x, #imm, used once, by the address or addend of `user`. */
 static bool sink_addend(const Uop *add, Uop *user)
@@ -245,19 +215,20 @@ static bool widen_load(Uop *load, Uop *user)
     return true;
 }
 
-static void use(UopBlock *b, Val v, uint32_t user)
+static inline void use(UopBlock *b, Val v, uint32_t user)
 {
     b->val_uses[v]++;
     b->val_def[v] = user; /* the definition is of no interest any more */
 }
 
 /* Moves u into its only user, or the user into u, where that saves an operation. True: u is gone. */
-static bool sink(UopBlock *b, Uop *u, uint32_t next_put)
+static bool sink(Pass *p, Uop *u)
 {
+    UopBlock *b = p->b;
     uint32_t at = b->val_def[u->dst];
     Uop *user = &b->uops[at];
     bool gone = false;
-    if (next_put < at) {
+    if (b->val_uses[u->dst] != 1 || p->next_put < at || !uop_is_int(u->type)) {
         return false;
     }
     if (u->op == UOP_ADD) {
@@ -266,50 +237,129 @@ static bool sink(UopBlock *b, Uop *u, uint32_t next_put)
         gone = sink_mask(u, user);
     } else if (widen_load(u, user)) {
         user->op = DEAD;
+        p->first_dead = at < p->first_dead ? at : p->first_dead;
     }
     if (gone) {
         use(b, u->a, at);
-        if (u->b != VAL_NONE) {
-            use(b, u->b, at);
-        }
+        use(b, u->b, at);
     }
     return gone;
 }
 
-static bool may_sink(const Uop *u)
+/* ---- the pass ---------------------------------------------------------------------------------------------- */
+
+/* What uop_optimize does with a row, and how many of the fields a, b, c may be operands: those that aren't hold VAL_NONE, and
+ * counting uses of that does no harm. */
+enum { R_PURE, R_SINK, R_GET, R_GETFLAGS, R_STATUS, R_KEEP, R_LOAD, R_MEMORY, R_PUT, R_PUTFLAGS, R_STICKY, R_EXIT, R_HELPER };
+typedef struct Row {
+    uint8_t kind, fields;
+} Row;
+
+#define IS_WIDE(imm) ((imm) == UI_K || (imm) == UI_G)
+#define IS_VALUE(field) ((field) != UF_N && (field) != UF_A)
+#define FIELDS(b, c, imm) (IS_WIDE(imm) ? 1 : IS_VALUE(c) ? 3 : IS_VALUE(b) ? 2 : 1)
+#define KIND(op, effects) \
+    ((op) == UOP_ADD || (op) == UOP_AND        ? R_SINK \
+     : (op) == UOP_LOAD                        ? R_LOAD \
+     : (op) == UOP_GET                         ? R_GET \
+     : (op) == UOP_GETFLAGS                    ? R_GETFLAGS \
+     : (op) == UOP_FLAGS || (op) == UOP_FLAGSIF ? R_STATUS \
+     : (op) == UOP_PUT                         ? R_PUT \
+     : (op) == UOP_PUTFLAGS                    ? R_PUTFLAGS \
+     : (op) == UOP_STICKY                      ? R_STICKY \
+     : (op) == UOP_HELPER                      ? R_HELPER \
+     : (effects) == UOPE_PURE                  ? R_PURE \
+     : (effects) & UOPE_EXIT                   ? R_EXIT \
+     : (effects) & (UOPE_LOAD | UOPE_STORE)    ? R_MEMORY \
+                                               : R_KEEP)
+
+static const Row rows[UOP_COUNT] = {
+#define UOP(name, text, dst, a, b, c, imm, effects) [UOP_##name] = {KIND(UOP_##name, UOPE_##effects), FIELDS(UF_##b, UF_##c, UI_##imm)},
+#include "frontend/uop/uop.def"
+#undef UOP
+};
+
+/* Whether u stays, and what it does to what is seen before it. */
+static inline bool keep(Pass *p, Uop *u, uint8_t kind)
 {
-    return (u->op == UOP_ADD || u->op == UOP_AND || u->op == UOP_LOAD) && uop_is_int(u->type);
+    switch (kind) {
+    case R_PURE:
+        return p->b->val_uses[u->dst] != 0;
+    case R_SINK:
+        return p->b->val_uses[u->dst] != 0 && !sink(p, u);
+    case R_GET:
+        if (!p->b->val_uses[u->dst]) {
+            return false;
+        }
+        see_bytes(p, (uint32_t)u->imm, uop_type_bytes(u->type));
+        return true;
+    case R_GETFLAGS:
+        if (!p->b->val_uses[u->dst]) {
+            return false;
+        }
+        see_bytes(p, (uint32_t)u->imm, 4);
+        return true;
+    case R_STATUS:
+        return p->b->val_uses[u->dst] != 0 || touches_fp(u);
+    case R_LOAD:
+        see_all(p);
+        sink(p, u);
+        return true;
+    case R_MEMORY:
+        see_all(p);
+        return true;
+    case R_PUT:
+        return keep_put(p, u);
+    case R_PUTFLAGS:
+        return keep_putflags(p, u);
+    case R_STICKY:
+        see_bytes(p, (uint32_t)u->imm, 16);
+        return true;
+    case R_EXIT:
+        see_exit(p, u);
+        return true;
+    case R_HELPER:
+        return keep_helper(p, u);
+    default:
+        return true;
+    }
+}
+
+static void remove_dead(UopBlock *b, uint32_t first)
+{
+    uint32_t kept = first;
+    for (uint32_t i = first; i < b->count; i++) {
+        b->uops[kept] = b->uops[i];
+        kept += b->uops[i].op != DEAD;
+    }
+    b->count = kept;
 }
 
 void uop_optimize(UopBlock *b, const UopFile *file)
 {
-    Pass p = {.b = b, .file = file, .next_put = UINT32_MAX};
+    Pass p = {.b = b, .file = file, .next_put = UINT32_MAX, .first_dead = b->count};
     b->gen++;
     memset(b->val_uses, 0, b->nvals * sizeof *b->val_uses);
     for (uint32_t i = b->count; i-- > 0;) {
         Uop *u = &b->uops[i];
-        if (!keep(&p, u)) {
+        Row row = rows[u->op];
+        if (!keep(&p, u, row.kind)) {
             u->op = DEAD;
+            p.first_dead = i;
             continue;
         }
-        if (may_sink(u) && b->val_uses[u->dst] == 1 && sink(b, u, p.next_put)) {
-            u->op = DEAD;
-            continue;
-        }
-        if (uop_info[u->op].effects & UOPE_PUT) {
+        if (row.kind >= R_PUT && row.kind <= R_STICKY) {
             p.next_put = i;
         }
-        Val vals[3];
-        for (unsigned n = uop_operands(u, vals); n-- > 0;) {
-            use(b, vals[n], i);
+        use(b, u->a, i);
+        if (row.fields >= 2) {
+            use(b, u->b, i);
+        }
+        if (row.fields == 3) {
+            use(b, u->c, i);
         }
     }
-    Uop *uops = b->uops;
-    uint32_t kept = 0, count = b->count;
-    for (uint32_t i = 0; i < count; i++) {
-        bool keeps = uops[i].op != DEAD;
-        uops[kept] = uops[i];
-        kept += keeps;
+    if (p.first_dead < b->count) {
+        remove_dead(b, p.first_dead);
     }
-    b->count = kept;
 }

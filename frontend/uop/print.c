@@ -176,6 +176,10 @@ static void print_imm(List *list, const UopBlock *b, const Uop *u)
 
 void uop_print_one(FILE *f, const UopBlock *b, const Uop *u, UopRegName names)
 {
+    if (u->op >= UOP_COUNT) {
+        fprintf(f, "?%u\n", u->op);
+        return;
+    }
     if (u->op == UOP_INSN) {
         fprintf(f, "insn 0x%" PRIx64 " len=%u\n", u->imm64, u->sub);
         return;
