@@ -1,0 +1,57 @@
+#include "runtime/host/host.h"
+
+int host_copy(void *dst, const void *src, size_t n);
+int host_fill0(void *dst, size_t n);
+long host_copy_str(char *dst, const char *src, size_t size);
+long host_strnlen(const char *src, size_t max);
+
+/* Labels of host.S. */
+extern const char host_syscall_check[], host_syscall_done[], host_syscall_restart[];
+extern const char host_copy_access[], host_fill0_access[], host_copy_str_access[], host_strnlen_access[];
+extern const char host_access_failed[];
+
+bool host_rewind(uintptr_t *pc)
+{
+    if (*pc < (uintptr_t)host_syscall_check || *pc >= (uintptr_t)host_syscall_done) {
+        return false;
+    }
+    *pc = (uintptr_t)host_syscall_restart;
+    return true;
+}
+
+bool host_fixup(uintptr_t *pc)
+{
+    if (*pc != (uintptr_t)host_copy_access && *pc != (uintptr_t)host_fill0_access &&
+        (*pc < (uintptr_t)host_copy_str_access || *pc >= (uintptr_t)host_copy_str_access + 8) &&
+        *pc != (uintptr_t)host_strnlen_access) {
+        return false;
+    }
+    *pc = (uintptr_t)host_access_failed;
+    return true;
+}
+
+int guest_read(void *dst, GuestAddr src, size_t n)
+{
+    return host_copy(dst, guest_ptr(src), n);
+}
+
+int guest_write(GuestAddr dst, const void *src, size_t n)
+{
+    return host_copy(guest_ptr(dst), src, n);
+}
+
+int guest_zero(GuestAddr dst, size_t n)
+{
+    return host_fill0(guest_ptr(dst), n);
+}
+
+long guest_read_str(char *dst, GuestAddr src, size_t size)
+{
+    long n = host_copy_str(dst, guest_ptr(src), size);
+    return n == (long)size ? -ENAMETOOLONG : n;
+}
+
+long guest_strnlen(GuestAddr src, size_t max)
+{
+    return host_strnlen(guest_ptr(src), max);
+}

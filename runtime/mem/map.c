@@ -1,0 +1,303 @@
+#include "runtime/mem/map.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/host/host.h"
+
+struct MapNode {
+    MapRange r;
+    uint64_t priority;
+    MapNode *left, *right;
+};
+
+/* Nodes are made in chunks of 64 KiB; a change needs at most three (two cuts and the new range). */
+enum { CHUNK_SIZE = 65536, NODES_PER_CHANGE = 3 };
+typedef struct Chunk {
+    struct Chunk *next;
+    MapNode nodes[];
+} Chunk;
+
+void map_init(GuestMap *m)
+{
+    memset(m, 0, sizeof *m);
+    m->priority = 0x9e3779b97f4a7c15;
+}
+
+void map_free(GuestMap *m)
+{
+    for (Chunk *c = m->chunks, *next; c; c = next) {
+        next = c->next;
+        host_raw2(SYS_munmap, c, CHUNK_SIZE);
+    }
+    map_init(m);
+}
+
+int map_reserve(GuestMap *m)
+{
+    if (m->nfree >= NODES_PER_CHANGE) {
+        return 0;
+    }
+    long p = host_raw6(SYS_mmap, 0, CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    if (p < 0) {
+        return -ENOMEM;
+    }
+    Chunk *c = guest_ptr((uint64_t)p);
+    c->next = m->chunks;
+    m->chunks = c;
+    for (size_t i = (CHUNK_SIZE - sizeof *c) / sizeof(MapNode); i-- > 0;) {
+        c->nodes[i].left = m->free;
+        m->free = &c->nodes[i];
+        m->nfree++;
+    }
+    return 0;
+}
+
+static MapNode *new_node(GuestMap *m, MapRange r)
+{
+    MapNode *n = m->free;
+    m->free = n->left;
+    m->nfree--;
+    /* xorshift64 */
+    m->priority ^= m->priority << 13;
+    m->priority ^= m->priority >> 7;
+    m->priority ^= m->priority << 17;
+    *n = (MapNode){ .r = r, .priority = m->priority };
+    m->bytes += r.end - r.start;
+    m->count++;
+    return n;
+}
+
+static void drop_tree(GuestMap *m, MapNode *n)
+{
+    if (!n) {
+        return;
+    }
+    drop_tree(m, n->left);
+    drop_tree(m, n->right);
+    m->bytes -= n->r.end - n->r.start;
+    m->count--;
+    n->left = m->free;
+    m->free = n;
+    m->nfree++;
+}
+
+/* Nodes that start below key go to *low, the others to *high. */
+static void split(MapNode *n, GuestAddr key, MapNode **low, MapNode **high)
+{
+    while (n) {
+        if (n->r.start < key) {
+            *low = n;
+            low = &n->right;
+            n = n->right;
+        } else {
+            *high = n;
+            high = &n->left;
+            n = n->left;
+        }
+    }
+    *low = *high = NULL;
+}
+
+static MapNode *merge(MapNode *a, MapNode *b)
+{
+    MapNode *root;
+    MapNode **link = &root;
+    while (a && b) {
+        if (a->priority > b->priority) {
+            *link = a;
+            link = &a->right;
+            a = a->right;
+        } else {
+            *link = b;
+            link = &b->left;
+            b = b->left;
+        }
+    }
+    *link = a ? a : b;
+    return root;
+}
+
+static MapNode *find_node(const GuestMap *m, GuestAddr addr)
+{
+    MapNode *best = NULL;
+    for (MapNode *n = m->root; n;) {
+        if (n->r.start <= addr) {
+            best = n;
+            n = n->right;
+        } else {
+            n = n->left;
+        }
+    }
+    return best && addr < best->r.end ? best : NULL;
+}
+
+static MapNode *next_node(const GuestMap *m, GuestAddr addr)
+{
+    MapNode *best = NULL;
+    for (MapNode *n = m->root; n;) {
+        if (n->r.end > addr) {
+            best = n;
+            n = n->left;
+        } else {
+            n = n->right;
+        }
+    }
+    return best;
+}
+
+bool map_find(const GuestMap *m, GuestAddr addr, MapRange *out)
+{
+    const MapNode *n = find_node(m, addr);
+    if (n) {
+        *out = n->r;
+    }
+    return n;
+}
+
+bool map_next(const GuestMap *m, GuestAddr addr, MapRange *out)
+{
+    const MapNode *n = next_node(m, addr);
+    if (n) {
+        *out = n->r;
+    }
+    return n;
+}
+
+bool map_covers(const GuestMap *m, GuestAddr start, GuestAddr end)
+{
+    while (start < end) {
+        const MapNode *n = find_node(m, start);
+        if (!n) {
+            return false;
+        }
+        start = n->r.end;
+    }
+    return true;
+}
+
+bool map_any_prot(const GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot)
+{
+    for (const MapNode *n = next_node(m, start); n && n->r.start < end; n = next_node(m, n->r.end)) {
+        if (n->r.prot & prot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void insert(GuestMap *m, MapNode *fresh)
+{
+    MapNode *low, *high;
+    split(m->root, fresh->r.start, &low, &high);
+    m->root = merge(merge(low, fresh), high);
+}
+
+/* No range crosses `at` afterwards. */
+static void cut(GuestMap *m, GuestAddr at)
+{
+    MapNode *n = find_node(m, at);
+    if (!n || n->r.start == at) {
+        return;
+    }
+    MapRange upper = n->r;
+    upper.start = at;
+    m->bytes -= n->r.end - at;
+    n->r.end = at;
+    insert(m, new_node(m, upper));
+}
+
+static bool joins(const MapRange *a, const MapRange *b)
+{
+    return a->end == b->start && a->prot == b->prot && a->flags == b->flags;
+}
+
+/* Joins the ranges on both sides of `at` if they agree. */
+static void join(GuestMap *m, GuestAddr at)
+{
+    MapNode *a = at ? find_node(m, at - 1) : NULL;
+    MapNode *b = find_node(m, at);
+    if (!a || !b || a == b || !joins(&a->r, &b->r)) {
+        return;
+    }
+    GuestAddr end = b->r.end;
+    MapNode *low, *mid, *high;
+    split(m->root, at, &low, &high);
+    split(high, end, &mid, &high);
+    drop_tree(m, mid);
+    m->root = merge(low, high);
+    m->bytes += end - at;
+    a->r.end = end;
+}
+
+void map_remove(GuestMap *m, GuestAddr start, GuestAddr end)
+{
+    if (start >= end) {
+        return;
+    }
+    cut(m, start);
+    cut(m, end);
+    MapNode *low, *mid, *high;
+    split(m->root, start, &low, &high);
+    split(high, end, &mid, &high);
+    drop_tree(m, mid);
+    m->root = merge(low, high);
+}
+
+void map_set(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t flags)
+{
+    if (start >= end) {
+        return;
+    }
+    map_remove(m, start, end);
+    insert(m, new_node(m, (MapRange){ start, end, prot, flags }));
+    join(m, start);
+    join(m, end);
+}
+
+void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t mask, uint32_t flags)
+{
+    if (start >= end) {
+        return;
+    }
+    cut(m, start);
+    cut(m, end);
+    for (MapNode *n = next_node(m, start); n && n->r.start < end; n = next_node(m, n->r.end)) {
+        n->r.prot = prot;
+        n->r.flags = (n->r.flags & ~mask) | (flags & mask);
+    }
+    for (GuestAddr at = start; at <= end;) {
+        join(m, at);
+        MapNode *n = find_node(m, at);
+        if (!n && !(n = next_node(m, at))) {
+            break;
+        }
+        at = n->r.start > at ? n->r.start : n->r.end;
+    }
+}
+
+GuestAddr map_gap(const GuestMap *m, uint64_t size, GuestAddr low, GuestAddr high)
+{
+    /* Ranges from the top down; `high` is the end of the gap looked at. */
+    while (high > low && high - low >= size) {
+        const MapNode *below = NULL;
+        for (const MapNode *n = m->root; n;) {
+            if (n->r.start < high) {
+                below = n;
+                n = n->right;
+            } else {
+                n = n->left;
+            }
+        }
+        GuestAddr floor = below && below->r.end > low ? below->r.end : low;
+        if (floor <= high && high - floor >= size) {
+            return high - size;
+        }
+        if (!below || below->r.start <= low) {
+            return 0;
+        }
+        high = below->r.start;
+    }
+    return 0;
+}

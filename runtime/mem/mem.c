@@ -1,0 +1,428 @@
+#include "runtime/mem/mem.h"
+
+#include <linux/mman.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+
+/* Flags of the host's mmap that a guest of the generic ABI doesn't know: MAP_32BIT and MAP_ABOVE4G of x86. */
+enum { HOST_ONLY_MAP_FLAGS = 0x40 | 0x80 };
+
+void mem_init(Mem *mem, GuestAddr limit)
+{
+    *mem = (Mem){ .limit = limit ? limit : MEM_TASK_SIZE };
+    map_init(&mem->map);
+}
+
+static int host_prot(uint64_t prot)
+{
+    return (int)(prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) | (prot & PROT_EXEC ? PROT_READ : 0);
+}
+
+static uint32_t map_prot(uint64_t prot)
+{
+    return prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+static long host_mmap(GuestAddr addr, uint64_t len, int prot, uint64_t flags, int fd, uint64_t offset)
+{
+    return host_raw6(SYS_mmap, addr, len, (uint64_t)prot, flags & ~(uint64_t)HOST_ONLY_MAP_FLAGS, (uint64_t)fd, offset);
+}
+
+static bool failed(long r) { return r < 0 && r > -4096; }
+
+/* Drops translations of what was executable in the range; call it with the lock held, before the map changes. */
+static bool had_code(const Mem *mem, GuestAddr start, GuestAddr end)
+{
+    return mem->jit && map_any_prot(&mem->map, start, end, PROT_EXEC);
+}
+
+static void drop_code(Mem *mem, bool had, GuestAddr start, GuestAddr end)
+{
+    if (had) {
+        jit_invalidate(mem->jit, start, end - start);
+    }
+}
+
+/* Takes the parts of [start, end) that are not in the map; -ENOMEM if something of xemu is there. */
+static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
+{
+    GuestAddr at = start;
+    while (at < end) {
+        MapRange r;
+        bool more = map_next(&mem->map, at, &r);
+        GuestAddr gap_end = more && r.start < end ? r.start : end;
+        if (more && r.start <= at) {
+            at = r.end;
+            continue;
+        }
+        long p = host_mmap(at, gap_end - at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        if (p != (long)at) {
+            if (!failed(p)) {
+                host_raw2(SYS_munmap, p, gap_end - at);
+            }
+            /* What was reserved up to here is given back. */
+            for (GuestAddr undo = start; undo < at;) {
+                more = map_next(&mem->map, undo, &r);
+                GuestAddr stop = more && r.start < at ? r.start : at;
+                if (more && r.start <= undo) {
+                    undo = r.end;
+                } else {
+                    host_raw2(SYS_munmap, undo, stop - undo);
+                    undo = stop;
+                }
+            }
+            return -ENOMEM;
+        }
+        at = gap_end;
+    }
+    return 0;
+}
+
+/* The guest wants exactly [addr, addr + len), whatever is there: makes sure that nothing of xemu's is. */
+static int claim_fixed(Mem *mem, GuestAddr addr, uint64_t len)
+{
+    if ((addr & MEM_PAGE_MASK) || addr + len < addr || addr + len > MEM_TASK_SIZE) {
+        return addr & MEM_PAGE_MASK ? -EINVAL : -ENOMEM;
+    }
+    return map_covers(&mem->map, addr, addr + len) ? 0 : reserve_gaps(mem, addr, addr + len);
+}
+
+/* Files of a file system mounted noexec can't be mapped executable. */
+static bool noexec_file(int fd)
+{
+    struct statfs fs;
+    return !host_raw2(SYS_fstatfs, fd, &fs) && (fs.f_flags & ST_NOEXEC);
+}
+
+static long place_below_limit(Mem *mem, uint64_t len, int prot, uint64_t flags, int fd, uint64_t offset)
+{
+    GuestAddr high = mem->limit;
+    for (;;) {
+        GuestAddr at = map_gap(&mem->map, len, 0x10000, high);
+        if (!at) {
+            return -ENOMEM;
+        }
+        long p = host_mmap(at, len, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
+        if (p != -EEXIST) {
+            return p;
+        }
+        high = at > 0x100000 ? at - 0x100000 + len : 0; /* something of xemu's: look lower */
+        if (high < 0x10000 + len) {
+            return -ENOMEM;
+        }
+    }
+}
+
+static uint32_t flags_of(uint64_t flags, uint64_t prot)
+{
+    uint32_t f = prot & MEM_PROT_BTI ? MAP_FLAG_BTI : 0;
+    if ((flags & MAP_TYPE) != MAP_PRIVATE) {
+        f |= MAP_FLAG_SHARED;
+    }
+    return f | (flags & MAP_ANONYMOUS ? 0 : MAP_FLAG_FILE);
+}
+
+static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t offset)
+{
+    int err = map_reserve(&mem->map);
+    if (err) {
+        return err;
+    }
+    long p;
+    bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
+    bool code = false;
+    if (fixed) {
+        bool covered = map_covers(&mem->map, addr, addr + len);
+        if ((err = claim_fixed(mem, addr, len))) {
+            return err;
+        }
+        code = had_code(mem, addr, addr + len);
+        p = host_mmap(addr, len, host_prot(prot), flags, fd, offset);
+        if (failed(p)) {
+            if (!covered) {
+                /* The reservation goes; what the guest had stays (the host failed before unmapping it). */
+                GuestAddr at = addr;
+                MapRange r;
+                while (at < addr + len) {
+                    bool more = map_next(&mem->map, at, &r);
+                    GuestAddr stop = more && r.start < addr + len ? r.start : addr + len;
+                    if (stop > at) {
+                        host_raw2(SYS_munmap, at, stop - at);
+                    }
+                    at = more && r.start < addr + len ? r.end : stop;
+                }
+            }
+            return p;
+        }
+    } else {
+        p = host_mmap(addr, len, host_prot(prot), flags, fd, offset);
+        if (!failed(p) && (GuestAddr)p + len > mem->limit) {
+            host_raw2(SYS_munmap, p, len);
+            p = flags & MAP_FIXED_NOREPLACE ? -ENOMEM : place_below_limit(mem, len, host_prot(prot), flags, fd, offset);
+        }
+        if (failed(p)) {
+            return p;
+        }
+    }
+    /* A mapping of huge pages is longer than asked for, but can only be unmapped as a whole. */
+    map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + len, map_prot(prot), flags_of(flags, prot));
+    drop_code(mem, code, (GuestAddr)p, (GuestAddr)p + len);
+    return p;
+}
+
+long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t offset)
+{
+    uint64_t size = mem_page_up(len);
+    if (len == 0 || (offset & MEM_PAGE_MASK)) {
+        return -EINVAL;
+    }
+    if (size == 0 || size > MEM_TASK_SIZE) {
+        return -ENOMEM;
+    }
+    if (prot & MEM_PROT_MTE) {
+        return -EINVAL;
+    }
+    if ((prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) && noexec_file(fd)) {
+        return -EPERM;
+    }
+    lock_take(&mem->lock);
+    long r = mmap_locked(mem, addr, size, prot, flags, fd, offset);
+    lock_release(&mem->lock);
+    return r;
+}
+
+long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len)
+{
+    uint64_t size = mem_page_up(len);
+    if ((addr & MEM_PAGE_MASK) || size == 0 || addr > MEM_TASK_SIZE || size > MEM_TASK_SIZE - addr) {
+        return -EINVAL;
+    }
+    GuestAddr end = addr + size;
+    lock_take(&mem->lock);
+    long r = map_reserve(&mem->map);
+    if (!r) {
+        bool code = had_code(mem, addr, end);
+        MapRange part;
+        for (GuestAddr at = addr; !r && map_next(&mem->map, at, &part) && part.start < end; at = part.end) {
+            GuestAddr from = part.start > addr ? part.start : addr, to = part.end < end ? part.end : end;
+            r = host_raw2(SYS_munmap, from, to - from);
+            if (!r) {
+                map_remove(&mem->map, from, to);
+                r = map_reserve(&mem->map);
+            }
+        }
+        drop_code(mem, code, addr, end);
+    }
+    lock_release(&mem->lock);
+    return r;
+}
+
+long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
+{
+    uint64_t size = mem_page_up(len);
+    if ((addr & MEM_PAGE_MASK) || (prot & MEM_PROT_MTE)) {
+        return -EINVAL;
+    }
+    if (len == 0) {
+        return 0;
+    }
+    if (size == 0 || addr > MEM_TASK_SIZE || size > MEM_TASK_SIZE - addr) {
+        return -ENOMEM;
+    }
+    GuestAddr end = addr + size;
+    lock_take(&mem->lock);
+    long r = map_reserve(&mem->map);
+    if (!r) {
+        bool code = !(prot & PROT_EXEC) && had_code(mem, addr, end);
+        MapRange part;
+        GuestAddr at = addr;
+        while (!r && at < end && map_find(&mem->map, at, &part)) {
+            /* As much as is contiguous goes in one call. */
+            GuestAddr to = part.end;
+            while (to < end && map_find(&mem->map, to, &part)) {
+                to = part.end;
+            }
+            to = to < end ? to : end;
+            r = host_raw3(SYS_mprotect, at, to - at, host_prot(prot));
+            if (!r) {
+                map_protect(&mem->map, at, to, map_prot(prot), MAP_FLAG_BTI, prot & MEM_PROT_BTI ? MAP_FLAG_BTI : 0);
+                r = map_reserve(&mem->map);
+            }
+            at = to;
+        }
+        if (!r && at < end) {
+            r = -ENOMEM; /* a hole: what lies before it has been changed, as the kernel does */
+        }
+        drop_code(mem, code, addr, end);
+    }
+    lock_release(&mem->lock);
+    return r;
+}
+
+static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags, GuestAddr fixed)
+{
+    MapRange r;
+    int err = map_reserve(&mem->map);
+    if (err) {
+        return err;
+    }
+    if (!map_find(&mem->map, old, &r) || (old_len && !map_covers(&mem->map, old, old + old_len))) {
+        return -EFAULT;
+    }
+    bool code = had_code(mem, old, old + (old_len > new_len ? old_len : new_len));
+    bool target_code = false;
+    if (flags & MREMAP_FIXED) {
+        if (!(flags & MREMAP_MAYMOVE) || (fixed < old + old_len && old < fixed + new_len)) {
+            return -EINVAL;
+        }
+        if ((err = claim_fixed(mem, fixed, new_len))) {
+            return err == -ENOMEM && fixed + new_len > MEM_TASK_SIZE ? -EINVAL : err;
+        }
+        target_code = had_code(mem, fixed, fixed + new_len);
+    }
+    long p = host_raw5(SYS_mremap, old, old_len, new_len, flags, fixed);
+    if (failed(p)) {
+        return p;
+    }
+    if (old_len && !(flags & MREMAP_DONTUNMAP)) {
+        map_remove(&mem->map, old, old + old_len);
+        err = map_reserve(&mem->map);
+    }
+    map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + new_len, r.prot, r.flags & ~(uint32_t)MAP_FLAG_HEAP);
+    drop_code(mem, code, old, old + old_len);
+    drop_code(mem, target_code, (GuestAddr)p, (GuestAddr)p + new_len);
+    return p;
+}
+
+long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags, GuestAddr fixed)
+{
+    old_len = mem_page_up(old_len);
+    new_len = mem_page_up(new_len);
+    if ((old & MEM_PAGE_MASK) || new_len == 0 || old > MEM_TASK_SIZE || old_len > MEM_TASK_SIZE || new_len > MEM_TASK_SIZE ||
+        ((flags & MREMAP_FIXED) && (fixed & MEM_PAGE_MASK))) {
+        return -EINVAL;
+    }
+    lock_take(&mem->lock);
+    long r = mremap_locked(mem, old, old_len, new_len, flags, fixed);
+    lock_release(&mem->lock);
+    return r;
+}
+
+long mem_madvise(Mem *mem, GuestAddr addr, uint64_t len, int advice)
+{
+    uint64_t size = mem_page_up(len);
+    if (size && !(addr & MEM_PAGE_MASK) && addr + size > addr) {
+        lock_take(&mem->lock);
+        bool covered = map_covers(&mem->map, addr, addr + size);
+        bool code = covered && had_code(mem, addr, addr + size);
+        lock_release(&mem->lock);
+        if (!covered) {
+            return -ENOMEM;
+        }
+        long r = host_raw3(SYS_madvise, addr, len, advice);
+        drop_code(mem, code && (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE), addr, addr + size);
+        return r;
+    }
+    return host_raw3(SYS_madvise, addr, len, advice);
+}
+
+long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
+{
+    struct shmid_ds ds;
+    long r = host_raw3(SYS_shmctl, id, IPC_STAT, &ds);
+    lock_take(&mem->lock);
+    /* The size is known only to who may read the segment; so may anyone who can attach it. */
+    uint64_t size = r ? 0 : mem_page_up(ds.shm_segsz);
+    GuestAddr at = flags & SHM_RND ? mem_page_down(addr) : addr;
+    r = map_reserve(&mem->map);
+    bool code = false;
+    if (!r && addr && (flags & SHM_REMAP) && size) {
+        r = claim_fixed(mem, at, size);
+        code = !r && had_code(mem, at, at + size);
+    }
+    if (!r) {
+        r = host_raw3(SYS_shmat, id, addr, flags & ~SHM_EXEC);
+        if (!failed(r)) {
+            uint64_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
+            map_set(&mem->map, (GuestAddr)r, (GuestAddr)r + size, map_prot(prot), MAP_FLAG_SHARED | MAP_FLAG_FILE);
+            drop_code(mem, code, (GuestAddr)r, (GuestAddr)r + size);
+        }
+    }
+    lock_release(&mem->lock);
+    return r;
+}
+
+long mem_shmdt(Mem *mem, GuestAddr addr)
+{
+    lock_take(&mem->lock);
+    MapRange range;
+    long r = map_reserve(&mem->map);
+    if (!r && !map_find(&mem->map, addr, &range)) {
+        r = -EINVAL;
+    }
+    if (!r) {
+        bool code = had_code(mem, addr, range.end);
+        r = host_raw1(SYS_shmdt, addr);
+        /* Which pages went is the kernel's knowledge: ask it, page run by page run. */
+        for (GuestAddr at = addr; !r && at < range.end; at += MEM_PAGE) {
+            uint8_t present;
+            if (host_raw3(SYS_mincore, at, MEM_PAGE, &present) != -ENOMEM) {
+                break;
+            }
+            map_remove(&mem->map, at, at + MEM_PAGE);
+        }
+        drop_code(mem, code, addr, range.end);
+    }
+    lock_release(&mem->lock);
+    return r;
+}
+
+long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t pgoff, uint64_t flags)
+{
+    MapRange r;
+    if (!mem_lookup(mem, addr, &r)) {
+        return -EINVAL;
+    }
+    long ret = host_raw5(SYS_remap_file_pages, addr, len, prot, pgoff, flags);
+    drop_code(mem, !ret && mem->jit && (r.prot & PROT_EXEC), addr, addr + mem_page_up(len));
+    return ret;
+}
+
+bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out)
+{
+    lock_take(&mem->lock);
+    bool found = map_find(&mem->map, addr, out);
+    lock_release(&mem->lock);
+    return found;
+}
+
+void mem_mark(Mem *mem, GuestAddr start, GuestAddr end, uint32_t flags)
+{
+    lock_take(&mem->lock);
+    MapRange r;
+    if (!map_reserve(&mem->map) && map_find(&mem->map, start, &r)) {
+        map_protect(&mem->map, start, end, r.prot, flags, flags);
+    }
+    lock_release(&mem->lock);
+}
+
+const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail)
+{
+    Mem *mem = ctx;
+    MapRange r;
+    uint8_t byte;
+    if (!mem_lookup(mem, pc, &r) || !(r.prot & PROT_EXEC) || guest_read(&byte, pc, 1)) {
+        return NULL;
+    }
+    /* A page of a file may be beyond its end (SIGBUS): only what was looked at is promised. */
+    GuestAddr next = mem_page_down(pc) + MEM_PAGE;
+    GuestAddr end = next;
+    if (next < r.end && !guest_read(&byte, next, 1)) {
+        end = next + MEM_PAGE < r.end ? next + MEM_PAGE : r.end;
+    }
+    *avail = end - pc;
+    return guest_ptr(pc);
+}

@@ -1,0 +1,189 @@
+/* Start of a program, the run loop of its threads, and its end. */
+#include "runtime/process.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <unistd.h>
+
+#include "runtime/load/program.h"
+#include "runtime/sig/signal.h"
+#include "runtime/stats.h"
+#include "runtime/sys/path.h"
+#include "runtime/sys/procfs.h"
+#include "runtime/sys/sys.h"
+
+__thread Thread *thread_current;
+
+/* The code arena lies between xemu's heap, which follows its image at 0x60000000, and 0x70000000: within reach of direct
+ * calls into the image, and where no program is linked. */
+static void *const arena_place = (void *)0x68000000;
+
+Thread *thread_alloc(Process *p)
+{
+    /* Pages of its own, zeroed by the kernel as they are touched. */
+    long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(Thread)), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    if (at < 0) {
+        return NULL;
+    }
+    Thread *t = guest_ptr((uint64_t)at);
+    t->process = p;
+    t->cpu.process = p;
+    t->cpu.runtime = t;
+    t->cpu.frontend = p->frontend;
+    t->alt_flags = SS_DISABLE;
+    if (jit_thread_start(p->jit, &t->cpu)) {
+        host_raw2(SYS_munmap, t, mem_page_up(sizeof(Thread)));
+        return NULL;
+    }
+    return t;
+}
+
+void thread_dispose(Thread *t)
+{
+    jit_thread_end(&t->cpu);
+    host_raw2(SYS_munmap, t, mem_page_up(sizeof(Thread)));
+}
+
+void process_add_thread(Process *p, Thread *t)
+{
+    lock_take(&p->threads_lock);
+    t->next = p->threads;
+    t->prev = NULL;
+    if (p->threads) {
+        p->threads->prev = t;
+    }
+    p->threads = t;
+    p->nthreads++;
+    lock_release(&p->threads_lock);
+}
+
+void process_remove_thread(Process *p, Thread *t)
+{
+    lock_take(&p->threads_lock);
+    *(t->prev ? &t->prev->next : &p->threads) = t->next;
+    if (t->next) {
+        t->next->prev = t->prev;
+    }
+    p->nthreads--;
+    lock_release(&p->threads_lock);
+}
+
+void thread_loop(Thread *t)
+{
+    Cpu *cpu = &t->cpu;
+    for (;;) {
+        switch (jit_run(cpu)) {
+        case CPU_EXIT_SYSCALL:
+            sys_call(t);
+            break;
+        case CPU_EXIT_TRAP:
+            signal_trap(t);
+            break;
+        case CPU_EXIT_FAULT:
+            signal_fault(t);
+            break;
+        case CPU_EXIT_INTERRUPT:
+        case CPU_EXIT_NONE:
+            break;
+        }
+        if (cpu->interrupt) {
+            cpu->interrupt = 0;
+            signal_deliver(t);
+        }
+    }
+}
+
+void process_finish(Process *p)
+{
+    if (p->options->stats) {
+        stats_print(p->jit, p->options->stats == 2);
+    }
+    if (p->options->log) {
+        fflush(p->options->log);
+    }
+}
+
+void process_exit(Process *p, int status)
+{
+    process_finish(p);
+    for (;;) {
+        host_raw1(SYS_exit_group, status);
+    }
+}
+
+static int start_jit(Process *p)
+{
+    const Options *o = p->options;
+    JitOptions jit_options = {
+        .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
+        .dump = o->dump,
+        .log = o->log ? o->log : stderr,
+        .one_insn_per_block = o->one_insn_per_block,
+        .host_features_off = o->host_features_off,
+        .arena_hint = arena_place,
+    };
+    JitHost host = { .fetch = mem_fetch, .ctx = p->mem };
+    int err = jit_create(&p->jit, p->frontend, &jit_options, &host);
+    p->mem->jit = p->jit;
+    return err;
+}
+
+static void fail(const char *text)
+{
+    fprintf(stderr, "xemu: %s\n", text);
+}
+
+int process_run(const Options *options, const char *path, char *const *argv, char *const *envp)
+{
+    static Process process;
+    static Mem memory;
+    static SigTable signals;
+    Process *p = &process;
+    *p = (Process){
+        .options = options,
+        .frontend = &frontend_aarch64,
+        .abi = &abi_aarch64,
+        .mem = &memory,
+        .sig = &signals,
+        .exe_fd = -1,
+        .prefix_fd = -1,
+        .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
+    };
+    mem_init(p->mem, options->reserved_va);
+    path_set_prefix(p, options->prefix);
+
+    LoadError error;
+    GuestAddr entry, sp;
+    if (program_load(p, path, argv, envp, &entry, &sp, &error)) {
+        fail(error.text);
+        return error.status;
+    }
+    int err = start_jit(p);
+    Thread *t = err ? NULL : thread_alloc(p);
+    if (!t) {
+        fprintf(stderr, "xemu: %s: no memory for translated code: %s; raise the limit on address space\n", path, strerror(err ? -err : ENOMEM));
+        return 126;
+    }
+    thread_current = t;
+    t->tid = (int)host_raw0(SYS_gettid);
+    process_add_thread(p, t);
+    procfs_publish(p);
+    signal_init(p, t);
+    p->abi->start_program(&t->cpu, entry, sp);
+    if (!setjmp(t->leave)) {
+        thread_loop(t);
+    }
+    /* The first thread ended alone: its host thread is the process's leader and stays until the others are gone. */
+    int status = t->exit_status;
+    uint64_t all = ~(uint64_t)0;
+    host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+    process_remove_thread(p, t);
+    thread_current = NULL;
+    thread_dispose(t);
+    for (;;) {
+        host_raw1(SYS_exit, status);
+    }
+}

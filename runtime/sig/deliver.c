@@ -1,0 +1,252 @@
+/* Delivery: which signal, on which stack, with which masks; default actions of those that the host doesn't carry out itself. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/sig/signal.h"
+#include "runtime/strace/strace.h"
+
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1U << 31)
+#endif
+enum { GUEST_SA_RESTORER = 0x04000000 };
+
+void signal_set_mask(Thread *t, uint64_t mask)
+{
+    t->mask = mask & ~SIGNALS_UNBLOCKABLE;
+    uint64_t host = signal_host_mask(t->mask);
+    host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &host, 0, sizeof host);
+    if (t->held & ~t->mask) {
+        jit_interrupt(&t->cpu);
+    }
+}
+
+_Noreturn void signal_die(Process *p, int number)
+{
+    process_finish(p);
+    /* xemu's memory is not the guest's: no core file of it. */
+    struct rlimit none = { 0, 0 };
+    host_raw4(SYS_prlimit64, 0, RLIMIT_CORE, &none, 0);
+    HostSigAction act = { .handler = (uintptr_t)SIG_DFL };
+    host_raw4(SYS_rt_sigaction, number, &act, 0, sizeof(uint64_t));
+    uint64_t mask = ~SIGNAL_BIT(number);
+    host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
+    host_raw3(SYS_tgkill, host_raw0(SYS_getpid), host_raw0(SYS_gettid), number);
+    for (;;) {
+        host_raw1(SYS_exit_group, 128 + number);
+    }
+}
+
+/* ---- alternate stack (kernel/signal.c do_sigaltstack, include/linux/sched/signal.h) ---------------------------------------- */
+
+static bool on_alt_stack(const Thread *t, GuestAddr sp)
+{
+    return !(t->alt_flags & SS_AUTODISARM) && t->alt_size && sp > t->alt_sp && sp - t->alt_sp <= t->alt_size;
+}
+
+long signal_set_altstack(Thread *t, const stack_t *alt)
+{
+    uint32_t flags = (uint32_t)alt->ss_flags, mode = flags & ~(uint32_t)SS_AUTODISARM;
+    if (on_alt_stack(t, t->process->abi->stack_pointer(&t->cpu))) {
+        return -EPERM;
+    }
+    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
+        return -EINVAL;
+    }
+    if (mode == SS_DISABLE) {
+        t->alt_sp = 0;
+        t->alt_size = 0;
+    } else {
+        if (alt->ss_size < t->process->abi->min_sigstack) {
+            return -ENOMEM;
+        }
+        t->alt_sp = guest_addr(alt->ss_sp);
+        t->alt_size = alt->ss_size;
+    }
+    t->alt_flags = flags;
+    return 0;
+}
+
+void signal_get_altstack(const Thread *t, stack_t *alt)
+{
+    GuestAddr sp = t->process->abi->stack_pointer(&t->cpu);
+    memset(alt, 0, sizeof *alt);
+    alt->ss_sp = guest_ptr(t->alt_sp);
+    alt->ss_size = t->alt_size;
+    alt->ss_flags = (int)((!t->alt_size ? SS_DISABLE : on_alt_stack(t, sp) ? SS_ONSTACK : 0) | (t->alt_flags & SS_AUTODISARM));
+}
+
+/* ---- delivery --------------------------------------------------------------------------------------------------------------- */
+
+static bool ignored_by_default(int number)
+{
+    return SIGNAL_BIT(number) & (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT));
+}
+
+/* Enters the guest's handler. saved: the mask that its return restores. */
+static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uint64_t saved, uint64_t syndrome, bool is_fault)
+{
+    const Abi *abi = t->process->abi;
+    int number = info->si_signo;
+    GuestAddr sp = abi->stack_pointer(&t->cpu);
+    bool switch_stack = (action->flags & SA_ONSTACK) && t->alt_size && !on_alt_stack(t, sp);
+    AbiSignal signal = {
+        .number = number,
+        .info = info,
+        .handler = action->handler,
+        .restorer = action->flags & GUEST_SA_RESTORER ? action->restorer : 0,
+        .flags = action->flags,
+        .saved_mask = saved,
+        .stack = switch_stack ? t->alt_sp + t->alt_size : sp,
+        .is_fault = is_fault,
+        .fault_address = guest_addr(info->si_addr),
+        .syndrome = syndrome,
+    };
+    /* A frame that would overflow the alternate stack it stands on is as bad as one that can't be written. */
+    bool overflow = !switch_stack && on_alt_stack(t, sp) && !on_alt_stack(t, sp - abi->min_sigstack);
+    if (overflow || abi->push_frame(t, &signal)) {
+        if (number == SIGSEGV) {
+            signal_die(t->process, SIGSEGV);
+        }
+        signal_force(t, SIGSEGV, SI_KERNEL, 0);
+        return;
+    }
+    if (t->alt_flags & SS_AUTODISARM) {
+        t->alt_sp = t->alt_size = 0;
+        t->alt_flags = SS_DISABLE;
+    }
+    uint64_t during = t->waiting ? t->wait_mask : t->mask;
+    t->waiting = false;
+    signal_set_mask(t, during | action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(number)));
+}
+
+static SigAction take_action(Process *p, int number)
+{
+    lock_take(&p->sig->lock);
+    SigAction action = p->sig->action[number];
+    if ((action.flags & SA_RESETHAND) && action.handler > 1) {
+        p->sig->action[number].handler = (GuestAddr)(uintptr_t)SIG_DFL;
+        p->sig->action[number].flags &= ~(uint64_t)SA_SIGINFO;
+        signal_host_action(&p->sig->action[number], number);
+    }
+    lock_release(&p->sig->lock);
+    return action;
+}
+
+/* One signal that is not blocked. False if nothing came of it (ignored). */
+static bool deliver_one(Thread *t, const siginfo_t *info)
+{
+    int number = info->si_signo;
+    SigAction action = take_action(t->process, number);
+    if (t->process->options->strace) {
+        strace_signal(t, info);
+    }
+    if (action.handler == (GuestAddr)(uintptr_t)SIG_IGN) {
+        return false;
+    }
+    if (action.handler == (GuestAddr)(uintptr_t)SIG_DFL) {
+        if (ignored_by_default(number)) {
+            return false;
+        }
+        signal_die(t->process, number);
+    }
+    enter(t, info, &action, t->mask, 0, false);
+    return true;
+}
+
+void signal_deliver(Thread *t)
+{
+    bool entered = false;
+    if (t->queued) {
+        siginfo_t info = t->queued_info;
+        t->queued = false;
+        entered = deliver_one(t, &info);
+        if (!entered) {
+            t->waiting = false;
+            signal_set_mask(t, t->mask);
+        }
+    }
+    for (int n = 1; n <= SIGNALS && t->held; n++) {
+        uint64_t blocked = t->waiting ? t->wait_mask : t->mask;
+        if (t->held & ~blocked & SIGNAL_BIT(n)) {
+            siginfo_t info = t->held_info[n];
+            t->held &= ~SIGNAL_BIT(n);
+            entered |= deliver_one(t, &info);
+        }
+    }
+    t->waiting = false;
+}
+
+/* force_sig_info_to_task(): a blocked or ignored synchronous signal kills. */
+void signal_force_info(Thread *t, const siginfo_t *info, uint64_t syndrome)
+{
+    Process *p = t->process;
+    int number = info->si_signo;
+    if (p->options->strace) {
+        strace_signal(t, info);
+    }
+    SigAction action = take_action(p, number);
+    if (action.handler <= 1 || (t->mask & SIGNAL_BIT(number))) {
+        signal_die(p, number);
+    }
+    enter(t, info, &action, t->mask, syndrome, true);
+}
+
+void signal_force(Thread *t, int number, int code, GuestAddr address)
+{
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = number;
+    info.si_code = code;
+    info.si_addr = guest_ptr(address);
+    signal_force_info(t, &info, 0);
+}
+
+void signal_fault(Thread *t)
+{
+    siginfo_t info = t->fault_info;
+    bool mapped = info.si_code != SEGV_MAPERR;
+    t->faulted = false;
+    uint64_t syndrome = 0;
+    if (info.si_signo == SIGSEGV && info.si_code == SI_KERNEL) {
+        /* x86 tells nothing of an address that isn't canonical; the guest's kernel calls it unmapped. */
+        info.si_code = SEGV_MAPERR;
+        mapped = false;
+    }
+    if (info.si_signo == SIGSEGV || info.si_signo == SIGBUS) {
+        syndrome = t->process->abi->fault_syndrome(t->fault_error, mapped);
+    }
+    signal_force_info(t, &info, syndrome);
+}
+
+void signal_trap(Thread *t)
+{
+    Cpu *cpu = &t->cpu;
+    GuestAddr pc = cpu->pc;
+    MapRange range;
+    switch ((UopTrap)cpu->exit_trap) {
+    case UOP_TRAP_UNDEFINED:
+    case UOP_TRAP_BRANCH_TARGET:
+        signal_force(t, SIGILL, ILL_ILLOPC, pc);
+        break;
+    case UOP_TRAP_PAC:
+        signal_force(t, SIGILL, ILL_ILLOPN, pc);
+        break;
+    case UOP_TRAP_BREAKPOINT:
+        signal_force(t, SIGTRAP, TRAP_BRKPT, pc);
+        break;
+    case UOP_TRAP_ALIGNMENT:
+        signal_force(t, SIGBUS, BUS_ADRALN, cpu->exit_arg);
+        break;
+    case UOP_TRAP_FETCH:
+        if ((pc & ((1u << t->process->frontend->insn_shift) - 1)) != 0) {
+            signal_force(t, SIGBUS, BUS_ADRALN, pc);
+        } else if (!mem_lookup(t->process->mem, pc, &range)) {
+            signal_force(t, SIGSEGV, SEGV_MAPERR, pc);
+        } else if (!(range.prot & PROT_EXEC)) {
+            signal_force(t, SIGSEGV, SEGV_ACCERR, pc);
+        } else {
+            signal_force(t, SIGBUS, BUS_ADRERR, pc); /* mapped, but behind the end of its file */
+        }
+        break;
+    }
+}

@@ -1,0 +1,341 @@
+/* execve and execveat.
+ *
+ * A program of the guest, or a script whose interpreter is one, is started by executing xemu again:
+ *
+ *     xemu <options as given> -0 ARGV0 [--exec-fd N] -- PATH args...
+ *
+ * so nothing depends on binfmt_misc. Everything else is the host kernel's business: host programs, wrong formats, errors.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/load/elf.h"
+#include "runtime/sig/signal.h"
+#include "runtime/sys/path.h"
+#include "runtime/sys/sys.h"
+
+enum {
+    HEAD_BYTES = 256,   /* what the kernel looks at (BINPRM_BUF_SIZE) */
+    SCRIPT_DEPTH = 5,
+    EXTRA_WORDS = 16,   /* beside the carried options */
+};
+
+typedef enum Kind { KIND_HOST, KIND_GUEST, KIND_SCRIPT } Kind;
+
+typedef struct Script {
+    char interp[HEAD_BYTES], arg[HEAD_BYTES];
+} Script;
+
+/* "#! interp [one argument]" (fs/binfmt_script.c). */
+static bool parse_script(const char *head, size_t n, Script *s)
+{
+    const char *at = head + 2, *line_end = memchr(head, '\n', n);
+    const char *end = line_end ? line_end : head + n;
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    while (at < end && (*at == ' ' || *at == '\t')) {
+        at++;
+    }
+    const char *word = at;
+    while (at < end && *at != ' ' && *at != '\t' && *at) {
+        at++;
+    }
+    if (at == word || (!line_end && at == head + n)) {
+        return false; /* no name, or perhaps a cut one */
+    }
+    memcpy(s->interp, word, (size_t)(at - word));
+    s->interp[at - word] = 0;
+    while (at < end && (*at == ' ' || *at == '\t')) {
+        at++;
+    }
+    memcpy(s->arg, at, (size_t)(end - at));
+    s->arg[end - at] = 0;
+    return true;
+}
+
+static Kind kind_of(const Process *p, int fd, Script *script)
+{
+    char head[HEAD_BYTES];
+    long n = host_raw4(SYS_pread64, fd, head, sizeof head, 0);
+    if (n > 2 && head[0] == '#' && head[1] == '!') {
+        return parse_script(head, (size_t)n, script) ? KIND_SCRIPT : KIND_HOST;
+    }
+    return n > 0 && elf_is_for(head, (size_t)n, p->frontend->elf_machine) ? KIND_GUEST : KIND_HOST;
+}
+
+/* May this process execute the file at all? 0 or -errno. */
+static long check_executable(int dirfd, const char *path, int flags)
+{
+    struct stat st;
+    long r = host_raw4(SYS_newfstatat, dirfd, path, &st, flags);
+    if (r) {
+        return r;
+    }
+    if (S_ISLNK(st.st_mode)) {
+        return -ELOOP;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return -EACCES;
+    }
+    return host_raw4(SYS_faccessat2, dirfd, path, X_OK, AT_EACCESS | flags);
+}
+
+/* The words of the new command line. */
+typedef struct Words {
+    const char **v;
+    size_t n, bytes; /* used; size of the mapping */
+} Words;
+
+static long count_words(GuestAddr v)
+{
+    for (long n = 0; v; n++) {
+        uint64_t p;
+        if (guest_read_u64(v + 8 * (uint64_t)n, &p)) {
+            return -EFAULT;
+        }
+        if (!p) {
+            return n;
+        }
+        if (n > 1 << 20) {
+            return -E2BIG;
+        }
+    }
+    return 0;
+}
+
+static long words_alloc(Words *w, size_t n)
+{
+    w->n = 0;
+    w->bytes = mem_page_up(n * sizeof *w->v);
+    long at = host_raw6(SYS_mmap, 0, w->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    w->v = at < 0 ? NULL : guest_ptr((uint64_t)at);
+    return at < 0 ? -ENOMEM : 0;
+}
+
+static void words_add(Words *w, const char *word)
+{
+    w->v[w->n++] = word;
+}
+
+/* Before another program takes over, the host must show what the guest set for signals that xemu keeps to itself. */
+static void hand_over_signals(Thread *t, bool undo)
+{
+    static const HostSigAction ignore = { .handler = (uintptr_t)1 }; /* SIG_IGN */
+    for (int n = 1; n <= SIGNALS && !undo; n++) {
+        if ((SIGNALS_SYNC & SIGNAL_BIT(n)) && t->process->sig->action[n].handler == 1) {
+            host_raw4(SYS_rt_sigaction, n, &ignore, 0, sizeof(uint64_t));
+        }
+    }
+    uint64_t mask = undo ? signal_host_mask(t->mask) : t->mask;
+    host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
+    if (undo) {
+        signal_install_sync();
+    }
+}
+
+static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
+{
+    Process *p = t->process;
+    static const char *const no_env[] = { NULL };
+    const void *env = envp ? guest_ptr(envp) : no_env;
+    long r = -ENOENT;
+    hand_over_signals(t, false);
+    if (p->exe_fd >= 0) {
+        r = host_raw5(SYS_execveat, p->exe_fd, "", argv, env, AT_EMPTY_PATH);
+    }
+    if (r == -ENOENT || r == -EBADF) {
+        r = host_raw3(SYS_execve, "/proc/self/exe", argv, env);
+    }
+    if (r == -ENOENT) {
+        r = host_raw3(SYS_execve, getauxval(AT_EXECFN), argv, env);
+    }
+    hand_over_signals(t, true);
+    return r;
+}
+
+static long exec_host(Thread *t, int dirfd, const char *path, GuestAddr argv, GuestAddr envp, int flags)
+{
+    hand_over_signals(t, false);
+    long r = host_raw5(SYS_execveat, dirfd, path, argv, envp, flags);
+    hand_over_signals(t, true);
+    return r;
+}
+
+typedef struct Target {
+    int dirfd, flags;
+    const char *path;   /* for the host */
+    const char *shown;  /* what the program is told it is called */
+    GuestAddr argv, envp;
+} Target;
+
+/* A descriptor of the program itself, when its path would not lead there: kept open over the exec. */
+static int keep_open(int fd)
+{
+    long high = host_raw3(SYS_fcntl, fd, F_DUPFD, 500);
+    return high < 0 ? (int)host_raw3(SYS_fcntl, fd, F_DUPFD, 3) : (int)high;
+}
+
+static long exec_guest(Thread *t, const Target *target, const Script *scripts, unsigned nscripts, const char *interp_path, int program_fd)
+{
+    const Options *o = t->process->options;
+    char fd_text[16];
+    Words w;
+    long given = count_words(target->argv), r;
+    if (given < 0) {
+        return given;
+    }
+    if ((r = words_alloc(&w, (size_t)given + o->ncarry + 2 * nscripts + EXTRA_WORDS))) {
+        return r;
+    }
+    const uint64_t *guest_argv = guest_ptr(target->argv);
+    const char *first = given ? guest_ptr(guest_argv[0]) : "";
+    words_add(&w, "xemu");
+    for (unsigned i = 0; i < o->ncarry; i++) {
+        words_add(&w, o->carry[i]);
+    }
+    words_add(&w, "-0");
+    words_add(&w, nscripts ? scripts[nscripts - 1].interp : first);
+    int kept = -1;
+    if (!nscripts && program_fd >= 0) {
+        kept = keep_open(program_fd);
+        snprintf(fd_text, sizeof fd_text, "%d", kept);
+        words_add(&w, "--exec-fd");
+        words_add(&w, fd_text);
+    }
+    words_add(&w, "--");
+    words_add(&w, nscripts ? interp_path : target->shown);
+    /* Interpreters from the innermost: each gets its argument, then the script that named it. */
+    for (unsigned i = nscripts; i-- > 0;) {
+        if (i + 1 < nscripts) {
+            words_add(&w, scripts[i].interp);
+        }
+        if (scripts[i].arg[0]) {
+            words_add(&w, scripts[i].arg);
+        }
+    }
+    if (nscripts) {
+        words_add(&w, target->shown);
+    }
+    for (long i = 1; i < given; i++) {
+        words_add(&w, guest_ptr(guest_argv[i]));
+    }
+    words_add(&w, NULL);
+    r = exec_xemu(t, w.v, target->envp);
+    if (kept >= 0) {
+        host_raw1(SYS_close, kept);
+    }
+    host_raw2(SYS_munmap, w.v, w.bytes);
+    return r;
+}
+
+/* Follows scripts to the program that would run. */
+static long exec_target(Thread *t, const Target *target)
+{
+    Process *p = t->process;
+    Script scripts[SCRIPT_DEPTH];
+    char interp_room[PATH_MAX];
+    const char *interp_path = NULL;
+    unsigned nscripts = 0;
+    bool by_fd = target->flags & AT_EMPTY_PATH;
+    long r = check_executable(target->dirfd, target->path, target->flags);
+    if (r) {
+        return r;
+    }
+    long fd = by_fd ? host_raw3(SYS_fcntl, target->dirfd, F_DUPFD_CLOEXEC, 0)
+                    : host_raw3(SYS_openat, target->dirfd, target->path, O_RDONLY | O_CLOEXEC);
+    if (by_fd && fd >= 0) {
+        /* It may have been opened with O_PATH. */
+        char link[48];
+        snprintf(link, sizeof link, "/proc/self/fd/%ld", fd);
+        long readable = host_raw3(SYS_openat, AT_FDCWD, link, O_RDONLY | O_CLOEXEC);
+        if (readable >= 0) {
+            host_raw1(SYS_close, fd);
+            fd = readable;
+        }
+    }
+    if (fd < 0) {
+        /* Executable but not readable: only the kernel can start it. */
+        return fd == -EACCES ? exec_host(t, target->dirfd, target->path, target->argv, target->envp, target->flags) : fd;
+    }
+    long look = fd;
+    Kind kind;
+    while ((kind = kind_of(p, (int)look, &scripts[nscripts])) == KIND_SCRIPT) {
+        if (++nscripts == SCRIPT_DEPTH) {
+            r = -ELOOP;
+            break;
+        }
+        interp_path = path_lookup(p, scripts[nscripts - 1].interp, true, interp_room);
+        r = check_executable(AT_FDCWD, interp_path, 0);
+        if (look != fd) {
+            host_raw1(SYS_close, look);
+        }
+        look = r ? r : host_raw3(SYS_openat, AT_FDCWD, interp_path, O_RDONLY | O_CLOEXEC);
+        if (look < 0) {
+            r = look;
+            break;
+        }
+    }
+    if (!r) {
+        bool path_leads = !by_fd && target->dirfd == AT_FDCWD;
+        r = kind == KIND_GUEST ? exec_guest(t, target, scripts, nscripts, interp_path, path_leads ? -1 : (int)fd)
+                               : exec_host(t, target->dirfd, target->path, target->argv, target->envp, target->flags);
+    }
+    if (look >= 0 && look != fd) {
+        host_raw1(SYS_close, look);
+    }
+    host_raw1(SYS_close, fd);
+    return r;
+}
+
+long sys_execve(Thread *t, const uint64_t a[6])
+{
+    PathRoom room;
+    const char *path;
+    if (t->queued) {
+        return -HOST_ERESTART;
+    }
+    long r = path_arg(t->process, a[0], true, &room, &path);
+    Target target = { AT_FDCWD, 0, path, path, a[1], a[2] };
+    return r ? r : exec_target(t, &target);
+}
+
+long sys_execveat(Thread *t, const uint64_t a[6])
+{
+    PathRoom room;
+    const char *path;
+    char shown[PATH_MAX + 32];
+    int dirfd = (int)a[0], flags = (int)a[4];
+    if (t->queued) {
+        return -HOST_ERESTART;
+    }
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
+        return -EINVAL;
+    }
+    long r = path_arg(t->process, a[1], !(flags & AT_SYMLINK_NOFOLLOW), &room, &path);
+    if (r) {
+        return r;
+    }
+    /* do_open_execat(): a program found through a descriptor is called /dev/fd/N or /dev/fd/N/path. */
+    Target target = { dirfd, flags, path, path, a[2], a[3] };
+    if (!path[0]) {
+        if (!(flags & AT_EMPTY_PATH)) {
+            return -ENOENT;
+        }
+        snprintf(shown, sizeof shown, "/dev/fd/%d", dirfd);
+        target.shown = shown;
+    } else {
+        target.flags &= ~AT_EMPTY_PATH;
+        if (path[0] == '/') {
+            target.dirfd = AT_FDCWD;
+        } else if (dirfd != AT_FDCWD) {
+            snprintf(shown, sizeof shown, "/dev/fd/%d/%s", dirfd, path);
+            target.shown = shown;
+        }
+    }
+    return exec_target(t, &target);
+}

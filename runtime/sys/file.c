@@ -1,0 +1,246 @@
+/* Files: paths that may lie below the prefix or in /proc, open flags, struct stat. */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/sys/convert.h"
+#include "runtime/sys/path.h"
+#include "runtime/sys/procfs.h"
+#include "runtime/sys/sys.h"
+
+/* Calls `nr` with its path argument, number `at`, looked up. */
+static long with_path(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow)
+{
+    PathRoom room;
+    const char *path;
+    uint64_t args[6];
+    long r = path_arg(t->process, a[at], follow, &room, &path);
+    if (r) {
+        return r;
+    }
+    memcpy(args, a, sizeof args);
+    args[at] = (uintptr_t)path;
+    return host_syscall(&t->cpu, nr, args);
+}
+
+long sys_openat(Thread *t, const uint64_t a[6])
+{
+    PathRoom room;
+    const char *path;
+    uint64_t flags = convert_open_flags_to_host(a[2]);
+    long r = path_arg(t->process, a[1], !(flags & O_NOFOLLOW), &room, &path);
+    if (r) {
+        return r;
+    }
+    r = procfs_open(t, path, (int)flags);
+    return r != PROCFS_NOT_OURS ? r : host_call(&t->cpu, SYS_openat, a[0], (uintptr_t)path, flags, a[3]);
+}
+
+long sys_openat2(Thread *t, const uint64_t a[6])
+{
+    PathRoom room;
+    const char *path;
+    struct open_how how;
+    if (a[3] < sizeof how || a[3] > MEM_PAGE) {
+        return a[3] > MEM_PAGE ? -E2BIG : -EINVAL;
+    }
+    long r = guest_read(&how, a[2], sizeof how);
+    /* Later kernels may know a longer structure: what this one doesn't know has to be zero. */
+    for (uint64_t i = sizeof how; !r && i < a[3]; i++) {
+        uint8_t byte;
+        r = guest_read(&byte, a[2] + i, 1);
+        r = !r && byte ? -E2BIG : r;
+    }
+    if (r) {
+        return r;
+    }
+    how.flags = convert_open_flags_to_host(how.flags);
+    if (how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)) {
+        return host_call(&t->cpu, SYS_openat2, a[0], a[1], (uintptr_t)&how, sizeof how);
+    }
+    r = path_arg(t->process, a[1], !(how.flags & O_NOFOLLOW), &room, &path);
+    if (r) {
+        return r;
+    }
+    r = procfs_open(t, path, (int)how.flags);
+    return r != PROCFS_NOT_OURS ? r : host_call(&t->cpu, SYS_openat2, a[0], (uintptr_t)path, (uintptr_t)&how, sizeof how);
+}
+
+long sys_open_by_handle_at(Thread *t, const uint64_t a[6])
+{
+    return host_call(&t->cpu, SYS_open_by_handle_at, a[0], a[1], convert_open_flags_to_host(a[2]));
+}
+
+long sys_name_to_handle_at(Thread *t, const uint64_t a[6])
+{
+    return with_path(t, SYS_name_to_handle_at, a, 1, a[4] & AT_SYMLINK_FOLLOW);
+}
+
+long sys_fanotify_init(Thread *t, const uint64_t a[6])
+{
+    return host_call(&t->cpu, SYS_fanotify_init, a[0], convert_open_flags_to_host(a[1]));
+}
+
+long sys_pipe2(Thread *t, const uint64_t a[6])
+{
+    return host_call(&t->cpu, SYS_pipe2, a[0], convert_open_flags_to_host(a[1]));
+}
+
+long sys_mq_open(Thread *t, const uint64_t a[6])
+{
+    return host_call(&t->cpu, SYS_mq_open, a[0], convert_open_flags_to_host(a[1]), a[2], a[3]);
+}
+
+long sys_mq_getsetattr(Thread *t, const uint64_t a[6])
+{
+    /* mq_flags knows O_NONBLOCK only, which is the same. */
+    return host_call(&t->cpu, SYS_mq_getsetattr, a[0], a[1], a[2]);
+}
+
+long sys_fcntl(Thread *t, const uint64_t a[6])
+{
+    long r;
+    switch ((uint32_t)a[1]) {
+    case F_SETFL:
+        return host_call(&t->cpu, SYS_fcntl, a[0], a[1], convert_open_flags_to_host(a[2]));
+    case F_GETFL:
+        r = host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
+        return r < 0 ? r : (long)convert_open_flags_to_guest((uint64_t)r);
+    default:
+        return host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
+    }
+}
+
+static long give_stat(long r, const struct stat *st, GuestAddr to)
+{
+    if (r) {
+        return r;
+    }
+    GuestStat guest;
+    convert_stat(&guest, st);
+    return guest_write(to, &guest, sizeof guest);
+}
+
+long sys_fstat(Thread *t, const uint64_t a[6])
+{
+    struct stat st;
+    return give_stat(host_call(&t->cpu, SYS_fstat, a[0], (uintptr_t)&st), &st, a[1]);
+}
+
+long sys_newfstatat(Thread *t, const uint64_t a[6])
+{
+    struct stat st;
+    PathRoom room;
+    const char *path = NULL;
+    /* With AT_EMPTY_PATH the path may be NULL (Linux 6.11). */
+    long r = (a[3] & AT_EMPTY_PATH) && !a[1] ? 0 : path_arg(t->process, a[1], !(a[3] & AT_SYMLINK_NOFOLLOW), &room, &path);
+    return r ? r : give_stat(host_call(&t->cpu, SYS_newfstatat, a[0], (uintptr_t)path, (uintptr_t)&st, a[3]), &st, a[2]);
+}
+
+long sys_statx(Thread *t, const uint64_t a[6])
+{
+    return (a[2] & AT_EMPTY_PATH) && !a[1] ? host_syscall(&t->cpu, SYS_statx, a)
+                                           : with_path(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
+}
+
+long sys_statfs(Thread *t, const uint64_t a[6])
+{
+    return with_path(t, SYS_statfs, a, 0, true);
+}
+
+long sys_faccessat(Thread *t, const uint64_t a[6])
+{
+    return with_path(t, SYS_faccessat, a, 1, true);
+}
+
+long sys_faccessat2(Thread *t, const uint64_t a[6])
+{
+    return with_path(t, SYS_faccessat2, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW));
+}
+
+long sys_utimensat(Thread *t, const uint64_t a[6])
+{
+    return a[1] ? with_path(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW)) : host_syscall(&t->cpu, SYS_utimensat, a);
+}
+
+long sys_chdir(Thread *t, const uint64_t a[6])
+{
+    return with_path(t, SYS_chdir, a, 0, true);
+}
+
+long sys_inotify_add_watch(Thread *t, const uint64_t a[6])
+{
+    return with_path(t, SYS_inotify_add_watch, a, 1, true);
+}
+
+long sys_readlinkat(Thread *t, const uint64_t a[6])
+{
+    PathRoom room;
+    const char *path;
+    long r = path_arg(t->process, a[1], false, &room, &path);
+    if (r) {
+        return r;
+    }
+    const char *own = path_own_proc(path);
+    if (own && !strcmp(own, "exe")) {
+        if ((int)a[3] <= 0) {
+            return -EINVAL;
+        }
+        size_t n = strlen(t->process->exe);
+        n = n < a[3] ? n : a[3];
+        r = guest_write(a[2], t->process->exe, n);
+        return r ? r : (long)n;
+    }
+    return host_call(&t->cpu, SYS_readlinkat, a[0], (uintptr_t)path, a[2], a[3]);
+}
+
+/* xemu starts itself again for every program that the guest executes: it has to be found after the root has changed. */
+static void keep_own_executable(Process *p)
+{
+    if (p->exe_fd < 0) {
+        long fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
+        if (fd >= 0) {
+            struct rlimit limit;
+            long at = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20 ? 1 << 20 : (long)limit.rlim_cur;
+            long high = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at - 16);
+            if (high >= 0) {
+                host_raw1(SYS_close, fd);
+                fd = high;
+            }
+            p->exe_fd = (int)fd;
+        }
+    }
+}
+
+long sys_chroot(Thread *t, const uint64_t a[6])
+{
+    keep_own_executable(t->process);
+    long r = host_syscall(&t->cpu, SYS_chroot, a);
+    if (!r) {
+        t->process->prefix[0] = 0; /* the new root is the guest's own */
+    }
+    return r;
+}
+
+long sys_pivot_root(Thread *t, const uint64_t a[6])
+{
+    keep_own_executable(t->process);
+    return host_syscall(&t->cpu, SYS_pivot_root, a);
+}
+
+long sys_close_range(Thread *t, const uint64_t a[6])
+{
+    /* xemu's own descriptors are opened again when they are missed. */
+    long r = host_syscall(&t->cpu, SYS_close_range, a);
+    if (!r && !(a[2] & ~(uint64_t)CLOSE_RANGE_UNSHARE)) {
+        Process *p = t->process;
+        if (p->exe_fd >= 0 && (uint64_t)p->exe_fd >= a[0] && (uint64_t)p->exe_fd <= a[1]) {
+            p->exe_fd = -1;
+        }
+        if (p->prefix_fd >= 0 && (uint64_t)p->prefix_fd >= a[0] && (uint64_t)p->prefix_fd <= a[1]) {
+            p->prefix_fd = -1;
+        }
+    }
+    return r;
+}

@@ -1,0 +1,140 @@
+/* What a process is told of the machine and of itself: uname, personality, limits, prctl. */
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#include "runtime/sys/sys.h"
+
+long sys_uname(Thread *t, const uint64_t a[6])
+{
+    struct utsname name;
+    long r = host_call(&t->cpu, SYS_uname, (uintptr_t)&name);
+    if (r) {
+        return r;
+    }
+    memset(name.machine, 0, sizeof name.machine);
+    strcpy(name.machine, t->process->abi->machine);
+    return guest_write(a[0], &name, sizeof name);
+}
+
+long sys_personality(Thread *t, const uint64_t a[6])
+{
+    Process *p = t->process;
+    uint64_t old = p->personality;
+    if ((uint32_t)a[0] != 0xffffffff) {
+        /* READ_IMPLIES_EXEC would make memory executable for the host. */
+        long r = host_call(&t->cpu, SYS_personality, (uint32_t)a[0] & ~(uint32_t)READ_IMPLIES_EXEC);
+        if (r < 0) {
+            return r;
+        }
+        p->personality = (uint32_t)a[0];
+    }
+    return (long)old;
+}
+
+/* The stack's limit is kept by xemu: the host would apply it to xemu's own stack, and the guest's was made by its value. */
+static long stack_limit(Process *p, const struct rlimit *set, struct rlimit *old)
+{
+    if (old) {
+        *old = p->stack_limit;
+    }
+    if (set) {
+        long r = host_raw4(SYS_prlimit64, 0, RLIMIT_STACK, set, 0);
+        if (r) {
+            return r;
+        }
+        p->stack_limit = *set;
+        mem_grow_stack(p->mem, set->rlim_cur);
+    }
+    return 0;
+}
+
+static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limit, GuestAddr old_limit)
+{
+    struct rlimit set, old;
+    if (new_limit && guest_read(&set, new_limit, sizeof set)) {
+        return -EFAULT;
+    }
+    long r;
+    if ((uint32_t)resource == RLIMIT_STACK && ((int)pid == 0 || (int)pid == host_raw0(SYS_getpid))) {
+        r = stack_limit(t->process, new_limit ? &set : NULL, &old);
+    } else {
+        r = host_call(&t->cpu, SYS_prlimit64, pid, resource, new_limit ? (uintptr_t)&set : 0, (uintptr_t)&old);
+    }
+    return !r && old_limit ? guest_write(old_limit, &old, sizeof old) : r;
+}
+
+long sys_getrlimit(Thread *t, const uint64_t a[6])
+{
+    return a[1] ? limit(t, 0, a[0], 0, a[1]) : -EFAULT;
+}
+
+long sys_setrlimit(Thread *t, const uint64_t a[6])
+{
+    return a[1] ? limit(t, 0, a[0], a[1], 0) : -EFAULT;
+}
+
+long sys_prlimit64(Thread *t, const uint64_t a[6])
+{
+    return limit(t, a[0], a[1], a[2], a[3]);
+}
+
+/* Guest-specific numbers of uapi linux/prctl.h. */
+#ifndef PR_PAC_SET_ENABLED_KEYS
+#define PR_PAC_SET_ENABLED_KEYS 60
+#define PR_PAC_GET_ENABLED_KEYS 61
+#endif
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+
+static long get_auxv(const Process *p, const uint64_t a[6])
+{
+    if (a[3] || a[4]) {
+        return -EINVAL;
+    }
+    uint64_t n = a[2] < p->stack.auxv_size ? a[2] : p->stack.auxv_size;
+    uint8_t words[512];
+    int err = guest_read(words, p->stack.auxv, n);
+    err = err ? err : guest_write(a[1], words, n);
+    return err ? err : (long)p->stack.auxv_size;
+}
+
+long sys_prctl(Thread *t, const uint64_t a[6])
+{
+    long r;
+    switch ((int)a[0]) {
+    case PR_PAC_RESET_KEYS:
+    case PR_PAC_SET_ENABLED_KEYS:
+    case PR_PAC_GET_ENABLED_KEYS:
+        r = t->process->abi->pointer_auth(&t->cpu, a);
+        return r;
+    case PR_GET_AUXV:
+        return get_auxv(t->process, a);
+    case PR_SET_SECCOMP:
+        return -EINVAL; /* as a kernel without seccomp: filters would see the host's calls */
+    case PR_GET_SECCOMP:
+        return a[1] ? -EINVAL : SECCOMP_MODE_DISABLED;
+    /* Of other architectures only, or of extensions that this machine hasn't. */
+    case PR_SET_TSC:
+    case PR_GET_TSC:
+    case PR_SET_FPEMU:
+    case PR_GET_FPEMU:
+    case PR_SET_FPEXC:
+    case PR_GET_FPEXC:
+    case PR_SET_ENDIAN:
+    case PR_GET_ENDIAN:
+    case PR_SET_UNALIGN:
+    case PR_GET_UNALIGN:
+    case PR_SVE_SET_VL:
+    case PR_SVE_GET_VL:
+    case PR_SET_TAGGED_ADDR_CTRL:
+    case PR_GET_TAGGED_ADDR_CTRL:
+        return -EINVAL;
+    default:
+        return host_syscall(&t->cpu, SYS_prctl, a);
+    }
+}

@@ -1,0 +1,55 @@
+#include "runtime/sys/sys.h"
+
+#include "runtime/sig/signal.h"
+#include "runtime/strace/strace.h"
+
+static const SysEntry table[SYS_TABLE_SIZE] = {
+#define PASS(number, name) .host = SYS_##name
+#define SAME(number, name) .host = number
+#define NONE(number, name) .host = -1
+#define FN(number, name) .host = -1, .handler = sys_##name
+#define SYSCALL(number, text, how, types) [number] = { .name = #text, .args = types, how(number, text) },
+#include "runtime/sys/syscalls.def"
+#undef SYSCALL
+#undef FN
+#undef NONE
+#undef SAME
+#undef PASS
+};
+
+const SysEntry *sys_entry(uint64_t number)
+{
+    return number < SYS_TABLE_SIZE && table[number].name ? &table[number] : NULL;
+}
+
+static long run(Thread *t, const SysEntry *entry, const uint64_t args[6])
+{
+    if (!entry) {
+        return -ENOSYS;
+    }
+    if (entry->host >= 0) {
+        return host_syscall(&t->cpu, entry->host, args);
+    }
+    return entry->handler ? entry->handler(t, args) : -ENOSYS;
+}
+
+void sys_call(Thread *t)
+{
+    const Abi *abi = t->process->abi;
+    uint64_t args[6];
+    uint64_t number = abi->syscall_args(&t->cpu, args);
+    const SysEntry *entry = sys_entry(number);
+    bool trace = t->process->options->strace;
+    if (trace) {
+        strace_enter(t, number, entry, args);
+    }
+    long r = run(t, entry, args);
+    if (r == -HOST_ERESTART) {
+        t->cpu.pc -= abi->syscall_len;
+    } else if (r != SYS_REGISTERS_SET) {
+        abi->set_result(&t->cpu, (uint64_t)r);
+    }
+    if (trace) {
+        strace_leave(t, entry, args, r);
+    }
+}
