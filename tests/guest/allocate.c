@@ -11,11 +11,11 @@ int main(void)
     static uint8_t seed[SLOTS];
     int damaged = 0;
     uint64_t live = 0;
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 5000; i++) {
         size_t s = (size_t)(rnd() % SLOTS);
         for (size_t k = 0; k < size[s]; k += 61)
             damaged += block[s][k] != (uint8_t)(seed[s] + k);
-        size_t n = rnd() % 8 ? rnd() % 300 : rnd() % 200000;
+        size_t n = rnd() % 8 ? rnd() % 300 : rnd() % 60000;
         switch (rnd() % 4) {
         case 0:
             free(block[s]);
