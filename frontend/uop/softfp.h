@@ -49,10 +49,9 @@ uint64_t softfp_recip_step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b);
 uint64_t softfp_rsqrt_step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b);
 uint32_t softfp_urecip_estimate(uint32_t a);
 uint32_t softfp_ursqrt_estimate(uint32_t a);
-/* Arm bfloat16: conversion (round by env), dot product step BFDotAdd-style and fused BFMLAL step; FMLAL: addend F32 + F16 * F16 fused. */
+/* Arm bfloat16: conversion (round by env), dot product step BFDotAdd-style; FMLAL: addend F32 + F16 * F16 fused. */
 uint16_t softfp_bf16_from_f32(FpEnv *e, uint32_t a);
 uint32_t softfp_bf16_dot(FpEnv *e, uint32_t acc, uint16_t a0, uint16_t b0, uint16_t a1, uint16_t b1);
-uint32_t softfp_bf16_mla(FpEnv *e, uint32_t acc, uint16_t a, uint16_t b);
 uint32_t softfp_fmlal(FpEnv *e, uint32_t acc, uint16_t a, uint16_t b);
 
 #endif

@@ -33,10 +33,6 @@ uint32_t softfp_bf16_dot(FpEnv *e, uint32_t acc, uint16_t a0, uint16_t b0, uint1
     return (uint32_t)dot_add(&own, acc, sum);
 }
 
-uint32_t softfp_bf16_mla(FpEnv *e, uint32_t acc, uint16_t a, uint16_t b) {
-    return (uint32_t)softfp_fma(e, LANE_F32, (uint32_t)a << 16, (uint32_t)b << 16, acc);
-}
-
 /* Arm FPMulAddH: the halves are widened exactly (after FZ16), so a single's fused multiply-add of them is meant; NaNs of halves are widened before the choice,
  * which keeps signaling ones signaling. */
 static uint64_t widen(FpEnv *e, uint16_t a) {

@@ -26,7 +26,7 @@ _Static_assert(sizeof crypto_names / sizeof crypto_names[0] == UOP_CRYPTO_COUNT,
 static const char *const sign_names[] = {"u", "s", "su", "us"};
 
 enum {
-    K_NONE, K_COND, K_FLAGS, K_DIV, K_BYTES, K_SIGN, K_ROUND_BIT, K_MLS, K_FMUL, K_FMA, K_MINMAX, K_ROUND, K_NARROW,
+    K_NONE, K_COND, K_FLAGS, K_DIV, K_BYTES, K_SIGN, K_ROUND_BIT, K_FMUL, K_FMA, K_MINMAX, K_ROUND, K_NARROW,
     K_REDUCE, K_DOT, K_BF16, K_CRYPTO, K_MEM, K_FENCE, K_EXIT, K_NUMBER,
 };
 
@@ -38,7 +38,6 @@ static const UopSub kinds[] = {
     [K_BYTES] = {SUB_BYTES, 4, NULL},
     [K_SIGN] = {SUB_SIGN, 4, sign_names},
     [K_ROUND_BIT] = BITS("", "", "round"),
-    [K_MLS] = ENUM("", "mls"),
     [K_FMUL] = ENUM("", "x"),
     [K_FMA] = BITS("nega", "negc"),
     [K_MINMAX] = ENUM("arm", "num"),
@@ -46,7 +45,7 @@ static const UopSub kinds[] = {
     [K_NARROW] = ENUM("trunc", "sat_s", "sat_u", "sat_su"),
     [K_REDUCE] = ENUM("add", "smax", "smin", "umax", "umin", "saddl", "uaddl"),
     [K_DOT] = ENUM("ss", "uu", "us"),
-    [K_BF16] = ENUM("dot", "mmla", "mlalb", "mlalt", "cvt", "cvt1"),
+    [K_BF16] = ENUM("dot", "mmla", "cvt", "cvt1"),
     [K_CRYPTO] = {SUB_ENUM, UOP_CRYPTO_COUNT, crypto_names},
     [K_MEM] = {SUB_MEM, 0, NULL},
     [K_FENCE] = ENUM("load", "store", "full", "insn"),
@@ -62,7 +61,7 @@ static const uint8_t kind_of[UOP_COUNT] = {
     [UOP_MIN] = K_SIGN, [UOP_MAX] = K_SIGN, [UOP_ABD] = K_SIGN, [UOP_RSHR] = K_SIGN, [UOP_WIDEN] = K_SIGN, [UOP_WMUL] = K_SIGN,
     [UOP_ADDSAT] = K_SIGN, [UOP_SUBSAT] = K_SIGN, [UOP_HADD] = K_SIGN, [UOP_HSUB] = K_SIGN, [UOP_SHLV] = K_SIGN,
     [UOP_SHLSAT] = K_SIGN,
-    [UOP_MULHSAT] = K_ROUND_BIT, [UOP_MLAHSAT] = K_MLS, [UOP_FMUL] = K_FMUL, [UOP_FMA] = K_FMA, [UOP_FMLAL] = K_FMA,
+    [UOP_MULHSAT] = K_ROUND_BIT, [UOP_FMUL] = K_FMUL, [UOP_FMA] = K_FMA, [UOP_FMLAL] = K_FMA,
     [UOP_FMIN] = K_MINMAX, [UOP_FMAX] = K_MINMAX,
     [UOP_FROUND] = K_ROUND, [UOP_FCVT] = K_ROUND, [UOP_FTOI] = K_ROUND, [UOP_ITOF] = K_ROUND,
     [UOP_NARROW] = K_NARROW, [UOP_REDUCE] = K_REDUCE, [UOP_DOT] = K_DOT, [UOP_DOTMM] = K_DOT, [UOP_BF16] = K_BF16,

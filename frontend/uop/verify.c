@@ -183,7 +183,7 @@ static unsigned lanes_of(unsigned op)
     switch (op) {
     case UOP_TBL: case UOP_EXTV:
         return B;
-    case UOP_MULHSAT: case UOP_MLAHSAT:
+    case UOP_MULHSAT:
         return H | W;
     case UOP_CRC: case UOP_TRUNC: case UOP_PACKFLAGS: case UOP_FJCVT: case UOP_URECPE: case UOP_URSQRTE: case UOP_DOT:
     case UOP_DOTMM: case UOP_BF16: case UOP_FMLAL:

@@ -192,14 +192,6 @@ void interp_BF16(const Op *o) {
     case UOP_BF16_MMLA:
         bf16_mmla(&e, &r, o);
         break;
-    case UOP_BF16_MLALB:
-    case UOP_BF16_MLALT: {
-        unsigned top = o->u->sub == UOP_BF16_MLALT;
-        for (unsigned i = 0; i < n; i++) {
-            r.u32[i] = softfp_bf16_mla(&e, o->a->u32[i], o->b->u16[2 * i + top], o->c->u16[2 * i + top]);
-        }
-        break;
-    }
     case UOP_BF16_CVT:
         for (unsigned i = 0; i < 4; i++) {
             r.u16[i] = softfp_bf16_from_f32(&e, o->a->u32[i]);

@@ -252,17 +252,6 @@ void interp_MULHSAT(const Op *o) {
     *o->dst = r;
 }
 
-void interp_MLAHSAT(const Op *o) {
-    unsigned log2 = LOG2(o), bits = 8u << log2;
-    V128 r = { .u64 = { 0, 0 } };
-    for (unsigned i = 0; i < LANES(o); i++) {
-        Wide product = 2 * (Wide)lane_s(o->b, log2, i) * lane_s(o->c, log2, i);
-        Wide acc = (Wide)lane_s(o->a, log2, i) * ((Wide)1 << bits) + ((Wide)1 << (bits - 1));
-        lane_set(&r, log2, i, saturate((o->u->sub & UOP_MLS ? acc - product : acc + product) >> bits, bits, true));
-    }
-    *o->dst = r;
-}
-
 /* Product of polynomials over GF(2). */
 static unsigned __int128 clmul(uint64_t a, uint64_t b) {
     unsigned __int128 r = 0;
