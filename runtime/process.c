@@ -120,6 +120,8 @@ static int start_jit(Process *p)
     JitOptions jit_options = {
         .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
         .dump = o->dump,
+        .dump_from = o->dump_from,
+        .dump_to = o->dump_to,
         .log = o->log ? o->log : stderr,
         .one_insn_per_block = o->one_insn_per_block,
         .host_features_off = o->host_features_off,

@@ -53,7 +53,11 @@ typedef struct Word {
 static const Word words[] = {
 #define BITS(list, name, value) { #list, #name, value, true },
 #define ENUM(list, name, value) { #list, #name, value, false },
+#define SAME_BITS(list, name) { #list, #name, name, true },
+#define SAME_ENUM(list, name) { #list, #name, name, false },
 #include "runtime/strace/names.def"
+#undef SAME_ENUM
+#undef SAME_BITS
 #undef BITS
 #undef ENUM
 };
