@@ -1,0 +1,407 @@
+/*
+ * emit_fp_cvt.c - conversions between floats and integers, between float formats, and rounding to integral.
+ *
+ * The host converts what is out of range to one value and raises invalid, as Arm does: that value means the slow path. Where a rounding mode
+ * isn't truncation, the rounding comes first without its inexact exception, which must not be raised if the result is out of range; when it's known
+ * that it isn't, the rounding is repeated for the exception alone.
+ */
+#include "jit/template/x86_64/vec.h"
+
+/* The immediate of VROUND: bits 0-1 mode, 2 the current one, 3 no inexact exception. */
+enum { ROUND_CURRENT = 4, ROUND_QUIET = 8 };
+
+static unsigned round_imm(unsigned round)
+{
+    switch (round) {
+    case UOP_ROUND_UP:
+        return 2;
+    case UOP_ROUND_DOWN:
+        return 1;
+    case UOP_ROUND_ZERO:
+        return 3;
+    case UOP_ROUND_CURRENT:
+        return ROUND_CURRENT;
+    default:
+        return 0; /* AWAY: any that raises inexact */
+    }
+}
+
+static bool is_f64(uint8_t type)
+{
+    return uop_lane(type) == LANE_F64;
+}
+
+static V128 sign_mask(uint8_t type)
+{
+    return vec_repeat(uop_lane_log2(type), UINT64_C(1) << (uop_lane_bits(type) - 1));
+}
+
+static V128 one_half(uint8_t type)
+{
+    return vec_repeat(uop_lane_log2(type), is_f64(type) ? UINT64_C(0x3fe0000000000000) : 0x3f000000);
+}
+
+/* 2 to the power n, as a float of the type in each lane. */
+static V128 power_of_2(uint8_t type, int n)
+{
+    return vec_repeat(uop_lane_log2(type), is_f64(type) ? (uint64_t)(1023 + n) << 52 : (uint64_t)(127 + n) << 23);
+}
+
+static void round_op(Emit *e, uint8_t type, int d, int s, unsigned imm)
+{
+    if (uop_is_vec(type)) {
+        vec_mov_op_imm(e, is_f64(type) ? V_ROUNDPD : V_ROUNDPS, d, s, imm);
+    } else {
+        vec_op_imm(e, is_f64(type) ? V_ROUNDSD : V_ROUNDSS, d, s, s, imm);
+    }
+}
+
+/* d = x rounded to integral, quietly. Ties away: x plus a half of its sign, truncated, and truncated again. d is none of the others. */
+static void round_quietly(Emit *e, uint8_t type, unsigned round, int d, int x)
+{
+    if (round != UOP_ROUND_AWAY) {
+        round_op(e, type, d, x, round_imm(round) | ROUND_QUIET);
+        return;
+    }
+    static const VecOp add[4] = { V_ADDPS, V_ADDPD | ASM_EW, V_ADDSS, V_ADDSD | ASM_EW };
+    vec_op_const(e, V_ANDPS, d, x, sign_mask(type));
+    vec_op_const(e, V_ORPS, d, d, one_half(type));
+    vec_op_round(e, add[is_f64(type) | !uop_is_vec(type) << 1], VEC_ROUND_ZERO, d, x, d);
+    round_op(e, type, d, d, 3 | ROUND_QUIET);
+}
+
+/* ---- to integral ---------------------------------------------------------------------------------------------------- */
+
+/* Results beyond the integers of `limit` bits are slow (with the most negative one, which is within). */
+static void check_limit(Emit *e, const Uop *u, int d)
+{
+    int t = vec_tmp(e);
+    V128 bound = power_of_2(u->type, u->imm - 1);
+    vec_op_const(e, V_ANDPS, t, d, vec_repeat(uop_lane_log2(u->type), (UINT64_C(1) << (uop_lane_bits(u->type) - 1)) - 1));
+    if (uop_is_vec(u->type)) {
+        enum { CMP_NLT_UQ = 0x15 };
+        vec_op_const_imm(e, is_f64(u->type) ? V_CMPPD : V_CMPPS, t, t, bound, CMP_NLT_UQ);
+        vec_mov_op(e, V_PTEST, t, t);
+        emit_slow(e, CC_NE);
+    } else {
+        int b = vec_tmp(e);
+        vec_const(e, b, bound);
+        vec_mov_op(e, is_f64(u->type) ? V_UCOMISD : V_UCOMISS, b, t);
+        emit_slow(e, CC_BE);
+    }
+}
+
+static bool emit_round(Emit *e, const Uop *u)
+{
+    bool away = u->sub == UOP_ROUND_AWAY, exact = u->flags & UOPF_EXACT;
+    if (!fp_on_host(e, u->type) || (away && !vec_has(e, JIT_HOST_AVX512))) {
+        return fp_by_softfp(e, u);
+    }
+    emit_clobber_flags(e);
+    int a = vec_use(e, u->a), x = fp_clear_upper(e, u->type, u->a, a);
+    bool upper_zero = x != a || ra_upper_zero(e, u->a);
+    int d = vec_def(e, u);
+    if (!u->imm && !away) {
+        round_op(e, u->type, d, x, round_imm(u->sub) | (exact ? 0 : ROUND_QUIET));
+    } else {
+        round_quietly(e, u->type, u->sub, d, x);
+    }
+    if (u->imm) {
+        check_limit(e, u, d);
+    } else if (away || e->mode & CPU_MODE_DN) {
+        fp_check_unordered(e, u->type, d, d);
+    }
+    if (exact && (u->imm || away)) {
+        round_op(e, u->type, vec_tmp(e), x, round_imm(u->sub));
+    }
+    emit_slow_back(e);
+    if (upper_zero && !away) {
+        ra_set_upper_zero(e, u->dst);
+    }
+    return true;
+}
+
+/* ---- to integer ------------------------------------------------------------------------------------------------------- */
+
+/* x times 2^n, exactly and without exceptions. */
+static int scale(Emit *e, uint8_t type, int x, int n)
+{
+    static const VecOp scalef[4] = { V_SCALEFPS_E, V_SCALEFPD_E, V_SCALEFSS_E, V_SCALEFSD_E };
+    int t = vec_tmp(e);
+    unsigned k = 31 - (unsigned)__builtin_clz((unsigned)n); /* n as a float: 1.xxx * 2^k */
+    uint64_t bits = is_f64(type) ? (uint64_t)(1023 + k) << 52 | ((uint64_t)n << (52 - k) & ((UINT64_C(1) << 52) - 1))
+                                 : (uint64_t)(127 + k) << 23 | ((uint64_t)n << (23 - k) & ((1u << 23) - 1));
+    vec_const(e, t, vec_repeat(uop_lane_log2(type), bits));
+    vec_op_round(e, scalef[is_f64(type) | !uop_is_vec(type) << 1], VEC_ROUND_NEAREST, t, x, t);
+    return t;
+}
+
+/* A scalar half as a single (with nothing above it). */
+static int widen_half(Emit *e, int x)
+{
+    int t = vec_tmp(e);
+    vec_op_const(e, V_PAND, t, x, vec_pair(0xffff, 0));
+    vec_mov_op(e, V_CVTPH2PS, t, t);
+    return t;
+}
+
+static void truncate_scalar(Emit *e, uint8_t from, bool to64, bool is_unsigned, int d, int x)
+{
+    if (is_unsigned) {
+        VecOp op = is_f64(from) ? E(V_CVTTSD2USI_E) : E(V_CVTTSS2USI_E);
+        vec_mov_op(e, to64 ? op | ASM_W : op, d, x);
+        asm_alu_ri(&e->a, ALU_CMP, to64 ? 3 : 2, (unsigned)d, -1);
+        emit_slow(e, CC_E);
+    } else {
+        VecOp op = is_f64(from) ? V_CVTTSD2SI : V_CVTTSS2SI;
+        vec_mov_op(e, to64 ? op | ASM_W : op, d, x);
+        asm_alu_ri(&e->a, ALU_CMP, to64 ? 3 : 2, (unsigned)d, 1); /* overflows for the minimum alone */
+        emit_slow(e, CC_O);
+    }
+}
+
+static bool ftoi_scalar(Emit *e, const Uop *u)
+{
+    uint8_t from = uop_operand_type(u, 0);
+    bool is_unsigned = u->flags & UOPF_UNSIGNED, needs512 = is_unsigned || u->imm || u->sub == UOP_ROUND_AWAY;
+    bool half = from == T_F16;
+    if (e->mode & (half ? CPU_MODE_FZ16 : CPU_MODE_FZ) || (needs512 && !vec_has(e, JIT_HOST_AVX512))) {
+        return fp_by_softfp(e, u);
+    }
+    emit_clobber_flags(e);
+    int x = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst);
+    if (half) {
+        x = widen_half(e, x);
+        from = T_F32;
+    }
+    if (u->imm) {
+        x = scale(e, from, x, u->imm);
+    }
+    int y = x;
+    if (u->sub != UOP_ROUND_ZERO) {
+        y = vec_tmp(e);
+        round_quietly(e, from, u->sub, y, x);
+    }
+    truncate_scalar(e, from, u->type == T_I64, is_unsigned, d, y);
+    if (y != x) {
+        round_op(e, from, y, x, round_imm(u->sub));
+    }
+    emit_slow_back(e);
+    return true;
+}
+
+static VecOp truncate_vector_op(const Uop *u, bool is_unsigned)
+{
+    if (uop_lane(u->type) == LANE_I32) {
+        return is_unsigned ? E(V_CVTTPS2UDQ_E) : V_CVTTPS2DQ;
+    }
+    return is_unsigned ? E(V_CVTTPD2UQQ_E) : E(V_CVTTPD2QQ_E);
+}
+
+static bool ftoi_vector(Emit *e, const Uop *u)
+{
+    uint8_t from = uop_operand_type(u, 0);
+    unsigned lane = uop_lane_log2(u->type);
+    bool is_unsigned = u->flags & UOPF_UNSIGNED;
+    if (lane == 1 || e->mode & CPU_MODE_FZ || !vec_has(e, JIT_HOST_AVX512)) {
+        return fp_by_softfp(e, u);
+    }
+    emit_clobber_flags(e);
+    int x = vec_use(e, u->a), d = vec_def(e, u);
+    x = fp_clear_upper(e, from, u->a, x);
+    if (u->imm) {
+        x = scale(e, from, x, u->imm);
+    }
+    int y = x;
+    if (u->sub != UOP_ROUND_ZERO) {
+        y = vec_tmp(e);
+        round_quietly(e, from, u->sub, y, x);
+    }
+    vec_mov_op(e, truncate_vector_op(u, is_unsigned), d, y);
+    int t = vec_tmp(e);
+    vec_const(e, t, is_unsigned ? vec_repeat(3, ~UINT64_C(0)) : sign_mask(u->type));
+    vec_op(e, lane == 2 ? V_PCMPEQD : V_PCMPEQQ, t, t, d);
+    vec_mov_op(e, V_PTEST, t, t);
+    emit_slow(e, CC_NE);
+    if (y != x) {
+        round_op(e, from, y, x, round_imm(u->sub));
+    }
+    emit_slow_back(e);
+    if (uop_type_bytes(u->type) == 8) {
+        ra_set_upper_zero(e, u->dst);
+    }
+    return true;
+}
+
+/* JavaScript's conversion: what fits in 32 bits. */
+static bool emit_js(Emit *e, const Uop *u)
+{
+    if (e->mode & CPU_MODE_FZ) {
+        return fp_by_softfp(e, u);
+    }
+    emit_clobber_flags(e);
+    int x = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst);
+    truncate_scalar(e, T_F64, false, false, d, x);
+    emit_slow_back(e);
+    return true;
+}
+
+/* ---- from integer --------------------------------------------------------------------------------------------------------- */
+
+static bool itof_scalar(Emit *e, const Uop *u)
+{
+    bool from64 = uop_operand_type(u, 0) == T_I64, is_unsigned = u->flags & UOPF_UNSIGNED;
+    if (u->type == T_F16 || (is_unsigned && !vec_has(e, JIT_HOST_AVX512))) {
+        return fp_by_softfp(e, u);
+    }
+    unsigned x = ra_use_g(e, u->a);
+    int d = vec_def(e, u);
+    VecOp op = is_unsigned ? (is_f64(u->type) ? E(V_CVTUSI2SD_E) : E(V_CVTUSI2SS_E)) : is_f64(u->type) ? V_CVTSI2SD : V_CVTSI2SS;
+    vec_zero(e, d);
+    vec_op(e, from64 ? op | ASM_W : op, d, d, (int)x);
+    if (u->imm) {
+        vec_op_const(e, is_f64(u->type) ? V_MULSD : V_MULSS, d, d, power_of_2(u->type, -u->imm));
+    }
+    ra_set_upper_zero(e, u->dst);
+    return true;
+}
+
+static bool itof_vector(Emit *e, const Uop *u)
+{
+    uint8_t from = uop_operand_type(u, 0);
+    bool is_unsigned = u->flags & UOPF_UNSIGNED, wide = is_f64(u->type);
+    if (uop_lane(u->type) == LANE_F16 || ((wide || is_unsigned) && !vec_has(e, JIT_HOST_AVX512))) {
+        return fp_by_softfp(e, u);
+    }
+    int x = vec_use(e, u->a);
+    x = fp_clear_upper(e, from, u->a, x);
+    int d = vec_def(e, u);
+    VecOp op = wide ? (is_unsigned ? E(V_CVTUQQ2PD_E) : E(V_CVTQQ2PD_E)) : is_unsigned ? E(V_CVTUDQ2PS_E) : V_CVTDQ2PS;
+    vec_mov_op(e, op, d, x);
+    if (u->imm) {
+        vec_op_const(e, wide ? V_MULPD : V_MULPS, d, d, power_of_2(u->type, -u->imm));
+    }
+    if (uop_type_bytes(u->type) == 8) {
+        ra_set_upper_zero(e, u->dst);
+    }
+    return true;
+}
+
+/* ---- between float formats --------------------------------------------------------------------------------------------------- */
+
+/* With default NaNs on, NaNs are slow. */
+static void check_default_nan(Emit *e, uint8_t type, int d)
+{
+    if (e->mode & CPU_MODE_DN) {
+        fp_check_unordered(e, type, d, d);
+    }
+}
+
+static bool cvt_scalar(Emit *e, const Uop *u, uint8_t from)
+{
+    int a = vec_use(e, u->a), d = vec_def(e, u), t;
+    if (from == T_F32) { /* to F64 */
+        vec_op(e, V_CVTSS2SD, d, a, a);
+        check_default_nan(e, u->type, d);
+        emit_slow_back(e);
+        if (ra_upper_zero(e, u->a)) {
+            ra_set_upper_zero(e, u->dst);
+        }
+        return true;
+    }
+    if (from == T_F64) { /* to F32 */
+        vec_zero(e, d);
+        vec_op(e, V_CVTSD2SS, d, d, a);
+        fp_check_tiny(e, u->type, d);
+    } else { /* from F16 */
+        t = widen_half(e, a);
+        if (u->type == T_F64) {
+            vec_op(e, V_CVTSS2SD, d, t, t);
+        } else {
+            vec_move(e, d, t);
+        }
+        check_default_nan(e, u->type, d);
+    }
+    emit_slow_back(e);
+    ra_set_upper_zero(e, u->dst);
+    return true;
+}
+
+/* F32 to F16: slow for the smallest normal number, 0x0400, and default NaNs. */
+static bool cvt_to_half(Emit *e, const Uop *u)
+{
+    int a = vec_use(e, u->a), d = vec_def(e, u), t = vec_tmp(e);
+    enum { CURRENT = 4 };
+    if (uop_is_vec(u->type)) {
+        check_default_nan(e, T_F32X4, a);
+        vec_mov_op_imm(e, V_CVTPS2PH, a, d, CURRENT);
+        vec_op_const(e, V_PAND, t, d, vec_repeat(1, 0x7fff));
+        vec_op_const(e, V_PCMPEQW, t, t, vec_pair(0x0400040004000400, UINT64_MAX)); /* (the upper half is zero) */
+        vec_mov_op(e, V_PTEST, t, t);
+        emit_slow(e, CC_NE);
+    } else {
+        check_default_nan(e, T_F32, a);
+        vec_op_imm(e, V_INSERTPS, t, a, a, 0x0e); /* lane 0 alone */
+        vec_mov_op_imm(e, V_CVTPS2PH, t, d, CURRENT);
+        unsigned g = ra_tmp_g(e);
+        asm_movq_rx(&e->a, 2, g, (unsigned)d);
+        asm_alu_ri(&e->a, ALU_AND, 2, g, 0x7fff);
+        asm_alu_ri(&e->a, ALU_CMP, 2, g, 0x0400);
+        emit_slow(e, CC_E);
+    }
+    emit_slow_back(e);
+    ra_set_upper_zero(e, u->dst);
+    return true;
+}
+
+static bool cvt_vector(Emit *e, const Uop *u, uint8_t from)
+{
+    int a = vec_use(e, u->a), d = vec_def(e, u), s = a;
+    if (u->flags & UOPF_HIGH) {
+        s = d;
+        vec_mov_op_imm(e, V_PSHUFD, d, a, 0xee);
+    }
+    if (uop_lane(from) == LANE_F64) {
+        vec_mov_op(e, V_CVTPD2PS, d, s);
+        fp_check_tiny(e, u->type, d);
+        ra_set_upper_zero(e, u->dst);
+    } else {
+        vec_mov_op(e, uop_lane(from) == LANE_F16 ? V_CVTPH2PS : V_CVTPS2PD, d, s);
+        check_default_nan(e, u->type, d);
+    }
+    emit_slow_back(e);
+    return true;
+}
+
+static bool emit_convert(Emit *e, const Uop *u)
+{
+    uint8_t from = uop_operand_type(u, 0);
+    bool half = uop_lane(from) == LANE_F16 || uop_lane(u->type) == LANE_F16;
+    if (e->mode & CPU_MODE_FZ || (half && e->mode & CPU_MODE_AHP) || u->sub == UOP_ROUND_ODD ||
+        (uop_lane(u->type) == LANE_F16 && uop_lane(from) == LANE_F64)) {
+        return fp_by_softfp(e, u);
+    }
+    emit_clobber_flags(e);
+    if (uop_lane(u->type) == LANE_F16) {
+        return cvt_to_half(e, u);
+    }
+    return uop_is_vec(u->type) ? cvt_vector(e, u, from) : cvt_scalar(e, u, from);
+}
+
+bool emit_fp_cvt(Emit *e, const Uop *u)
+{
+    switch (u->op) {
+    case UOP_FROUND:
+        return emit_round(e, u);
+    case UOP_FTOI:
+        return uop_is_int(u->type) ? ftoi_scalar(e, u) : ftoi_vector(e, u);
+    case UOP_ITOF:
+        return uop_is_int(uop_operand_type(u, 0)) ? itof_scalar(e, u) : itof_vector(e, u);
+    case UOP_FCVT:
+        return emit_convert(e, u);
+    case UOP_FJCVT:
+        return emit_js(e, u);
+    default:
+        return false;
+    }
+}
