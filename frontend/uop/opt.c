@@ -58,6 +58,7 @@ static void overwrite_flags(Pass *p)
     p->ntargets = 0;
 }
 
+/* Asks the guest about the exits that follow. */
 static bool flags_dead(Pass *p)
 {
     for (unsigned i = 0; i < p->ntargets; i++) {
@@ -109,6 +110,12 @@ static void cover(Pass *p, uint32_t offset, unsigned bytes)
     }
 }
 
+static inline void use(UopBlock *b, Val v, uint32_t user)
+{
+    b->val_uses[v]++;
+    b->val_def[v] = user; /* the definition is of no interest any more */
+}
+
 /* ---- micro-ops that have an effect -------------------------------------------------------------------- */
 
 static inline bool is_used(const Pass *p, const Uop *u)
@@ -154,14 +161,58 @@ static bool keep_put(Pass *p, const Uop *u)
     return true;
 }
 
+static void invert(Uop *boolean)
+{
+    boolean->sub ^= 1; /* of TEST and of ICMP */
+}
+
+/* The block ends in a conditional and a final jump, and the flags are dead at just one of them: then the jumps are arranged so that the
+ * conditional one goes there, and the PUTFLAGS moves behind it. */
+static bool sink_putflags(Pass *p, const Uop *put)
+{
+    UopBlock *b = p->b;
+    if (p->ntargets != 2 || b->count < 3 || b->count == b->cap) {
+        return false;
+    }
+    Uop *last = &b->uops[b->count - 1], *branch = last - 1, *boolean = last - 2;
+    if (branch->op != UOP_EXIT_IF || branch->sub != UOP_EXIT_JUMP || last->sub != UOP_EXIT_JUMP) {
+        return false;
+    }
+    bool dead_if = p->file->flags_dead_at(p->file->ctx, branch->imm64);
+    bool dead_else = p->file->flags_dead_at(p->file->ctx, last->imm64);
+    if (dead_if == dead_else) {
+        p->ntargets = 0;
+        p->flags_live = !dead_if;
+        return false;
+    }
+    p->ntargets = 0;
+    p->flags_live = true;
+    if (dead_else) {
+        bool simple = (boolean->op == UOP_TEST || boolean->op == UOP_ICMP) && boolean->dst == branch->a
+                      && b->val_uses[boolean->dst] == 1;
+        if (!simple) {
+            return false;
+        }
+        invert(boolean);
+        uint64_t target = branch->imm64;
+        branch->imm64 = last->imm64;
+        last->imm64 = target;
+    }
+    last[1] = *last;
+    *last = *put;
+    use(b, put->a, b->count - 1);
+    b->count++;
+    return true;
+}
+
 static bool keep_putflags(Pass *p, const Uop *u)
 {
     if ((uint32_t)u->imm != p->file->flags_offset) {
         return true;
     }
-    bool dead = flags_dead(p);
+    bool gone = sink_putflags(p, u) || flags_dead(p);
     overwrite_flags(p);
-    return !dead;
+    return !gone;
 }
 
 /* Comparing floats sets the cumulative flags of the FP environment. */
@@ -203,6 +254,31 @@ static bool sink_mask(const Uop *mask, Uop *user)
     return true;
 }
 
+/* FLAGS used once, by a condition: a comparison of the operands. */
+static bool sink_flags(const Uop *flags, Uop *user)
+{
+    static const uint8_t of_sub[] = {
+        [UOP_EQ] = UOP_EQ, [UOP_NE] = UOP_NE, [UOP_CS] = UOP_UGE, [UOP_CC] = UOP_ULT, [UOP_MI] = 0xff, [UOP_PL] = 0xff,
+        [UOP_VS] = 0xff, [UOP_VC] = 0xff, [UOP_HI] = UOP_UGT, [UOP_LS] = UOP_ULE, [UOP_GE] = UOP_SGE, [UOP_LT] = UOP_SLT,
+        [UOP_GT] = UOP_SGT, [UOP_LE] = UOP_SLE,
+    };
+    bool with_zero = flags->sub == UOP_FLAGS_LOGIC || (flags->sub == UOP_FLAGS_SUB && flags->b == VAL_NONE && flags->imm == 0);
+    if (user->op != UOP_TEST || !(flags->sub == UOP_FLAGS_SUB || flags->sub == UOP_FLAGS_LOGIC)) {
+        return false;
+    }
+    uint8_t cond = with_zero && user->sub == UOP_MI ? UOP_SLT : with_zero && user->sub == UOP_PL ? UOP_SGE : of_sub[user->sub];
+    if (cond == 0xff) {
+        return false;
+    }
+    user->op = UOP_ICMP;
+    user->type = flags->type;
+    user->sub = cond;
+    user->a = flags->a;
+    user->b = flags->b;
+    user->imm = with_zero ? 0 : flags->imm;
+    return true;
+}
+
 /* A zero-extending I32 load used once, by its extension to I64, loads an I64. */
 static bool widen_load(Uop *load, Uop *user)
 {
@@ -215,12 +291,6 @@ static bool widen_load(Uop *load, Uop *user)
     return true;
 }
 
-static inline void use(UopBlock *b, Val v, uint32_t user)
-{
-    b->val_uses[v]++;
-    b->val_def[v] = user; /* the definition is of no interest any more */
-}
-
 /* Moves u into its only user, or the user into u, where that saves an operation. True: u is gone. */
 static bool sink(Pass *p, Uop *u)
 {
@@ -231,7 +301,9 @@ static bool sink(Pass *p, Uop *u)
     if (b->val_uses[u->dst] != 1 || p->next_put < at || !uop_is_int(u->type)) {
         return false;
     }
-    if (u->op == UOP_ADD) {
+    if (u->op == UOP_FLAGS) {
+        gone = sink_flags(u, user);
+    } else if (u->op == UOP_ADD) {
         gone = sink_addend(u, user);
     } else if (u->op == UOP_AND) {
         gone = sink_mask(u, user);
@@ -300,7 +372,7 @@ static inline bool keep(Pass *p, Uop *u, uint8_t kind)
         see_bytes(p, (uint32_t)u->imm, 4);
         return true;
     case R_STATUS:
-        return p->b->val_uses[u->dst] != 0 || touches_fp(u);
+        return touches_fp(u) || (p->b->val_uses[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
     case R_LOAD:
         see_all(p);
         sink(p, u);
