@@ -19,7 +19,7 @@ void procfs_publish(Process *p)
     struct prctl_mm_map map = {
         /* The code and data bounds are for display only; xemu's own are as good as any. */
         .start_code = 0x10000,
-        .end_code = 0x10000,
+        .end_code = 0x20000,
         .start_data = 0x10000,
         .end_data = 0x10000,
         .start_brk = brk, /* the C library's heap goes on from here */
