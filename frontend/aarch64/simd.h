@@ -15,8 +15,7 @@
         WORKER(ctx, a, __VA_ARGS__);                                                               \
     }
 
-/* ---- types. size: log2 of the lane's bytes; q: 0 for 64-bit vectors, 1 for 128
- * ---------------------- */
+/* ---- types. size: log2 of the lane's bytes; q: 0 for 64-bit vectors, 1 for 128 --------------- */
 
 static inline uint8_t a64_ivec(int size, int q)
 {
@@ -87,8 +86,7 @@ static inline uint64_t a64_fp_immediate(int size, int imm8)
            (uint64_t)(imm8 & 15) << (fraction_bits[size] - 4);
 }
 
-/* ---- steps
- * --------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* The same bits as another type of the same width. */
 static inline Val a64_cast(A64Ctx *ctx, uint8_t type, Val v)

@@ -54,8 +54,7 @@ TRANS(SM3TT2B, crypto, UOP_SM3TT2B, D_N_M, a->index)
 TRANS(SM4E, crypto, UOP_SM4E, D_N, 0)
 TRANS(SM4EKEY, crypto, UOP_SM4EKEY, N_M, 0)
 
-/* ---- SHA-3: first-class operations
- * ------------------------------------------------------------------- */
+/* ---- SHA-3: first-class operations ----------------------------------------------------------- */
 
 void trans_EOR3(A64Ctx *ctx, const A64Args *a)
 {

@@ -18,8 +18,7 @@
     TRANS(NAME##_s, WORKER, a64_fscalar(2 + a->sz), __VA_ARGS__)                                   \
     TRANS(NAME##_sh, WORKER, T_F16, __VA_ARGS__)
 
-/* ---- one operand
- * ---------------------------------------------------------------------------------- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 static void unary(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op)
 {
@@ -82,8 +81,7 @@ TRANS(FRINT32X_v, round_int, a64_fvec(2 + a->sz, a->q), UOP_ROUND_CURRENT, UOPF_
 TRANS(FRINT64Z_v, round_int, a64_fvec(2 + a->sz, a->q), UOP_ROUND_ZERO, UOPF_EXACT, 64)
 TRANS(FRINT64X_v, round_int, a64_fvec(2 + a->sz, a->q), UOP_ROUND_CURRENT, UOPF_EXACT, 64)
 
-/* ---- two operands
- * --------------------------------------------------------------------------------- */
+/* ---- two operands ---------------------------------------------------------------------------- */
 
 static void binary(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
 {
@@ -126,8 +124,7 @@ SCALAR(FRECPS, binary, UOP_FRECPS, 0)
 SCALAR(FRSQRTS, binary, UOP_FRSQRTS, 0)
 SCALAR(FABD, binary_sign, UOP_FSUB, UOP_FABS)
 
-/* ---- fused multiply-add
- * --------------------------------------------------------------------------- */
+/* ---- fused multiply-add ---------------------------------------------------------------------- */
 
 static void fma4(A64Ctx *ctx, const A64Args *a, uint8_t negate)
 {
@@ -154,8 +151,7 @@ static void fma3(A64Ctx *ctx, const A64Args *a, uint8_t type, uint8_t negate)
 VECTOR(FMLA, fma3, 0)
 VECTOR(FMLS, fma3, UOP_FMA_NEG_A)
 
-/* ---- by element
- * ----------------------------------------------------------------------------------- */
+/* ---- by element ------------------------------------------------------------------------------ */
 
 /* Lane `index` of rm as an operand of `type`. */
 static Val element(A64Ctx *ctx, uint8_t type, int size, int rm, int index)
@@ -194,8 +190,7 @@ ELEMENT(FMULX, mul_element, UOP_FMUL_X)
 ELEMENT(FMLA, fma_element, 0)
 ELEMENT(FMLS, fma_element, UOP_FMA_NEG_A)
 
-/* ---- pairwise and across lanes
- * -------------------------------------------------------------------- */
+/* ---- pairwise and across lanes --------------------------------------------------------------- */
 
 static void pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
 {

@@ -7,8 +7,7 @@ static uint8_t ftype(const A64Args *a)
     return a64_fscalar(a64_ftype_size(a->ftype));
 }
 
-/* ---- flags: `signaling` is 0 or UOPF_SIGNALING (any NaN is an invalid operation)
- * ------------------- */
+/* ---- flags: `signaling` is 0 or UOPF_SIGNALING (any NaN is an invalid operation) ------------- */
 
 static void compare(A64Ctx *ctx, uint8_t type, uint8_t signaling, Val n, Val m)
 {
@@ -55,8 +54,7 @@ void trans_FCSEL(A64Ctx *ctx, const A64Args *a)
     a64_set_v(ctx, a->rd, uop_select(ctx->b, ftype(a), a64_cond(ctx, a->cond), n, m));
 }
 
-/* ---- lane masks
- * ------------------------------------------------------------------------------------ */
+/* ---- lane masks ------------------------------------------------------------------------------ */
 
 /* rd = n cond m, or |n| cond |m| when `absolute`. */
 static void mask(A64Ctx *ctx, const A64Args *a, uint8_t type, UopCond cond, bool absolute)

@@ -1,8 +1,7 @@
 /* trans_fp_cvt.c - conversions between floating-point formats and integers, and moves. */
 #include "frontend/aarch64/simd.h"
 
-/* ---- between float formats
- * -------------------------------------------------------------------------- */
+/* ---- between float formats ------------------------------------------------------------------- */
 
 void trans_FCVT(A64Ctx *ctx, const A64Args *a)
 {
@@ -50,8 +49,7 @@ void trans_BFCVTN(A64Ctx *ctx, const A64Args *a)
     a64_set_half(ctx, a->rd, a->q, uop_conv(ctx->b, UOP_LOWV, T_I16X4, T_I32X4, 0, 0, v, 0));
 }
 
-/* ---- float to integer: `sign` 0 or UOPF_UNSIGNED, frac: fraction bits
- * ------------------------------- */
+/* ---- float to integer: `sign` 0 or UOPF_UNSIGNED, frac: fraction bits ------------------------ */
 
 static void to_general(A64Ctx *ctx, const A64Args *a, UopRound mode, uint8_t sign, int frac)
 {
@@ -121,8 +119,7 @@ void trans_FJCVTZS(A64Ctx *ctx, const A64Args *a)
     a64_set_flags(ctx, flags);
 }
 
-/* ---- integer to float
- * -------------------------------------------------------------------------------- */
+/* ---- integer to float ------------------------------------------------------------------------ */
 
 static void from_general(A64Ctx *ctx, const A64Args *a, uint8_t sign, int frac)
 {
@@ -162,8 +159,7 @@ static void from_lane(A64Ctx *ctx, const A64Args *a, int size, uint8_t sign, int
 FROM_INT(SCVTF, 0)
 FROM_INT(UCVTF, UOPF_UNSIGNED)
 
-/* ---- moves
- * ------------------------------------------------------------------------------------------- */
+/* ---- moves ----------------------------------------------------------------------------------- */
 
 /* A register's lowest lane to a general register: ftype and sf say how many bits are copied. */
 void trans_FMOV_tog(A64Ctx *ctx, const A64Args *a)

@@ -1,8 +1,7 @@
 /* trans_fp_ext.c - complex numbers (FCMA), FMLAL, bfloat16. */
 #include "frontend/aarch64/simd.h"
 
-/* ---- complex numbers: lane pairs of a real (even) and an imaginary (odd) part
- * ------------------------ */
+/* ---- complex numbers: lane pairs of a real (even) and an imaginary (odd) part ---------------- */
 
 /* Real and imaginary parts exchanged. */
 static Val swap_parts(A64Ctx *ctx, uint8_t type, int size, Val v)
@@ -83,8 +82,7 @@ void trans_FCMLA_es(A64Ctx *ctx, const A64Args *a)
     fcmla(ctx, a, T_F32X4, 2, a64_cast(ctx, T_F32X4, m));
 }
 
-/* ---- products of half precision, added to single
- * ------------------------------------------------------ */
+/* ---- products of half precision, added to single --------------------------------------------- */
 
 static void fmlal(A64Ctx *ctx, const A64Args *a, uint8_t negate, uint8_t half, Val m)
 {
@@ -113,8 +111,7 @@ TRANS(FMLSL_e, fmlal_element, UOP_FMA_NEG_A, 0)
 TRANS(FMLAL2_e, fmlal_element, 0, UOPF_HIGH)
 TRANS(FMLSL2_e, fmlal_element, UOP_FMA_NEG_A, UOPF_HIGH)
 
-/* ---- bfloat16
- * ------------------------------------------------------------------------------------------- */
+/* ---- bfloat16 -------------------------------------------------------------------------------- */
 
 static void bf16_products(A64Ctx *ctx, const A64Args *a, UopBf16 kind, int q, Val m)
 {

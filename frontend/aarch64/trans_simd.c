@@ -13,8 +13,7 @@
     TRANS(NAME##_v, WORKER, IVEC, __VA_ARGS__)                                                     \
     TRANS(NAME##_s, WORKER, T_I64X1, __VA_ARGS__)
 
-/* ---- three registers
- * --------------------------------------------------------------------------------- */
+/* ---- three registers ------------------------------------------------------------------------- */
 
 static void binary(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
 {
@@ -99,8 +98,7 @@ void trans_PMUL_v(A64Ctx *ctx, const A64Args *a)
     a64_set_v(ctx, a->rd, uop_bin(ctx->b, UOP_CLMUL, type, n, m));
 }
 
-/* ---- by element
- * -------------------------------------------------------------------------------------- */
+/* ---- by element ------------------------------------------------------------------------------ */
 
 static void mul_element(A64Ctx *ctx, const A64Args *a, int size, int index)
 {
@@ -126,8 +124,7 @@ TRANS(MLA_es, mla_element, 2, 2 * a->h + a->lm, UOP_ADD)
 TRANS(MLS_eh, mla_element, 1, 4 * a->h + a->lm, UOP_SUB)
 TRANS(MLS_es, mla_element, 2, 2 * a->h + a->lm, UOP_SUB)
 
-/* ---- dot and matrix products
- * --------------------------------------------------------------------------- */
+/* ---- dot and matrix products ----------------------------------------------------------------- */
 
 static void dot(A64Ctx *ctx, const A64Args *a, UopDot kind, Val n, Val m)
 {
@@ -171,8 +168,7 @@ TRANS(SMMLA, matrix, UOP_DOT_SS)
 TRANS(UMMLA, matrix, UOP_DOT_UU)
 TRANS(USMMLA, matrix, UOP_DOT_US)
 
-/* ---- two registers
- * ------------------------------------------------------------------------------------- */
+/* ---- two registers --------------------------------------------------------------------------- */
 
 static void unary(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op)
 {
@@ -222,8 +218,7 @@ static void estimate(A64Ctx *ctx, const A64Args *a, UopOp op)
 TRANS(URECPE, estimate, UOP_URECPE)
 TRANS(URSQRTE, estimate, UOP_URSQRTE)
 
-/* ---- pairwise and across lanes
- * -------------------------------------------------------------------------- */
+/* ---- pairwise and across lanes --------------------------------------------------------------- */
 
 static void pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
 {

@@ -1,8 +1,7 @@
 /* trans_simd_perm.c - Advanced SIMD copies, permutations, table lookups and modified immediates. */
 #include "frontend/aarch64/simd.h"
 
-/* ---- copies: the lowest one bit of imm5 says the size, the bits above it the lane
- * ------------------------- */
+/* ---- copies: the lowest one bit of imm5 says the size, the bits above it the lane ------------ */
 
 static int imm5_size(const A64Args *a)
 {
@@ -68,8 +67,7 @@ void trans_INS_v(A64Ctx *ctx, const A64Args *a)
     a64_set_v(ctx, a->rd, uop_emit(ctx->b, UOP_INSLANE, full, 0, 0, full, d, n, VAL_NONE, lanes));
 }
 
-/* ---- permutations
- * -------------------------------------------------------------------------------------------- */
+/* ---- permutations ---------------------------------------------------------------------------- */
 
 static void permute(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -111,8 +109,7 @@ static void table(A64Ctx *ctx, const A64Args *a, bool extend)
 TRANS(TBL, table, false)
 TRANS(TBX, table, true)
 
-/* ---- modified immediates: `bits` is what stands in every 64 bits (AdvSIMDExpandImm)
- * ------------------------------ */
+/* ---- modified immediates: `bits` is what stands in every 64 bits (AdvSIMDExpandImm) ---------- */
 
 static void move_imm(A64Ctx *ctx, const A64Args *a, uint64_t bits)
 {

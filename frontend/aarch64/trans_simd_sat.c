@@ -12,8 +12,7 @@
     TRANS(NAME##_v, WORKER, a64_ivec(a->size, a->q), false, __VA_ARGS__)                           \
     TRANS(NAME##_s, WORKER, a64_ivec(a->size, 0), true, __VA_ARGS__)
 
-/* ---- add, subtract, negate
- * ----------------------------------------------------------------------------- */
+/* ---- add, subtract, negate ------------------------------------------------------------------- */
 
 /* x op y saturated as sub says, and modulo. */
 static void sat_binary(A64Ctx *ctx, int rd, uint8_t type, UopOp op, uint8_t sub, Val x, Val y)
@@ -59,8 +58,7 @@ BOTH(USQADD, add_mixed, UOP_SAT_US)
 BOTH(SQABS, neg, true)
 BOTH(SQNEG, neg, false)
 
-/* ---- shifts by a register
- * --------------------------------------------------------------------------------- */
+/* ---- shifts by a register -------------------------------------------------------------------- */
 
 /*
  * Exact, or not? The result differs from the one that isn't saturated, except that a negative
@@ -89,8 +87,7 @@ BOTH(UQSHL, shift, UOP_UNSIGNED)
 BOTH(SQRSHL, shift, UOP_SIGNED | UOP_ROUND)
 BOTH(UQRSHL, shift, UOP_UNSIGNED | UOP_ROUND)
 
-/* ---- shifts left by an immediate: shifted back, an exact result gives the operand again
- * -------------------- */
+/* ---- shifts left by an immediate: shifted back, an exact result gives the operand again ------ */
 
 static void shift_imm(A64Ctx *ctx, const A64Args *a, int q, bool scalar, uint8_t sub)
 {
@@ -111,8 +108,7 @@ SHIFT_IMM(SQSHL, UOP_SIGNED)
 SHIFT_IMM(UQSHL, UOP_UNSIGNED)
 SHIFT_IMM(SQSHLU, UOP_SAT_SU)
 
-/* ---- high half of the doubled product: only the square of the smallest number saturates
- * ---------------------- */
+/* ---- high half of the doubled product: only the square of the smallest number saturates ------ */
 
 static void mul_high(A64Ctx *ctx, int rd, uint8_t type, uint8_t sub, Val n, Val m)
 {
@@ -150,8 +146,7 @@ BOTH(SQRDMULH, mulh, UOP_ROUND)
 ELEMENT(SQDMULH, mulh_element, 0)
 ELEMENT(SQRDMULH, mulh_element, UOP_ROUND)
 
-/* ---- ... added to, or subtracted from, an accumulator
- * ---------------------------------------------------------- */
+/* ---- ... added to, or subtracted from, an accumulator ---------------------------------------- */
 
 /* The low or high half of the lanes: d + ((+-2 n m + rounding) >> width) in lanes of twice the
  * width, where it fits. */
@@ -203,8 +198,7 @@ TRANS(SQRDMLSH_s, rdm, 0, true, true)
 ELEMENT(SQRDMLAH, rdm_element, false)
 ELEMENT(SQRDMLSH, rdm_element, true)
 
-/* ---- doubled products of twice the width
- * ---------------------------------------------------------------------- */
+/* ---- doubled products of twice the width ----------------------------------------------------- */
 
 /* rd = 2 n m saturated, or rd `op` that, saturated again; 128-bit operands, the low or the high
  * half of n and m. */

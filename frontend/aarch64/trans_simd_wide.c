@@ -2,8 +2,7 @@
  * trans_simd_sat.c). */
 #include "frontend/aarch64/simd.h"
 
-/* ---- widening: q takes the upper half of narrow operands
- * ------------------------------------------------ */
+/* ---- widening: q takes the upper half of narrow operands ------------------------------------- */
 
 /* A narrow operand in lanes of the next size. */
 static Val widened(A64Ctx *ctx, const A64Args *a, int size, int sign, int n)
@@ -63,8 +62,7 @@ TRANS(UABDL_v, abd_long, UOP_UNSIGNED)
 TRANS(SABAL_v, aba_long, UOP_SIGNED)
 TRANS(UABAL_v, aba_long, UOP_UNSIGNED)
 
-/* ---- widening products: op is UOP_MUL, or what is done with the accumulator
- * -------------------------------- */
+/* ---- widening products: op is UOP_MUL, or what is done with the accumulator ------------------ */
 
 static void mul_long(A64Ctx *ctx, const A64Args *a, int size, UopOp op, uint8_t sign, Val m)
 {
@@ -113,8 +111,7 @@ void trans_PMULL(A64Ctx *ctx, const A64Args *a)
               uop_emit(ctx->b, UOP_CLMUL, type, 0, a->q ? UOPF_HIGH : 0, type, n, m, VAL_NONE, 0));
 }
 
-/* ---- widening shifts
- * ----------------------------------------------------------------------------------------- */
+/* ---- widening shifts ------------------------------------------------------------------------- */
 
 static void shift_long(A64Ctx *ctx, const A64Args *a, int size, int sign, int amount)
 {
@@ -126,8 +123,7 @@ TRANS(SSHLL, shift_long, a64_shift_size(a->immhb), UOP_SIGNED, a64_shift_left(a-
 TRANS(USHLL, shift_long, a64_shift_size(a->immhb), UOP_UNSIGNED, a64_shift_left(a->immhb))
 TRANS(SHLL, shift_long, a->size, UOP_UNSIGNED, 8 << a->size)
 
-/* ---- narrowing: q writes the upper half of rd and keeps the lower
- * ---------------------------------------------- */
+/* ---- narrowing: q writes the upper half of rd and keeps the lower ---------------------------- */
 
 /* Truncated lanes of v, of twice the size given. */
 static void set_truncated(A64Ctx *ctx, const A64Args *a, int size, Val v)
@@ -184,8 +180,7 @@ static void shift_narrow(A64Ctx *ctx, const A64Args *a, bool rounding)
 TRANS(SHRN_vi, shift_narrow, false)
 TRANS(RSHRN_vi, shift_narrow, true)
 
-/* ---- ... with saturation; scalar forms as lane 0 of zeroed operands (trans_simd_sat.c)
- * ---------------------------- */
+/* ---- ... with saturation; scalar forms as lane 0 of zeroed operands (trans_simd_sat.c) ------- */
 
 static void narrow_sat(A64Ctx *ctx, const A64Args *a, int q, bool scalar, UopNarrow kind)
 {

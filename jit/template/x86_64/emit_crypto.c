@@ -7,9 +7,7 @@
  */
 #include "jit/template/x86_64/vec.h"
 
-/* ---- steps
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* d = lanes of s rotated left; t: a temporary. d may be s. */
 static void rotate(Emit *e, unsigned lane, int d, int s, int t, unsigned n)
@@ -49,9 +47,7 @@ static void majority(Emit *e, int d, int t, int x, int y, int z)
     vec_op(e, V_PXOR, d, d, t);
 }
 
-/* ---- AES
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- AES ------------------------------------------------------------------------------------- */
 
 /*
  * AESE whose only use is an AESMC: both together are one AESENC. The first one emits it, the second
@@ -99,8 +95,7 @@ static bool emit_aes_mix(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- SHA-1: the host has the words in reverse order, and adds the constant itself
- * --------------------------------- */
+/* ---- SHA-1: the host has the words in reverse order, and adds the constant itself ------------ */
 
 static bool emit_sha1_rounds(Emit *e, const Uop *u)
 {
@@ -151,8 +146,7 @@ static bool emit_sha1su1(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- SHA-256: the host has a, b, e, f in one register and c, d, g, h in another
- * --------------------------------------- */
+/* ---- SHA-256: the host has a, b, e, f in one register and c, d, g, h in another -------------- */
 
 static bool emit_sha256_rounds(Emit *e, const Uop *u)
 {
@@ -191,8 +185,7 @@ static bool emit_sha256su1(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- SHA-512: no instructions of the host; in lane 0 of quadwords
- * ------------------------------------------------------ */
+/* ---- SHA-512: no instructions of the host; in lane 0 of quadwords ---------------------------- */
 
 /* d = s >>> n1 ^ s >>> n2 ^ (s >>> n3, or s >> n3 when `shift`) */
 static void sigma(Emit *e, int d, int s, int t1, int t2, unsigned n1, unsigned n2, unsigned n3,
@@ -267,9 +260,7 @@ static bool emit_sha512su1(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- SM3
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- SM3 ------------------------------------------------------------------------------------- */
 
 /*
  * PARTW1: p = P1(a ^ b ^ (upper words of c <<< 15)); PARTW2: p = a ^ s with s = b ^ c <<< 7. To the
@@ -355,9 +346,7 @@ static bool emit_sm3_round(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- SM4
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- SM4 ------------------------------------------------------------------------------------- */
 
 /*
  * The S-box is an affine map, the inverse in GF(2^8) and another affine map; the inverse is moved
@@ -398,9 +387,7 @@ static bool emit_sm4(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- carry-less products
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- carry-less products --------------------------------------------------------------------- */
 
 /* Bit by bit from the top of a: d = 2 d ^ (top bit of a ? b : 0). Bytes: the top bit selects;
  * words: it's spread. */
@@ -446,9 +433,7 @@ static bool emit_clmul(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- all of them
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static const struct {
     uint64_t needs; /* JIT_HOST_* */

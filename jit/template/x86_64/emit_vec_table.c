@@ -1,9 +1,7 @@
 /* emit_vec_table.c - table lookups, and reductions across lanes. */
 #include "jit/template/x86_64/vec.h"
 
-/* ---- tables
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /*
  * The host's shuffle gives zero where the top bit of an index is set, and looks at the low four
@@ -25,8 +23,7 @@ static bool emit_tbl(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- reductions: halves of the register are combined until lane 0 has everything
- * -------------------------------------- */
+/* ---- reductions: halves of the register are combined until lane 0 has everything ------------- */
 
 static const VecOp padd[4] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
 static const VecOp extremes[4][3] = {

@@ -9,9 +9,7 @@
 static const VecOp sign_extend[3] = {V_PMOVSXBW, V_PMOVSXWD, V_PMOVSXDQ};
 static const VecOp zero_extend[3] = {V_PMOVZXBW, V_PMOVZXWD, V_PMOVZXDQ};
 
-/* ---- widening
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- widening -------------------------------------------------------------------------------- */
 
 /* d = the low or high half of s, widened; d may be s. */
 static void widen(Emit *e, unsigned size, bool is_signed, bool high, int d, int s)
@@ -30,8 +28,7 @@ static bool emit_widen(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- narrowing: all of these leave zeros above the result
- * ---------------------------------------------------------- */
+/* ---- narrowing: all of these leave zeros above the result ------------------------------------ */
 
 /* d = the low halves of s's lanes, together. */
 static void compress(Emit *e, unsigned size, int d, int s)
@@ -119,8 +116,7 @@ static bool emit_narrow(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- products of twice the width
- * ------------------------------------------------------------------------------------- */
+/* ---- products of twice the width ------------------------------------------------------------- */
 
 static bool emit_wmul(Emit *e, const Uop *u)
 {
@@ -146,8 +142,7 @@ static bool emit_wmul(Emit *e, const Uop *u)
     }
 }
 
-/* ---- the high half of twice the product
- * ----------------------------------------------------------------------------------- */
+/* ---- the high half of twice the product ------------------------------------------------------ */
 
 /* (2 a b + rounding) >> 32 = (a b + rounding / 2) >> 31, even and odd lanes apart. */
 static void mulh_words(Emit *e, bool round, int d, int a, int b)
@@ -190,9 +185,7 @@ static bool emit_mulhsat(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- dot products
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- dot products ---------------------------------------------------------------------------- */
 
 /*
  * d += four products of bytes in each doubleword. The host multiplies unsigned bytes of x with
