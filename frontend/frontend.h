@@ -28,8 +28,18 @@ typedef struct HelperInfo {
 typedef enum FpPolicy { FP_POLICY_ARM, FP_POLICY_X86, FP_POLICY_CANONICAL } FpPolicy;
 
 /* Guest code for the translator: bytes at pc that are mapped and executable; *avail how many follow contiguously (at least 1), NULL if none (a fetch fault).
- * The bytes stay readable while the call of translate lasts. *guest_mode gets the page's mode bits (CPU_MODE_GUEST_*), may be 0. */
+ * The bytes stay readable while the call of translate lasts. */
 typedef const uint8_t *(*FetchFn)(void *ctx, GuestAddr pc, size_t *avail);
+/* Is the code at pc, which can be fetched, on a guarded page (AArch64's PROT_BTI)? Bytes that come from one call of FetchFn agree in that. */
+typedef bool (*GuardedFn)(void *ctx, GuestAddr pc);
+
+/* What FetchFn said last, for translate and flags_dead_at to share: all zero at first, and for one request only. */
+typedef struct FetchRun {
+    const uint8_t *bytes; /* NULL: none */
+    GuestAddr pc;
+    size_t len;
+    bool guarded;
+} FetchRun;
 
 typedef struct TranslateRequest {
     GuestAddr pc;
@@ -37,6 +47,8 @@ typedef struct TranslateRequest {
     uint32_t max_insns; /* stop after this many (1: single step) */
     FetchFn fetch;
     void *fetch_ctx;
+    GuardedFn guarded;  /* ctx is fetch_ctx; NULL: no page is guarded */
+    FetchRun *run;      /* NULL: bytes are fetched anew by each call */
     FILE *log_insns;    /* not NULL: print each instruction's disassembly (-d in_asm) */
 } TranslateRequest;
 

@@ -253,6 +253,7 @@ static uint64_t now_ns(void) {
 typedef struct FlagsCtx {
     const Frontend *frontend;
     TranslateRequest req;
+    FetchRun run;
 } FlagsCtx;
 
 static bool flags_dead_at(void *ctx, GuestAddr pc) {
@@ -297,7 +298,9 @@ static bool have_chunk(JitThread *t, CodeChunk **c) {
 static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
     Jit *j = t->jit;
     FlagsCtx fc = { .frontend = j->frontend,
-                    .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx } };
+                    .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx,
+                             .guarded = j->host.guarded } };
+    fc.req.run = &fc.run;
     bool dump = j->options.dump && jit_dump_wanted(&j->options, pc);
     if (dump && j->options.dump & JIT_DUMP_IN_ASM) {
         fc.req.log_insns = j->options.log;

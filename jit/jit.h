@@ -33,6 +33,8 @@ typedef struct JitHost {
     /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any thread. */
     FetchFn fetch;
     void *ctx;
+    /* GuardedFn of frontend.h, or NULL. */
+    GuardedFn guarded;
 } JitHost;
 
 /* 0 or -errno. */

@@ -17,6 +17,8 @@ typedef struct A64Ctx {
     GuestAddr pc;     /* of the instruction */
     uint32_t mode;    /* CPU_MODE_* of the block */
     bool ended;       /* the instruction ended the block: its EXIT is emitted */
+    bool bti;         /* indirect branches leave their target: some page may be guarded */
+    bool guarded;     /* this page is */
 } A64Ctx;
 
 /* ---- general registers: number 31 reads as zero and ignores writes ------------------------------- */

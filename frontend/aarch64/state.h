@@ -17,9 +17,10 @@ typedef struct A64State {
     V128 qc;             /* any bit set: FPSR.QC */
     uint64_t tpidr;      /* TPIDR_EL0 */
     uint64_t tpidr2;     /* reserved */
-    uint8_t ssbs, dit, btype, pad;
+    uint8_t ssbs, dit, pad[2];
     uint32_t pac_enabled; /* bit 0 IA, 1 IB, 2 DA, 3 DB */
     uint64_t pac_keys[5][2]; /* APIA, APIB, APDA, APDB, APGA: lo, hi */
+    uint64_t branch_target;  /* where the last indirect branch went, with its BTYPE in bits 1:0 (translate.c) */
 } A64State;
 _Static_assert(sizeof(A64State) <= CPU_FILE_SIZE, "the register file fits");
 

@@ -59,15 +59,27 @@ void trans_TBNZ(A64Ctx *ctx, const A64Args *a) { test_bit(ctx, a, UOP_TST); }
 
 /* ---- to a register --------------------------------------------------------------------------------- */
 
-static void jump(A64Ctx *ctx, Val to)
+/* For the check at the target, if its page is guarded (translate.c). */
+static void leave_target(A64Ctx *ctx, Val to, int btype)
 {
-    a64_exit_to(ctx, UOP_EXIT_JUMP, a64_untag(ctx, to));
+    if (ctx->bti) {
+        uop_put(ctx->b, A64_OFF(branch_target), uop_bini(ctx->b, UOP_OR, T_I64, to, btype));
+    }
+}
+
+/* PSTATE.BTYPE: 1 from x16, x17 or a page that isn't guarded, else 3. */
+static void jump(A64Ctx *ctx, const A64Args *a, Val to)
+{
+    to = a64_untag(ctx, to);
+    leave_target(ctx, to, a->rn == 16 || a->rn == 17 || !ctx->guarded ? 1 : 3);
+    a64_exit_to(ctx, UOP_EXIT_JUMP, to);
 }
 
 /* The target is read before the link register is written: BLR x30 goes to the old one. */
 static void call(A64Ctx *ctx, Val to)
 {
     to = a64_untag(ctx, to);
+    leave_target(ctx, to, 2);
     set_link(ctx);
     a64_exit_to(ctx, UOP_EXIT_CALL, to);
 }
@@ -87,13 +99,13 @@ static Val zero(A64Ctx *ctx)
     return uop_const(ctx->b, T_I64, 0);
 }
 
-void trans_BR(A64Ctx *ctx, const A64Args *a) { jump(ctx, a64_x(ctx, a->rn)); }
+void trans_BR(A64Ctx *ctx, const A64Args *a) { jump(ctx, a, a64_x(ctx, a->rn)); }
 void trans_BLR(A64Ctx *ctx, const A64Args *a) { call(ctx, a64_x(ctx, a->rn)); }
 void trans_RET(A64Ctx *ctx, const A64Args *a) { ret(ctx, a64_x(ctx, a->rn)); }
 
 void trans_BRA(A64Ctx *ctx, const A64Args *a)
 {
-    jump(ctx, authenticated(ctx, a, a->rn, a64_xsp(ctx, a->rm)));
+    jump(ctx, a, authenticated(ctx, a, a->rn, a64_xsp(ctx, a->rm)));
 }
 
 void trans_BLRA(A64Ctx *ctx, const A64Args *a)
@@ -103,7 +115,7 @@ void trans_BLRA(A64Ctx *ctx, const A64Args *a)
 
 void trans_BRA_zero(A64Ctx *ctx, const A64Args *a)
 {
-    jump(ctx, authenticated(ctx, a, a->rn, zero(ctx)));
+    jump(ctx, a, authenticated(ctx, a, a->rn, zero(ctx)));
 }
 
 void trans_BLRA_zero(A64Ctx *ctx, const A64Args *a)

@@ -32,7 +32,7 @@ void trans_HINT(A64Ctx *ctx, const A64Args *a)
 void trans_BTI(A64Ctx *ctx, const A64Args *a)
 {
     (void)ctx;
-    (void)a; /* a landing pad; see translate.c */
+    (void)a; /* a landing pad: check_landing of translate.c */
 }
 
 static void fence(A64Ctx *ctx, UopFence kind)

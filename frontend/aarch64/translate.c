@@ -9,27 +9,21 @@
 
 #include "frontend/aarch64/ctx.h"
 
-/* The run of guest bytes that was fetched last. */
-typedef struct Fetch {
-    const uint8_t *bytes;
-    GuestAddr pc;
-    size_t avail;
-} Fetch;
-
 /* The instruction at pc; false: there's none. pc is a multiple of 4, so it doesn't cross pages. */
-static bool fetch(const TranslateRequest *req, Fetch *f, GuestAddr pc, uint32_t *insn)
+static bool fetch(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn)
 {
-    GuestAddr at = pc - f->pc;
-    if (!f->bytes || at >= f->avail) {
-        f->avail = 0;
-        f->bytes = req->fetch(req->fetch_ctx, pc, &f->avail);
-        f->pc = pc;
+    GuestAddr at = pc - run->pc;
+    if (!run->bytes || at >= run->len) {
+        run->len = 0;
+        run->bytes = req->fetch(req->fetch_ctx, pc, &run->len);
+        run->pc = pc;
+        run->guarded = run->bytes && req->guarded && req->guarded(req->fetch_ctx, pc);
         at = 0;
     }
-    if (!f->bytes || f->avail - at < 4) {
+    if (!run->bytes || run->len - at < 4) {
         return false;
     }
-    memcpy(insn, f->bytes + at, sizeof *insn);
+    memcpy(insn, run->bytes + at, sizeof *insn);
     return true;
 }
 
@@ -49,10 +43,51 @@ static void trap_block(UopBlock *out, GuestAddr pc, UopTrap trap)
     out->ninsns = 1;
 }
 
+/* ---- branch target identification (D8.4.2, FEAT_BTI) ----------------------------------------------- */
+
+/*
+ * Whether an instruction on a guarded page may be the target of an indirect branch depends on the branch's
+ * BTYPE: 1 (BR x16, x17, or from a page that isn't guarded), 2 (BLR), 3 (other BR). That state lasts for one
+ * instruction only, so it isn't kept as such: each indirect branch leaves its target and BTYPE, and the head
+ * of a block on a guarded page compares. (A direct branch there is mistaken only for an indirect one that
+ * went to the same place and was trapped.)
+ */
+static uint32_t refused_btypes(uint32_t insn)
+{
+    enum { BTI_ = 0xd503241f, BTI_C = 0xd503245f, BTI_J = 0xd503249f, BTI_JC = 0xd50324df };
+    enum { PACIASP = 0xd503233f, PACIBSP = 0xd503237f };
+    if (insn == (uint32_t)BTI_JC || (insn & 0xffe0001f) == 0xd4200000 /* BRK */) {
+        return 0;
+    }
+    if (insn == (uint32_t)BTI_J) {
+        return 1 << 2;
+    }
+    /* Linux sets SCTLR_EL1.BT0: PACIxSP don't take a BR. */
+    bool is_call_pad = insn == (uint32_t)BTI_C || insn == (uint32_t)PACIASP || insn == (uint32_t)PACIBSP;
+    return is_call_pad ? 1 << 3 : 1 << 1 | 1 << 2 | 1 << 3;
+}
+
+static void check_landing(A64Ctx *ctx, uint32_t insn)
+{
+    uint32_t refused = refused_btypes(insn);
+    UopBlock *b = ctx->b;
+    if (!refused) {
+        return;
+    }
+    Val last = uop_get(b, T_I64, A64_OFF(branch_target));
+    uint64_t wrong = ctx->pc;
+    if (refused & (refused - 1)) {
+        last = uop_bini(b, UOP_AND, T_I64, last, ~INT64_C(3));
+    } else {
+        wrong |= (uint64_t)__builtin_ctz(refused);
+    }
+    uop_trap_if(b, uop_icmp(b, T_I64, UOP_EQ, last, uop_const(b, T_I64, wrong)), UOP_TRAP_BRANCH_TARGET, 0);
+}
+
 void a64_translate(const TranslateRequest *req, UopBlock *out)
 {
-    A64Ctx ctx = {.b = out, .pc = req->pc, .mode = req->mode};
-    Fetch f = {.bytes = NULL};
+    A64Ctx ctx = {.b = out, .pc = req->pc, .mode = req->mode, .bti = req->guarded != NULL};
+    FetchRun own = {.bytes = NULL}, *run = req->run ? req->run : &own;
     uint32_t n = 0, insn;
     uop_block_reset(out, req->pc, req->mode);
     if (req->pc & 3) {
@@ -60,13 +95,17 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         return;
     }
     while (!ctx.ended && n < req->max_insns && !uop_block_full(out) &&
-           fetch(req, &f, ctx.pc, &insn)) {
+           fetch(req, run, ctx.pc, &insn)) {
         A64Args args;
         int pattern = a64_decode(insn, &args);
         if (req->log_insns) {
             log_insn(req->log_insns, ctx.pc, insn);
         }
         uop_insn(out, ctx.pc, 4);
+        ctx.guarded = run->guarded;
+        if (!n && ctx.guarded) {
+            check_landing(&ctx, insn);
+        }
         if (pattern >= 0) {
             a64_trans[pattern](&ctx, &args);
         } else {
@@ -133,9 +172,9 @@ static bool in_table(const Mask *table, size_t n, uint32_t insn)
 bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
 {
     enum { LOOK_AHEAD = 8 };
-    Fetch f = {.bytes = NULL};
+    FetchRun own = {.bytes = NULL}, *run = req->run ? req->run : &own;
     uint32_t insn;
-    for (int i = 0; i < LOOK_AHEAD && !(pc & 3) && fetch(req, &f, pc, &insn); i++) {
+    for (int i = 0; i < LOOK_AHEAD && !(pc & 3) && fetch(req, run, pc, &insn); i++) {
         if (in_table(flag_writers, sizeof flag_writers / sizeof flag_writers[0], insn)) {
             return true;
         }

@@ -154,20 +154,23 @@ static long pointer_auth(Cpu *cpu, const uint64_t a[6])
     }
 }
 
-static uint64_t pstate_of(const A64State *s)
+static uint64_t pstate_of(Cpu *cpu)
 {
+    const A64State *s = a64_state(cpu);
     return (uint64_t)s->nzcv[0] << 31 | (uint64_t)s->nzcv[1] << 30 | (uint64_t)s->nzcv[2] << 29 | (uint64_t)s->nzcv[3] << 28 |
-           (uint64_t)(s->dit & 1) << 24 | (uint64_t)(s->ssbs & 1) << 12 | (uint64_t)(s->btype & 3) << 10;
+           (uint64_t)(s->dit & 1) << 24 | (uint64_t)(s->ssbs & 1) << 12 | (uint64_t)a64_btype(cpu) << 10;
 }
 
-static void set_pstate(A64State *s, uint64_t pstate)
+/* cpu->pc is set already. */
+static void set_pstate(Cpu *cpu, uint64_t pstate)
 {
+    A64State *s = a64_state(cpu);
     for (int i = 0; i < 4; i++) {
         s->nzcv[i] = pstate >> (31 - i) & 1;
     }
     s->dit = pstate >> 24 & 1;
     s->ssbs = pstate >> 12 & 1;
-    s->btype = pstate >> 10 & 3;
+    a64_set_btype(cpu, pstate >> 10 & 3);
 }
 
 static void write_records(uint8_t *at, Cpu *cpu, const AbiSignal *signal)
@@ -210,7 +213,7 @@ static int push_frame(Thread *t, const AbiSignal *signal)
     memcpy(uc->mc.regs, s->x, sizeof uc->mc.regs);
     uc->mc.sp = s->sp;
     uc->mc.pc = cpu->pc;
-    uc->mc.pstate = pstate_of(s);
+    uc->mc.pstate = pstate_of(cpu);
     write_records(uc->mc.reserved, cpu, signal);
 
     uint64_t link[2] = { s->x[29], s->x[30] };
@@ -226,8 +229,8 @@ static int push_frame(Thread *t, const AbiSignal *signal)
     s->x[29] = record;
     s->x[30] = signal->restorer ? signal->restorer : vdso_sigreturn(t->process->mem);
     /* setup_return(): the handler is entered as by an indirect call. */
-    s->btype = 2;
     cpu->pc = signal->handler;
+    a64_set_btype(cpu, 2);
     return 0;
 }
 
@@ -270,7 +273,7 @@ static int pop_frame(Thread *t, uint64_t *mask)
     memcpy(s->x, frame.uc.mc.regs, sizeof s->x);
     s->sp = frame.uc.mc.sp;
     cpu->pc = frame.uc.mc.pc;
-    set_pstate(s, frame.uc.mc.pstate);
+    set_pstate(cpu, frame.uc.mc.pstate);
     memcpy(s->v, fp->v, sizeof s->v);
     a64_set_fpcr(cpu, fp->fpcr);
     a64_set_fpsr(cpu, fp->fpsr);

@@ -409,6 +409,12 @@ void mem_mark(Mem *mem, GuestAddr start, GuestAddr end, uint32_t flags)
     lock_release(&mem->lock);
 }
 
+bool mem_guarded(void *ctx, GuestAddr pc)
+{
+    MapRange r;
+    return mem_lookup(ctx, pc, &r) && (r.flags & MAP_FLAG_BTI);
+}
+
 const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail)
 {
     Mem *mem = ctx;

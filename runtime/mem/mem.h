@@ -61,6 +61,8 @@ void mem_grow_stack(Mem *mem, uint64_t size);
 
 /* FetchFn of frontend.h; ctx is the Mem. */
 const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail);
+/* GuardedFn of frontend.h. */
+bool mem_guarded(void *ctx, GuestAddr pc);
 /* What is mapped at addr, if anything. */
 bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out);
 /* Sets flag bits of ranges (MAP_FLAG_*), for names in /proc/self/maps. */

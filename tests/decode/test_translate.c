@@ -30,6 +30,13 @@ static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail)
     return (const uint8_t *)c->insns + at;
 }
 
+static bool guarded(void *ctx, GuestAddr pc)
+{
+    (void)ctx;
+    (void)pc;
+    return true;
+}
+
 static const uint32_t modes[] = {
     0, CPU_MODE_TAGGED, A64_MODE_PAC_ALL, CPU_MODE_FZ | CPU_MODE_DN, CPU_MODE_FZ16 | CPU_MODE_AHP | A64_MODE_PAC_IB,
 };
@@ -48,7 +55,8 @@ static void print_block(const UopBlock *b, const Code *code)
 static bool check(UopBlock *b, Code *code, uint32_t mode)
 {
     char msg[256];
-    TranslateRequest req = {.pc = PC, .mode = mode, .max_insns = SEQUENCE_LENGTH, .fetch = fetch, .fetch_ctx = code};
+    TranslateRequest req = {.pc = PC, .mode = mode, .max_insns = SEQUENCE_LENGTH, .fetch = fetch, .fetch_ctx = code,
+                            .guarded = mode ? guarded : NULL};
     frontend_aarch64.translate(&req, b);
     if (b->ninsns > code->n || b->guest_len != 4 * b->ninsns || b->pc != PC || uop_verify(b, msg, sizeof msg)) {
         cr_log_error("built: %s", msg);
@@ -150,4 +158,43 @@ Test(decode, dead_flags)
         TranslateRequest req = {.pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &code};
         cr_expect(frontend_aarch64.flags_dead_at(&req, PC) == cases[i].dead, "case %zu", i);
     }
+}
+
+/* The head of a block on a guarded page refuses the branches that it must: bit n stands for BTYPE n. */
+Test(decode, landing_pads)
+{
+    static const struct {
+        uint32_t insn;
+        unsigned refused;
+    } cases[] = {
+        {0xd503241f, 14}, /* bti */
+        {0xd503245f, 8},  /* bti c */
+        {0xd503249f, 4},  /* bti j */
+        {0xd50324df, 0},  /* bti jc */
+        {0xd503233f, 8},  /* paciasp */
+        {0xd503237f, 8},  /* pacibsp */
+        {0xd4200020, 0},  /* brk #1 */
+        {0xd503201f, 14}, /* nop */
+        {0xf9400000, 14}, /* ldr */
+    };
+    UopBlock b;
+    uop_block_init(&b);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Code code = {.insns = {cases[i].insn}, .n = 1};
+        TranslateRequest req = {.pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &code, .guarded = guarded};
+        unsigned refused = 0;
+        frontend_aarch64.translate(&req, &b);
+        for (uint32_t k = 1; k < b.count; k++) {
+            const Uop *u = &b.uops[k];
+            if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_TRAP && u->flags == UOP_TRAP_BRANCH_TARGET) {
+                /* Compared with the pc, or with the pc and a BTYPE. */
+                const Uop *compare = u - 1;
+                uint64_t wrong = (uint64_t)(int64_t)compare->imm;
+                cr_expect(compare->op == UOP_ICMP && (compare->b == VAL_NONE || uop_is_const(&b, compare->b, &wrong)));
+                refused = wrong == PC ? 14 : 1u << (wrong & 3);
+            }
+        }
+        cr_expect(refused == cases[i].refused, "%08" PRIx32 ": %u", cases[i].insn, refused);
+    }
+    uop_block_free(&b);
 }
