@@ -1,0 +1,187 @@
+/*
+ * dead_flags.c - are the flags overwritten before the guest code at some pc reads them?
+ *
+ * Asked for the exits of a block that ends with flags set: where they are dead, four stores are saved. A short walk from pc
+ * follows direct branches, both ways of compare-and-branch, and calls. It says "dead" when each way meets an
+ * instruction that writes all four flags and reads none.
+ *
+ * Calls: NZCV is undefined on entry to a function (AAPCS64, 6.1.1), and a veneer that the linker put in between may clobber it
+ * (6.4.1). Still, hand-written code may pass flags to a function of its own; so the callee's first instructions must not read
+ * them, but needn't be seen to write them. Returns and indirect branches are taken as readers.
+ *
+ * A load or store in between may fault, and then a signal frame shows flags that are older than they should be; what
+ * runs after the handler returns doesn't notice, since it writes them first.
+ */
+#include <string.h>
+
+#include "frontend/aarch64/translate.h"
+
+enum { MAX_INSNS = 32, MAX_PATHS = 8 };
+
+/* A way still to be walked. */
+typedef struct Path {
+    GuestAddr pc;
+    bool callee; /* behind a call */
+} Path;
+
+typedef struct Walk {
+    const TranslateRequest *req;
+    const uint8_t *bytes; /* of the run fetched last: [pc, pc + len) */
+    GuestAddr pc;
+    size_t len;
+    Path paths[MAX_PATHS];
+    unsigned npaths;
+    unsigned budget; /* instructions that may still be looked at */
+} Walk;
+
+static bool fetch(Walk *w, GuestAddr pc, uint32_t *insn)
+{
+    if (pc & 3) {
+        return false;
+    }
+    if (!w->bytes || pc - w->pc >= w->len) {
+        w->len = 0;
+        w->pc = pc;
+        w->bytes = w->req->fetch(w->req->fetch_ctx, pc, &w->len);
+    }
+    if (!w->bytes || w->len - (pc - w->pc) < 4) {
+        return false;
+    }
+    memcpy(insn, w->bytes + (pc - w->pc), sizeof *insn);
+    return true;
+}
+
+/* What an instruction means to the flags: C4.1 of the Arm ARM, by bits 28..25. */
+typedef enum Meaning { NEUTRAL, WRITES, READS, BRANCHES, UNKNOWN } Meaning;
+
+static Meaning of_system(uint32_t insn)
+{
+    if ((insn & 0xfffff01f) == 0xd503201f || (insn & 0xfffff01f) == 0xd503301f) {
+        return NEUTRAL; /* hints, barriers */
+    }
+    if ((insn & 0xffd00000) == 0xd5100000) { /* MRS, MSR (register) */
+        return (insn & 0x001fffe0) == 0x001b4200 ? READS : NEUTRAL; /* NZCV */
+    }
+    return UNKNOWN;
+}
+
+static Meaning of_register(uint32_t insn)
+{
+    switch (insn >> 24 & 31) {
+    case 0x0a: /* logical: ANDS, BICS */
+        return (insn >> 29 & 3) == 3 ? WRITES : NEUTRAL;
+    case 0x0b: /* add, subtract */
+        return insn >> 29 & 1 ? WRITES : NEUTRAL;
+    case 0x1a: /* with carry, conditional; one and two sources */
+        return (insn >> 21 & 7) == 6 ? NEUTRAL : READS;
+    default: /* three sources */
+        return NEUTRAL;
+    }
+}
+
+static Meaning meaning_of(uint32_t insn)
+{
+    switch (insn >> 25 & 15) {
+    case 8:
+    case 9: /* immediate */
+        if ((insn & 0x3f800000) == 0x31000000 || (insn & 0x7f800000) == 0x72000000) {
+            return WRITES; /* ADDS, SUBS; ANDS */
+        }
+        return NEUTRAL;
+    case 10:
+    case 11:
+        if (insn >> 26 == 0x05 || insn >> 26 == 0x25 || (insn & 0x7c000000) == 0x34000000) {
+            return BRANCHES; /* B, BL; CBZ, CBNZ, TBZ, TBNZ */
+        }
+        return (insn & 0xff000010) == 0x54000000 ? READS : insn >> 24 == 0xd5 ? of_system(insn) : UNKNOWN;
+    case 4:
+    case 6:
+    case 12:
+    case 14: /* loads and stores */
+        return NEUTRAL;
+    case 5:
+    case 13:
+        return of_register(insn);
+    case 7:
+    case 15: /* floating point and SIMD */
+        if ((insn & 0xff20fc07) == 0x1e202000) {
+            return WRITES; /* FCMP, FCMPE */
+        }
+        return (insn & 0xff200400) == 0x1e200400 ? READS : NEUTRAL; /* FCCMP, FCSEL */
+    default:
+        return UNKNOWN;
+    }
+}
+
+static GuestAddr displaced(GuestAddr pc, uint32_t insn, unsigned lsb, unsigned width)
+{
+    int32_t words = (int32_t)(insn << (32 - lsb - width)) >> (32 - width);
+    return pc + (uint64_t)((int64_t)words * 4);
+}
+
+static bool push(Walk *w, GuestAddr pc, bool callee)
+{
+    if (w->npaths == MAX_PATHS) {
+        return callee;
+    }
+    w->paths[w->npaths++] = (Path){pc, callee};
+    return true;
+}
+
+/* Goes on behind a branch; false: flags can't be said to be dead. */
+static bool branch(Walk *w, Path *p, uint32_t insn)
+{
+    if (insn >> 26 == 0x05) {
+        p->pc = displaced(p->pc, insn, 0, 26);
+    } else if (insn >> 26 == 0x25) {
+        p->pc = displaced(p->pc, insn, 0, 26);
+        p->callee = true;
+    } else {
+        bool bit = insn >> 25 & 1; /* TBZ, TBNZ */
+        if (!push(w, bit ? displaced(p->pc, insn, 5, 14) : displaced(p->pc, insn, 5, 19), p->callee)) {
+            return false;
+        }
+        p->pc += 4;
+    }
+    return true;
+}
+
+static bool walk(Walk *w, Path p)
+{
+    uint32_t insn;
+    while (w->budget && fetch(w, p.pc, &insn)) {
+        w->budget--;
+        switch (meaning_of(insn)) {
+        case WRITES:
+            return true;
+        case READS:
+            return false;
+        case UNKNOWN:
+            return p.callee;
+        case BRANCHES:
+            if (p.callee && insn >> 26 == 0x25) {
+                return true;
+            }
+            if (!branch(w, &p, insn)) {
+                return false;
+            }
+            break;
+        case NEUTRAL:
+            p.pc += 4;
+            break;
+        }
+    }
+    return p.callee;
+}
+
+bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
+{
+    Walk w = {.req = req, .budget = MAX_INSNS};
+    push(&w, pc, false);
+    while (w.npaths) {
+        if (!walk(&w, w.paths[--w.npaths])) {
+            return false;
+        }
+    }
+    return true;
+}
