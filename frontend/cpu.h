@@ -51,7 +51,7 @@ typedef struct ShadowEntry {
     GuestAddr pc;
     uintptr_t code; /* host continuation */
 } ShadowEntry;
-#define CPU_SHADOW_SIZE 64 /* entries, a power of two */
+#define CPU_SHADOW_SIZE 128 /* entries: emitted code lets the index wrap as a byte */
 
 #define CPU_FILE_SIZE 1024
 
@@ -61,7 +61,7 @@ typedef struct Cpu {
     _Atomic uint32_t interrupt;  /* nonzero: translated code leaves at the next poll (signal handlers and other threads set it) */
     uint32_t mode;               /* CPU_MODE_* of what runs */
     IbtcEntry *ibtc;             /* CPU_IBTC_SIZE entries, zeroed lazily */
-    uint32_t shadow_top;         /* index of the newest shadow entry, taken modulo CPU_SHADOW_SIZE */
+    uint32_t shadow_top;         /* twice the index of the newest shadow entry; only the low byte counts */
     uint32_t exit_reason;        /* CpuExit */
     uint32_t exit_trap;          /* UopTrap */
     uint32_t fp_round;           /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */

@@ -9,13 +9,20 @@
 #include "frontend/frontend.h"
 
 /* A direct exit of a block that can be patched to jump to another block. `incoming` lists of the target chain them (under Jit.lock). */
+typedef enum LinkKind {
+    LINK_JUMP,  /* rel32 of a jmp or jcc */
+    LINK_LEA,   /* rel32 of a lea that makes the host continuation of a call */
+    LINK_CACHE, /* jcc behind the comparison of an indirect target with `cache`; `target` is 0 until it is linked for the first time */
+} LinkKind;
 typedef struct Link {
     struct Block *from;
     struct Block *to;       /* NULL: not linked */
     struct Link *next_in;   /* next link to the same block */
     GuestAddr target;       /* guest pc */
-    uint32_t site;          /* arena offset of the patchable jump */
-    uint32_t stub;          /* arena offset of its unlinked stub */
+    uint32_t site;          /* arena offset behind the patchable displacement */
+    uint32_t stub;          /* arena offset of where it goes unlinked */
+    uint32_t cache;         /* LINK_CACHE: arena offset of the guest pc it is compared with */
+    uint8_t kind;           /* LinkKind */
 } Link;
 
 typedef struct Block {
@@ -24,6 +31,7 @@ typedef struct Block {
     uint32_t guest_len;
     uint32_t ninsns;
     bool dead;
+    const uint8_t *arena;   /* CodeBuf.rx of the arena that its code is in */
     uintptr_t code;         /* host entry; 0: interpreter only */
     uint32_t host_len;
     uintptr_t cold;         /* out-of-line part; its offsets in the fault map follow those of the hot part */

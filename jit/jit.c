@@ -211,6 +211,9 @@ static int empty_arena(Jit *j) {
         return -ENOMEM;
     }
     int err = codebuf_create(&fresh, j->code.size, NULL);
+    if (!err && (err = template_arena(j, &fresh)) != 0) {
+        codebuf_destroy(&fresh);
+    }
     if (err) {
         free(r);
         return err;
@@ -267,6 +270,8 @@ static bool keep_uops(Block *b, const UopBlock *from) {
         return false;
     }
     *copy = *from;
+    copy->val_def = NULL; /* the builder's own */
+    copy->val_uses = NULL;
     copy->uops = malloc(sizeof *copy->uops * from->count);
     copy->val_type = malloc(from->nvals + 1u);
     copy->pool = aligned_alloc(16, 16 * (from->npool + (size_t)1));
@@ -311,7 +316,8 @@ static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_i
     if (dump && j->options.dump & JIT_DUMP_UOP) {
         jit_dump_uops(j, &t->uops, "micro-ops");
     }
-    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags_dead_at, .ctx = &fc };
+    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags_dead_at, .ctx = &fc,
+                     .helpers = j->frontend->helpers, .nhelpers = j->frontend->nhelpers };
     uop_optimize(&t->uops, &file);
     t->stats.uops_opt += t->uops.count;
     if (dump && j->options.dump & JIT_DUMP_UOP_OPT) {

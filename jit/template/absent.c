@@ -1,11 +1,12 @@
 /* absent.c - a host without a template emitter: tier 1 can't be created, the interpreter runs everything. */
-#ifndef XEMU_HAVE_TEMPLATE
+#if !defined(__x86_64__)
 #include <errno.h>
 
 #include "jit/template/template.h"
 
 int template_create(Jit *jit) { (void)jit; return -ENOSYS; }
 void template_destroy(Jit *jit) { (void)jit; }
+int template_arena(Jit *jit, CodeBuf *code) { (void)jit; (void)code; return -ENOSYS; }
 int template_thread_start(JitThread *t) { (void)t; return -ENOSYS; }
 void template_thread_end(JitThread *t) { (void)t; }
 int template_emit(JitThread *t, const UopBlock *ub, Block *b) { (void)t; (void)ub; (void)b; return -ENOSYS; }

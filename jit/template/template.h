@@ -8,6 +8,8 @@
 /* Once per process and once per thread. 0 or -errno. */
 int template_create(Jit *jit);
 void template_destroy(Jit *jit);
+/* A fresh arena after the old one was emptied: writes what every arena needs. 0 or -errno. */
+int template_arena(Jit *jit, CodeBuf *code);
 int template_thread_start(JitThread *t);
 void template_thread_end(JitThread *t);
 

@@ -63,6 +63,7 @@ typedef enum FlagsHeld {
     FL_SUB,       /* C = !CF */
     FL_FCMP,      /* of ucomis a, b */
     FL_FCMP_SWAP, /* of ucomis b, a */
+    FL_ONE,       /* of a flags value only condition `cc` (a UopCond) is known: NE */
     FL_BOOL,      /* the value `val` (a boolean) is condition `cc` */
 } FlagsHeld;
 
@@ -80,7 +81,8 @@ typedef struct ColdPiece {
     uint32_t imm;
     uint64_t arg;
     const Uop *u;
-    struct { uint8_t kind, reg, type; uint32_t off; uint64_t imm; } opnd[4]; /* result, a, b, c */
+    uint32_t link;        /* index of the link it serves */
+    struct ColdOperand { uint8_t kind, reg, type; uint32_t off; uint64_t imm; } opnd[4]; /* result, a, b, c */
 } ColdPiece;
 
 enum { EMIT_MAX_LINKS = 64, EMIT_MAX_COLD = 1024, EMIT_MAX_HOMES = 48, EMIT_MAX_CONSTS = 256, EMIT_SLOTS = 64 };
@@ -97,8 +99,12 @@ typedef struct Emit {
     Block *b;
     uint32_t mode;
     bool failed;
+    uint8_t *arena; /* its start (writable view) */
     uint8_t *entry, *limit;
     uint8_t *cold_start, *cold_limit;
+    bool in_cold; /* the out-of-line part is being emitted */
+    const uint8_t *int_pin_at, *vec_pin_at; /* by offset / 8: index of the pin that begins there + 1 */
+    const uint8_t *pin_granule; /* by offset / 8: part of a pinned register */
     /* registers */
     uint32_t free_g, lock_g, tmp_g, scratch_g;
     uint32_t free_x, lock_x, tmp_x, scratch_x;
@@ -117,12 +123,17 @@ typedef struct Emit {
     /* out of line */
     ColdPiece cold[EMIT_MAX_COLD];
     uint32_t ncold;
-    struct { uint64_t lo, hi; uint8_t *place[1]; } consts[EMIT_MAX_CONSTS];
+    struct { uint64_t lo, hi; const uint8_t *at; } consts[EMIT_MAX_CONSTS];
     uint32_t nconsts;
+    uint8_t *cold_next; /* where constants go while the hot part is emitted, the cold part after them */
+    uint8_t *slow_back; /* where slow paths of this micro-op come back to; NULL: behind their jumps */
+    uint32_t slow_first; /* the first cold piece of this micro-op */
+    uint64_t pin_const; /* the constant that was put into pin_const_reg by the guest instruction at pin_const_insn */
+    uint32_t pin_const_insn;
+    uint8_t pin_const_reg;
     Link links[EMIT_MAX_LINKS];
     uint32_t nlinks;
     FaultMap faults;
-    uint32_t fault_last;
     uint8_t fault_bytes[16384];
     ValState *vals; /* [VAL_MAX] */
 } Emit;

@@ -10,7 +10,7 @@
  *     je      slow
  *
  * Sums and square roots are never tiny and inexact: for them NaNs alone matter. The flags that the host's instruction raised are a subset of the right ones.
- * In flush-to-zero mode everything is computed out of line.
+ * Flush-to-zero mode: emit_fp_flush.c.
  */
 #include "jit/template/x86_64/vec.h"
 
@@ -31,7 +31,7 @@ static VecOp form(const Forms *f, uint8_t type)
 bool fp_on_host(const Emit *e, uint8_t type)
 {
     unsigned lane = uop_lane(type);
-    return (lane == LANE_F32 || lane == LANE_F64) && !(e->mode & CPU_MODE_FZ);
+    return (lane == LANE_F32 || lane == LANE_F64) && (!(e->mode & CPU_MODE_FZ) || vec_has(e, JIT_HOST_AVX512));
 }
 
 int fp_clear_upper(Emit *e, uint8_t type, Val v, int x)
@@ -101,6 +101,16 @@ void fp_check_tiny(Emit *e, uint8_t type, int d)
     }
 }
 
+/* Flush mode: slow if d in a lane is a NaN or denormal. */
+static void fp_check_class(Emit *e, uint8_t type, int d)
+{
+    static const Forms classify = { { V_FPCLASSPS_E, V_FPCLASSPD_E, V_FPCLASSSS_E, V_FPCLASSSD_E } };
+    enum { QUIET_NAN = 1, DENORMAL = 0x20, SIGNALING_NAN = 0x80 };
+    asm_e2i(&e->a, form(&classify, type), 1, (unsigned)d, QUIET_NAN | DENORMAL | SIGNALING_NAN, 0, false);
+    asm_v2(&e->a, V_KORTESTB, 1, 1);
+    emit_slow(e, CC_NE);
+}
+
 /* Computed by softfp. */
 bool fp_by_softfp(Emit *e, const Uop *u)
 {
@@ -129,9 +139,19 @@ bool fp_by_softfp(Emit *e, const Uop *u)
 
 typedef enum Check { CHECK_NAN, CHECK_TINY } Check;
 
+static bool flushes(const Emit *e)
+{
+    return e->mode & CPU_MODE_FZ;
+}
+
+/* Of flushed results, products and quotients have been sorted out before; sums are exact, and found by their class. */
 static void check_result(Emit *e, const Uop *u, int d, Check check)
 {
-    if (check == CHECK_NAN) {
+    if (flushes(e) && check == CHECK_TINY) {
+        fp_check_unordered(e, u->type, d, d);
+    } else if (flushes(e)) {
+        fp_check_class(e, u->type, d);
+    } else if (check == CHECK_NAN) {
         fp_check_unordered(e, u->type, d, d);
     } else {
         fp_check_tiny(e, u->type, d);
@@ -168,9 +188,15 @@ static bool binary(Emit *e, const Uop *u, const Forms *forms, Check check, bool 
         second = u->a;
     }
     bool upper_zero = uop_is_vec(u->type) ? is_half_register(u) : ra_upper_zero(e, first);
-    x = fp_clear_upper(e, u->type, first, x);
-    /* 0 / 1 in the lanes that don't count */
-    y = u->op == UOP_FDIV ? ones_above(e, u, y) : fp_clear_upper(e, u->type, second, y);
+    x = fp_operand(e, u->type, first, x, 1);
+    y = fp_operand(e, u->type, second, y, 2);
+    fp_note_flushed(e, 2);
+    if (u->op == UOP_FDIV) {
+        y = ones_above(e, u, y); /* 0 / 1 in the lanes that don't count */
+    }
+    if (flushes(e) && check == CHECK_TINY) {
+        fp_check_flush(e, u->type, form(forms, u->type), x, y);
+    }
     int d = vec_def(e, u);
     vec_op(e, form(forms, u->type), d, x, y);
     check_result(e, u, d, check);
@@ -186,7 +212,8 @@ static bool emit_sqrt(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a);
     bool upper_zero = is_half_register(u) || ra_upper_zero(e, u->a);
-    a = fp_clear_upper(e, u->type, u->a, a);
+    a = fp_operand(e, u->type, u->a, a, 1);
+    fp_note_flushed(e, 1);
     int d = vec_def(e, u);
     if (uop_is_vec(u->type)) {
         vec_mov_op(e, form(&sqrt_forms, u->type), d, a);
@@ -203,12 +230,18 @@ static bool emit_sqrt(Emit *e, const Uop *u)
 /* The addend is copied, as the slow path may need it. */
 static bool emit_fma(Emit *e, const Uop *u)
 {
+    static const Forms mul = FORMS(MUL);
     static const Forms fma[4] = { FORMS(FMADD231), FORMS(FNMADD231), FORMS(FMSUB231), FORMS(FNMSUB231) };
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b), c = vec_use(e, u->c);
     bool upper_zero = !uop_is_vec(u->type) && ra_upper_zero(e, u->c);
-    a = fp_clear_upper(e, u->type, u->a, a);
-    b = fp_clear_upper(e, u->type, u->b, b);
+    a = fp_operand(e, u->type, u->a, a, 1);
+    b = fp_operand(e, u->type, u->b, b, 2);
+    if (flushes(e)) {
+        c = fp_operand(e, u->type, u->c, c, 3);
+        fp_note_flushed(e, 3);
+        fp_check_flush_fma(e, u->type, form(&mul, u->type), form(&fma[u->sub & 3], u->type), a, b, c);
+    }
     int d = vec_def(e, u);
     if (is_half_register(u)) {
         vec_mov_op(e, V_MOVQ, d, c);
@@ -264,8 +297,9 @@ static bool emit_min_max(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b);
     bool upper_zero = is_half_register(u) || ra_upper_zero(e, u->a);
-    a = fp_clear_upper(e, u->type, u->a, a);
-    b = fp_clear_upper(e, u->type, u->b, b);
+    a = fp_operand(e, u->type, u->a, a, 1);
+    b = fp_operand(e, u->type, u->b, b, 2);
+    fp_note_flushed(e, 2);
     int d = vec_def(e, u);
     if (has_range) {
         fp_check_unordered(e, u->type, a, b);
@@ -308,23 +342,26 @@ static bool emit_sign(Emit *e, const Uop *u)
 static bool emit_compare(Emit *e, const Uop *u)
 {
     static const Forms cmp = FORMS(CMP);
+    if (flushes(e)) {
+        emit_clobber_flags(e);
+    }
     int a = vec_use(e, u->a), b = vec_use(e, u->b);
-    a = fp_clear_upper(e, u->type, u->a, a);
-    b = fp_clear_upper(e, u->type, u->b, b);
+    a = fp_operand(e, u->type, u->a, a, 1);
+    b = fp_operand(e, u->type, u->b, b, 2);
+    fp_note_flushed(e, 2);
     unsigned pred = u->sub == UOP_FEQ || u->sub == UOP_EQ ? CMP_EQ_OQ : u->sub == UOP_FGE || u->sub == UOP_GE ? CMP_GE_OS : CMP_GT_OS;
     vec_op_imm(e, form(&cmp, u->type), vec_def(e, u), a, b, pred);
     return true;
 }
 
 /* An operand of a comparison for flags, halves widened. */
-static int flag_operand(Emit *e, const Uop *u, Val v, int x)
+static int flag_operand(Emit *e, const Uop *u, Val v, int x, unsigned k)
 {
     if (uop_lane(u->type) != LANE_F16) {
-        return x;
+        return fp_operand(e, u->type, v, x, k);
     }
     int t = vec_tmp(e);
     vec_op_const(e, V_PAND, t, x, vec_pair(0xffff, 0));
-    (void)v;
     vec_mov_op(e, V_CVTPH2PS, t, t);
     return t;
 }
@@ -332,16 +369,19 @@ static int flag_operand(Emit *e, const Uop *u, Val v, int x)
 bool emit_fcmp(Emit *e, const Uop *u, bool swapped)
 {
     bool half = uop_lane(u->type) == LANE_F16, wide = uop_lane(u->type) == LANE_F64, signaling = u->flags & UOPF_SIGNALING;
-    if (!vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) || e->mode & (half ? CPU_MODE_FZ16 : CPU_MODE_FZ)) {
+    if (!vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) || (half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(e, u->type))) {
         return false;
     }
     int a = vec_use(e, u->a), b = u->b == VAL_NONE ? -1 : vec_use(e, u->b);
-    a = flag_operand(e, u, u->a, a);
+    a = flag_operand(e, u, u->a, a, 1);
     if (b < 0) { /* compared with zero */
         b = vec_tmp(e);
         vec_zero(e, b);
     } else {
-        b = flag_operand(e, u, u->b, b);
+        b = flag_operand(e, u, u->b, b, 2);
+    }
+    if (!half) {
+        fp_note_flushed(e, u->b == VAL_NONE ? 1 : 2);
     }
     VecOp op = wide ? (signaling ? V_COMISD : V_UCOMISD) : (signaling ? V_COMISS : V_UCOMISS);
     vec_mov_op(e, op, swapped ? b : a, swapped ? a : b);
@@ -356,7 +396,7 @@ bool emit_fp(Emit *e, const Uop *u)
     if (u->op == UOP_FNEG || u->op == UOP_FABS) {
         return emit_sign(e, u);
     }
-    if (!fp_on_host(e, u->type) || (u->op == UOP_FMUL && u->sub == UOP_FMUL_X)) {
+    if (!fp_on_host(e, u->type) || (u->op == UOP_FMUL && u->sub == UOP_FMUL_X) || (u->op == UOP_FRECPS && flushes(e))) {
         return fp_by_softfp(e, u);
     }
     switch (u->op) {

@@ -98,8 +98,9 @@ static bool emit_round(Emit *e, const Uop *u)
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
-    int a = vec_use(e, u->a), x = fp_clear_upper(e, u->type, u->a, a);
-    bool upper_zero = x != a || ra_upper_zero(e, u->a);
+    int a = vec_use(e, u->a), x = fp_operand(e, u->type, u->a, a, 1);
+    bool upper_zero = uop_is_vec(u->type) || ra_upper_zero(e, u->a);
+    fp_note_flushed(e, 1);
     int d = vec_def(e, u);
     if (!u->imm && !away) {
         round_op(e, u->type, d, x, round_imm(u->sub) | (exact ? 0 : ROUND_QUIET));
@@ -165,7 +166,7 @@ static bool ftoi_scalar(Emit *e, const Uop *u)
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED, needs512 = is_unsigned || u->imm || u->sub == UOP_ROUND_AWAY;
     bool half = from == T_F16;
-    if (e->mode & (half ? CPU_MODE_FZ16 : CPU_MODE_FZ) || (needs512 && !vec_has(e, JIT_HOST_AVX512))) {
+    if ((half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(e, from)) || (needs512 && !vec_has(e, JIT_HOST_AVX512))) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
@@ -173,6 +174,9 @@ static bool ftoi_scalar(Emit *e, const Uop *u)
     if (half) {
         x = widen_half(e, x);
         from = T_F32;
+    } else {
+        x = fp_operand(e, from, u->a, x, 1);
+        fp_note_flushed(e, 1);
     }
     if (u->imm) {
         x = scale(e, from, x, u->imm);
@@ -203,12 +207,13 @@ static bool ftoi_vector(Emit *e, const Uop *u)
     uint8_t from = uop_operand_type(u, 0);
     unsigned lane = uop_lane_log2(u->type);
     bool is_unsigned = u->flags & UOPF_UNSIGNED;
-    if (lane == 1 || e->mode & CPU_MODE_FZ || !vec_has(e, JIT_HOST_AVX512)) {
+    if (lane == 1 || !vec_has(e, JIT_HOST_AVX512)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
     int x = vec_use(e, u->a), d = vec_def(e, u);
-    x = fp_clear_upper(e, from, u->a, x);
+    x = fp_operand(e, from, u->a, x, 1);
+    fp_note_flushed(e, 1);
     if (u->imm) {
         x = scale(e, from, x, u->imm);
     }
@@ -236,11 +241,13 @@ static bool ftoi_vector(Emit *e, const Uop *u)
 /* JavaScript's conversion: what fits in 32 bits. */
 static bool emit_js(Emit *e, const Uop *u)
 {
-    if (e->mode & CPU_MODE_FZ) {
+    if (!fp_on_host(e, T_F64)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
     int x = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst);
+    x = fp_operand(e, T_F64, u->a, x, 1);
+    fp_note_flushed(e, 1);
     truncate_scalar(e, T_F64, false, false, d, x);
     emit_slow_back(e);
     return true;
@@ -300,6 +307,10 @@ static void check_default_nan(Emit *e, uint8_t type, int d)
 static bool cvt_scalar(Emit *e, const Uop *u, uint8_t from)
 {
     int a = vec_use(e, u->a), d = vec_def(e, u), t;
+    if (from != T_F16) {
+        a = fp_operand(e, from, u->a, a, 1);
+        fp_note_flushed(e, 1);
+    }
     if (from == T_F32) { /* to F64 */
         vec_op(e, V_CVTSS2SD, d, a, a);
         check_default_nan(e, u->type, d);
@@ -310,6 +321,9 @@ static bool cvt_scalar(Emit *e, const Uop *u, uint8_t from)
         return true;
     }
     if (from == T_F64) { /* to F32 */
+        if (e->mode & CPU_MODE_FZ) {
+            fp_check_flush_narrow(e, false, a);
+        }
         vec_zero(e, d);
         vec_op(e, V_CVTSD2SS, d, d, a);
         fp_check_tiny(e, u->type, d);
@@ -332,6 +346,8 @@ static bool cvt_to_half(Emit *e, const Uop *u)
 {
     int a = vec_use(e, u->a), d = vec_def(e, u), t = vec_tmp(e);
     enum { CURRENT = 4 };
+    a = fp_operand(e, uop_is_vec(u->type) ? T_F32X4 : T_F32, u->a, a, 1);
+    fp_note_flushed(e, 1);
     if (uop_is_vec(u->type)) {
         check_default_nan(e, T_F32X4, a);
         vec_mov_op_imm(e, V_CVTPS2PH, a, d, CURRENT);
@@ -361,7 +377,19 @@ static bool cvt_vector(Emit *e, const Uop *u, uint8_t from)
         s = d;
         vec_mov_op_imm(e, V_PSHUFD, d, a, 0xee);
     }
+    if (uop_lane(from) != LANE_F16 && e->mode & CPU_MODE_FZ) {
+        if (uop_lane(from) == LANE_F32) { /* the two lanes that count */
+            int t = vec_tmp(e);
+            vec_mov_op(e, V_MOVQ, t, s);
+            s = t;
+        }
+        s = fp_operand(e, uop_lane(from) == LANE_F32 ? T_F32X4 : T_F64X2, u->a, s, 1);
+        fp_note_flushed(e, 1);
+    }
     if (uop_lane(from) == LANE_F64) {
+        if (e->mode & CPU_MODE_FZ) {
+            fp_check_flush_narrow(e, true, s);
+        }
         vec_mov_op(e, V_CVTPD2PS, d, s);
         fp_check_tiny(e, u->type, d);
         ra_set_upper_zero(e, u->dst);
@@ -377,7 +405,7 @@ static bool emit_convert(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool half = uop_lane(from) == LANE_F16 || uop_lane(u->type) == LANE_F16;
-    if (e->mode & CPU_MODE_FZ || (half && e->mode & CPU_MODE_AHP) || u->sub == UOP_ROUND_ODD ||
+    if ((e->mode & CPU_MODE_FZ && !vec_has(e, JIT_HOST_AVX512)) || (half && e->mode & CPU_MODE_AHP) || u->sub == UOP_ROUND_ODD ||
         (uop_lane(u->type) == LANE_F16 && uop_lane(from) == LANE_F64)) {
         return fp_by_softfp(e, u);
     }

@@ -140,6 +140,16 @@ void fp_check_tiny(Emit *e, uint8_t type, int d);
 /* The whole micro-op out of line, by softfp. */
 bool fp_by_softfp(Emit *e, const Uop *u);
 
+/* ---- emit_fp_flush.c: nothing but clearing is done unless the mode flushes to zero ---------------------------------------------- */
+/* The operand v, in x, as arithmetic reads it: cleared above, denormals flushed; mask register k (1 for the first operand ...) says which. */
+int fp_operand(Emit *e, uint8_t type, Val v, int x, unsigned k);
+/* After all (1 to 3) operands: notes flushed ones in the cumulative flags. */
+void fp_note_flushed(Emit *e, unsigned operands);
+/* Flush mode only: slow if the product or quotient, the fused result, or the F32 of x will be flushed. */
+void fp_check_flush(Emit *e, uint8_t type, VecOp op, int x, int y);
+void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int x, int y, int z);
+void fp_check_flush_narrow(Emit *e, bool vector, int x);
+
 /* ---- families: true if emitted ------------------------------------------------------------------------------------------ */
 bool emit_fp(Emit *e, const Uop *u);
 bool emit_fp_cvt(Emit *e, const Uop *u);

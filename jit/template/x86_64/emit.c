@@ -1,0 +1,540 @@
+/* emit.c - the pass over a block: liveness and hints backward, then one emitter function per micro-op, then what lies out of line. */
+#include "jit/template/x86_64/emit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "jit/template/x86_64/emit_ops.h"
+#include "jit/template/x86_64/template.h"
+
+/* ---- tables ---------------------------------------------------------------------------------------------------------------------- */
+
+const EmitFn emit_table[UOP_COUNT] = {
+    [UOP_GET] = emit_get, [UOP_PUT] = emit_put, [UOP_GETFLAGS] = emit_getflags, [UOP_PUTFLAGS] = emit_putflags,
+    [UOP_STICKY] = emit_sticky, [UOP_CONST] = emit_const, [UOP_VCONST] = emit_vconst,
+    [UOP_ADD] = emit_add, [UOP_SUB] = emit_sub, [UOP_ADC] = emit_adc, [UOP_MUL] = emit_mul, [UOP_MULHU] = emit_mulh, [UOP_MULHS] = emit_mulh,
+    [UOP_UDIV] = emit_div, [UOP_SDIV] = emit_div, [UOP_UREM] = emit_div, [UOP_SREM] = emit_div,
+    [UOP_AND] = emit_logic, [UOP_OR] = emit_logic, [UOP_XOR] = emit_logic, [UOP_ANDN] = emit_andn, [UOP_NOT] = emit_not_neg, [UOP_NEG] = emit_not_neg,
+    [UOP_SHL] = emit_shift, [UOP_LSR] = emit_shift, [UOP_ASR] = emit_shift, [UOP_ROR] = emit_shift, [UOP_FUNNEL] = emit_funnel,
+    [UOP_CLZ] = emit_count, [UOP_CLS] = emit_count, [UOP_CTZ] = emit_count, [UOP_POPCNT] = emit_count,
+    [UOP_BSWAP] = emit_bswap, [UOP_BITREV] = emit_bitrev, [UOP_EXTRACT] = emit_extract, [UOP_SEXTRACT] = emit_extract, [UOP_INSERT] = emit_insert,
+    [UOP_ZEXT] = emit_extend, [UOP_SEXT] = emit_extend, [UOP_TRUNC] = emit_trunc,
+    [UOP_ICMP] = emit_icmp, [UOP_SELECT] = emit_select, [UOP_MIN] = emit_minmax, [UOP_MAX] = emit_minmax, [UOP_CRC] = emit_crc,
+    [UOP_FLAGS] = emit_flags_op, [UOP_FLAGSIF] = emit_flagsif, [UOP_TEST] = emit_test_op, [UOP_PACKFLAGS] = emit_packflags,
+    [UOP_LOAD] = emit_load, [UOP_STORE] = emit_store, [UOP_LL] = emit_ll, [UOP_SC] = emit_sc, [UOP_CLREX] = emit_clrex,
+    [UOP_RMW] = emit_rmw, [UOP_CAS] = emit_cas, [UOP_FENCE] = emit_fence, [UOP_PREFETCH] = emit_prefetch, [UOP_ICACHE] = emit_call,
+    [UOP_HELPER] = emit_call, [UOP_EXIT] = emit_exit, [UOP_EXIT_IF] = emit_exit_if,
+};
+
+/* What the passes ask of an operation. */
+enum {
+    OP_A = 1, OP_B = 2, OP_C = 4, /* these fields may be values */
+    OP_BARRIER = 8,               /* may fault, leave or call C that sees the register file */
+    OP_PURE = 16,
+    OP_ANY_TYPE = 32,             /* emit_table serves float and vector types too */
+};
+static uint8_t op_info[UOP_COUNT];
+
+static bool is_value_field(unsigned field) { return field != UF_N && field != UF_A; }
+
+static void make_op_info(void)
+{
+    static const uint8_t any_type[] = { UOP_GET, UOP_PUT, UOP_GETFLAGS, UOP_PUTFLAGS, UOP_STICKY, UOP_CONST, UOP_VCONST, UOP_SELECT, UOP_FLAGS, UOP_FLAGSIF, UOP_TEST,
+                                        UOP_PACKFLAGS, UOP_LOAD, UOP_STORE, UOP_LL, UOP_SC, UOP_CLREX, UOP_RMW, UOP_CAS, UOP_FENCE, UOP_PREFETCH, UOP_ICACHE,
+                                        UOP_HELPER, UOP_EXIT, UOP_EXIT_IF };
+    for (unsigned op = 0; op < UOP_COUNT; op++) {
+        const UopInfo *i = &uop_info[op];
+        bool wide_imm = i->imm == UI_K || i->imm == UI_G;
+        op_info[op] = (uint8_t)((is_value_field(i->a) ? OP_A : 0) | (!wide_imm && is_value_field(i->b) ? OP_B : 0) | (!wide_imm && is_value_field(i->c) ? OP_C : 0) |
+                                (i->effects & (UOPE_LOAD | UOPE_STORE | UOPE_EXIT | UOPE_CALL) ? OP_BARRIER : 0) | (i->effects == UOPE_PURE ? OP_PURE : 0));
+    }
+    for (unsigned k = 0; k < sizeof any_type; k++)
+        op_info[any_type[k]] |= OP_ANY_TYPE;
+}
+
+/* ---- backward: liveness, hints -------------------------------------------------------------------------------------------------------- */
+
+static inline void use_value(Emit *e, Val v, uint32_t i)
+{
+    ValState *s = &e->vals[v];
+
+    if (!s->last)
+        s->last = i;
+}
+
+/* Stamps count down the block: a hint given by a PUT holds up to a definition if the pin was not touched and nothing left or faulted between. */
+static void backward(Emit *e)
+{
+    const Uop *uops = e->ub->uops;
+    uint32_t stamp = 1, barrier = 0, pin_g[16] = { 0 }, pin_x[32] = { 0 };
+
+    memset(e->vals, 0, sizeof *e->vals * e->ub->nvals);
+    for (uint32_t i = e->ub->count; i-- > 0;) {
+        const Uop *u = &uops[i];
+        unsigned info = op_info[u->op];
+        if (u->dst != VAL_NONE) {
+            ValState *d = &e->vals[u->dst];
+            d->def = i;
+            d->type = e->ub->val_type[u->dst];
+            if (d->hint) {
+                bool int_class = uop_is_int(d->type);
+                if (d->stamp <= barrier || d->stamp != (int_class ? pin_g : pin_x)[d->hint - 1]) {
+                    d->hint = 0;
+                } else if ((u->op == UOP_ZEXT && u->sub == 2 && e->ub->val_type[u->a] == T_I32) || (u->op == UOP_ZEXTV && !uop_is_int((uint8_t)u->c)) ||
+                           u->op == UOP_BITCAST) { /* free if the operand is there already */
+                    e->vals[u->a].hint = d->hint;
+                    e->vals[u->a].stamp = d->stamp;
+                }
+            }
+        }
+        if (info & OP_BARRIER)
+            barrier = stamp++;
+        switch (u->op) {
+        case UOP_GET: {
+            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm) : emit_vec_pin(e, (uint32_t)u->imm);
+            if (pin >= 0 && uop_is_int(u->type))
+                pin_g[conv_int_pins[pin]] = stamp++;
+            else if (pin >= 0)
+                pin_x[pin] = stamp++;
+            else if (e->pin_granule[(uint32_t)u->imm / 8])
+                barrier = stamp++;
+            break;
+        }
+        case UOP_PUT: {
+            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm) : emit_vec_pin(e, (uint32_t)u->imm);
+            ValState *s = &e->vals[u->a];
+            if (pin >= 0 && u->type == T_I64) {
+                pin_g[conv_int_pins[pin]] = s->stamp = stamp++;
+                s->hint = (uint8_t)(conv_int_pins[pin] + 1);
+            } else if (pin >= 0 && uop_type_bytes(u->type) == 16) {
+                pin_x[pin] = s->stamp = stamp++;
+                s->hint = (uint8_t)(pin + 1);
+            } else if (e->pin_granule[(uint32_t)u->imm / 8]) {
+                barrier = stamp++;
+            }
+            break;
+        }
+        case UOP_TEST: /* the flags live as long as the boolean */
+            use_value(e, u->a, e->vals[u->dst].last);
+            if (e->vals[u->dst].last > e->vals[u->a].last)
+                e->vals[u->a].last = e->vals[u->dst].last;
+            e->vals[u->a].need |= 1u << u->sub;
+            continue;
+        case UOP_PUTFLAGS:
+        case UOP_PACKFLAGS:
+            e->vals[u->a].need |= EMIT_NEED_ALL;
+            break;
+        default:
+            break;
+        }
+        if ((info & OP_A) && u->a != VAL_NONE)
+            use_value(e, u->a, i);
+        if ((info & OP_B) && u->b != VAL_NONE)
+            use_value(e, u->b, i);
+        if ((info & OP_C) && u->c != VAL_NONE)
+            use_value(e, u->c, i);
+    }
+}
+
+/* ---- out of line ------------------------------------------------------------------------------------------------------------------------ */
+
+uint32_t emit_arena_off(const Emit *e, const uint8_t *p) { return (uint32_t)(p - e->arena); }
+
+void emit_pad_patchable(Emit *e, unsigned ahead)
+{
+    while ((((uintptr_t)e->a.p + ahead) & 63) > 60)
+        asm_nop(&e->a, 64 - (unsigned)(((uintptr_t)e->a.p + ahead) & 63));
+}
+
+ColdPiece *emit_cold(Emit *e, void (*fn)(Emit *, const ColdPiece *), uint8_t *from)
+{
+    ColdPiece *p = &e->cold[e->ncold];
+
+    if (e->ncold < EMIT_MAX_COLD - 1)
+        e->ncold++;
+    else
+        e->failed = true;
+    p->emit = fn;
+    p->from = from;
+    p->back = NULL;
+    p->insn = e->insn_off;
+    p->link = UINT32_MAX;
+    p->u = e->u;
+    return p;
+}
+
+/* Data near the code, aligned to its size; only while the hot part is emitted. */
+uint8_t *emit_data(Emit *e, unsigned bytes)
+{
+    uint8_t *at = (uint8_t *)(((uintptr_t)e->cold_next + bytes - 1) & ~(uintptr_t)(bytes - 1));
+
+    if (e->in_cold || at + bytes > e->cold_limit) {
+        e->failed = true;
+        return e->cold_start;
+    }
+    e->cold_next = at + bytes;
+    return at;
+}
+
+AsmMem emit_const128(Emit *e, uint64_t lo, uint64_t hi)
+{
+    for (uint32_t k = 0; k < e->nconsts; k++) {
+        if (e->consts[k].lo == lo && e->consts[k].hi == hi)
+            return asm_mem_rip(e->consts[k].at);
+    }
+    uint8_t *at = emit_data(e, 16);
+    memcpy(at, &lo, 8);
+    memcpy(at + 8, &hi, 8);
+    if (e->nconsts < EMIT_MAX_CONSTS) {
+        e->consts[e->nconsts].lo = lo;
+        e->consts[e->nconsts].hi = hi;
+        e->consts[e->nconsts++].at = at;
+    }
+    return asm_mem_rip(at);
+}
+
+/* ---- operations run by C ------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct ColdOperand ColdOperand;
+
+/* Where the operand is now. Booleans and flags that are in EFLAGS go to a register or memory first. */
+static void capture(Emit *e, Val v, ColdOperand *o)
+{
+    ValState *s = emit_val(e, v);
+
+    if (s->type == T_FLAGS) {
+        o->off = emit_flags_bytes(e, v);
+        o->kind = VK_MEM;
+        o->type = T_FLAGS;
+        return;
+    }
+    if (s->kind == VK_COND || s->kind == VK_FLAGS || s->kind == VK_MEMCOND)
+        ra_use_g(e, v);
+    o->kind = s->kind;
+    o->reg = s->reg;
+    o->type = s->type;
+    o->off = s->off;
+    o->imm = s->imm;
+    if (s->kind == VK_GPR)
+        e->lock_g |= 1u << s->reg;
+    else if (s->kind == VK_XMM)
+        e->lock_x |= 1u << s->reg;
+}
+
+static void capture_all(Emit *e, const Uop *u, ColdOperand opnd[4])
+{
+    unsigned info = op_info[u->op];
+
+    opnd[1].kind = opnd[2].kind = opnd[3].kind = VK_NONE;
+    if ((info & OP_A) && u->a != VAL_NONE)
+        capture(e, u->a, &opnd[1]);
+    if ((info & OP_B) && u->b != VAL_NONE)
+        capture(e, u->b, &opnd[2]);
+    if ((info & OP_C) && u->c != VAL_NONE)
+        capture(e, u->c, &opnd[3]);
+}
+
+/* The interpreter's form of a value: bits beyond its own width are zero. Uses no register. */
+static void store_operand(Emit *e, const ColdOperand *o, uint32_t off)
+{
+    unsigned bytes = o->type == T_FLAGS ? 4 : uop_type_bytes(o->type);
+
+    switch (o->kind) {
+    case VK_GPR:
+        asm_mov_mr(&e->a, bytes == 8 ? 3 : 2, asm_cpu(off), o->reg);
+        break;
+    case VK_XMM:
+        asm_vstore(&e->a, bytes > 8 ? 16 : 8, asm_cpu(off), o->reg);
+        break;
+    case VK_CONST:
+        asm_mov_mi(&e->a, 2, asm_cpu(off), (int32_t)o->imm);
+        asm_mov_mi(&e->a, 2, asm_cpu(off + 4), (int32_t)(o->imm >> 32));
+        if (bytes == 16) {
+            asm_mov_mi(&e->a, 2, asm_cpu(off + 8), (int32_t)o->imm);
+            asm_mov_mi(&e->a, 2, asm_cpu(off + 12), (int32_t)(o->imm >> 32));
+        }
+        return;
+    default: /* memory: through the stack */
+        for (unsigned k = 0; k < bytes; k += 8) {
+            asm_rm(&e->a, 2, 0xff, 6, asm_cpu(o->off + k)); /* push, 64 bits */
+            asm_rm(&e->a, 2, 0x8f, 0, asm_cpu(off + k));    /* pop */
+        }
+        break;
+    }
+    if (bytes == 4)
+        asm_mov_mi(&e->a, 2, asm_cpu(off + 4), 0);
+    else if (bytes == 2)
+        asm_mov_mi(&e->a, 1, asm_cpu(off + 2), 0), asm_mov_mi(&e->a, 2, asm_cpu(off + 4), 0);
+    if (bytes < 16 && !uop_is_int(o->type))
+        asm_mov_mi(&e->a, 3, asm_cpu(off + 8), 0);
+}
+
+static void call_op(Emit *e, const Uop *u, const ColdOperand opnd[4])
+{
+    for (unsigned k = 1; k < 4; k++) {
+        if (opnd[k].kind != VK_NONE)
+            store_operand(e, &opnd[k], (uint32_t)offsetof(Cpu, tmp) + 16 * k);
+    }
+    asm_nop(&e->a, (unsigned)(-((uintptr_t)e->a.p + 5) & 7)); /* the micro-op is aligned */
+    asm_call(&e->a, emit_stub(e, STUB_OP));
+    memcpy(e->a.p, u, sizeof *u);
+    e->a.p += sizeof *u;
+}
+
+void emit_by_interp(Emit *e, const Uop *u)
+{
+    ColdOperand opnd[4];
+    uint32_t tmp = (uint32_t)offsetof(Cpu, tmp);
+
+    capture_all(e, u, opnd);
+    emit_clobber_flags(e);
+    call_op(e, u, opnd);
+    if (u->dst == VAL_NONE || emit_val(e, u->dst)->last == 0)
+        return;
+    ValState *d = emit_val(e, u->dst);
+    e->lock_g = e->lock_x = 0; /* operands have been read */
+    if (d->type == T_FLAGS) {
+        unsigned t = ra_tmp_g(e);
+        d->off = ra_slot(e, 4, d->last);
+        asm_mov_rm(&e->a, 2, t, asm_cpu(tmp));
+        asm_mov_mr(&e->a, 2, asm_cpu(d->off), t);
+        d->kind = VK_MEM;
+    } else if (uop_is_int(d->type)) {
+        unsigned r = ra_def_g_over(e, u->dst);
+        asm_mov_rm(&e->a, d->type == T_I64 ? 3 : 2, r, asm_cpu(tmp));
+        if (d->type == T_I32)
+            ra_set_upper_zero(e, u->dst);
+    } else {
+        unsigned r = ra_def_x_over(e, u->dst), bytes = uop_type_bytes(d->type);
+        asm_vload(&e->a, bytes <= 4 ? 4 : bytes, r, asm_cpu(tmp));
+        if (bytes < 16)
+            ra_set_upper_zero(e, u->dst);
+    }
+}
+
+/* Calls of C that belong to the guest's program, not to what the emitter lacks. */
+bool emit_call(Emit *e, const Uop *u)
+{
+    const Frontend *f = e->jit->frontend;
+    uint32_t effects = u->op == UOP_HELPER && (uint32_t)u->imm < f->nhelpers ? f->helpers[u->imm].effects : 0;
+
+    if (effects & HELPER_WRITES_FILE)
+        ra_spill_all_files(e);
+    emit_by_interp(e, u);
+    return true;
+}
+
+/* ---- slow paths -------------------------------------------------------------------------------------------------------------------------------- */
+
+static void cold_slow(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    call_op(e, p->u, p->opnd);
+    unsigned bytes = uop_type_bytes(p->opnd[0].type);
+    uint32_t tmp = (uint32_t)offsetof(Cpu, tmp);
+    if (p->opnd[0].kind == VK_GPR)
+        asm_mov_rm(&e->a, bytes == 8 ? 3 : 2, p->opnd[0].reg, asm_cpu(tmp));
+    else if (p->opnd[0].kind == VK_XMM)
+        asm_vload(&e->a, bytes <= 4 ? 4 : bytes, p->opnd[0].reg, asm_cpu(tmp));
+    asm_jmp(&e->a, p->back);
+}
+
+void emit_slow(Emit *e, unsigned cc)
+{
+    ColdOperand opnd[4];
+    const Uop *u = e->u;
+
+    capture_all(e, u, opnd);
+    uint8_t *from = cc == EMIT_SLOW_JMP ? asm_jmp32(&e->a) : asm_jcc32(&e->a, cc);
+    ColdPiece *p = emit_cold(e, cold_slow, from);
+    memcpy(p->opnd, opnd, sizeof opnd);
+    const ValState *d = emit_val(e, u->dst);
+    p->opnd[0] = (ColdOperand){ .kind = d->kind, .reg = d->reg, .type = d->type };
+    p->back = e->a.p;
+}
+
+void emit_slow_back(Emit *e)
+{
+    for (uint32_t k = e->slow_first; k < e->ncold; k++) {
+        if (e->cold[k].emit == cold_slow)
+            e->cold[k].back = e->a.p;
+    }
+}
+
+/* ---- the pass ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void one(Emit *e, const Uop *u)
+{
+    unsigned info = op_info[u->op];
+    bool by_table = (info & OP_ANY_TYPE) || uop_is_int(u->type);
+    /* Conversions between the classes have an integer type but a vector operand. */
+    if (by_table && !(info & OP_ANY_TYPE) && u->a != VAL_NONE && (info & OP_A) && !uop_is_int(e->vals[u->a].type))
+        by_table = false;
+    EmitFn fn = by_table ? emit_table[u->op] : emit_vec_uop;
+
+    if (!fn)
+        fn = emit_vec_uop;
+    e->slow_first = e->ncold;
+    if (!fn(e, u)) {
+        emit_by_interp(e, u);
+        e->t->stats.emit_fallbacks++;
+    }
+    if (u->dst != VAL_NONE && !e->vals[u->dst].last)
+        ra_kill(e, u->dst);
+    if ((info & OP_A) && u->a != VAL_NONE && e->vals[u->a].last == e->i)
+        ra_kill(e, u->a);
+    if ((info & OP_B) && u->b != VAL_NONE && e->vals[u->b].last == e->i)
+        ra_kill(e, u->b);
+    if ((info & OP_C) && u->c != VAL_NONE && e->vals[u->c].last == e->i)
+        ra_kill(e, u->c);
+    ra_end(e);
+}
+
+static void forward(Emit *e)
+{
+    const UopBlock *ub = e->ub;
+
+    e->fl.val = e->fl.zero_of = VAL_NONE;
+    for (uint32_t i = 0; i < ub->count && !e->failed; i++) {
+        const Uop *u = &ub->uops[i];
+        e->i = i;
+        e->u = u;
+        if (u->op == UOP_INSN) {
+            e->insn_off = (uint32_t)(u->imm64 - ub->pc);
+            e->insn_len = u->sub;
+            if (!faultmap_add(&e->faults, (uint32_t)(e->a.p - e->entry), e->insn_off))
+                e->failed = true;
+            continue;
+        }
+        if (e->a.p > e->limit || e->cold_next > e->cold_limit)
+            e->failed = true;
+        if (u->dst != VAL_NONE && !e->vals[u->dst].last && (op_info[u->op] & OP_PURE))
+            continue;
+        one(e, u);
+    }
+}
+
+/* Stubs of exits and slow paths, in the order of the code they belong to. */
+static void out_of_line(Emit *e, uint32_t hot_len)
+{
+    e->in_cold = true;
+    e->a.p = e->cold_next;
+    for (uint32_t k = 0; k < e->ncold && !e->failed; k++) {
+        const ColdPiece *p = &e->cold[k];
+        if (e->a.p > e->cold_limit || !faultmap_add(&e->faults, hot_len + (uint32_t)(e->a.p - e->cold_start), p->insn))
+            e->failed = true;
+        p->emit(e, p);
+    }
+    for (uint32_t k = 0; k < e->nlinks && !e->failed; k++) {
+        Link *l = &e->links[k];
+        if (l->kind == LINK_CACHE)
+            continue;
+        l->stub = emit_arena_off(e, e->a.p);
+        asm_patch32(emit_rw(e, l->site), e->a.p);
+        asm_call(&e->a, emit_stub(e, STUB_LINK));
+    }
+    if (e->a.p > e->cold_limit)
+        e->failed = true;
+}
+
+static int finish(Emit *e, uint32_t hot_len)
+{
+    JitThread *t = e->t;
+    Block *b = e->b;
+    CodeBuf *cb = &t->jit->code;
+    uint32_t cold_len = (uint32_t)(e->a.p - e->cold_start);
+
+    b->links = jit_meta_alloc(t, sizeof(Link) * e->nlinks + e->faults.len);
+    if (!b->links)
+        return -ENOMEM;
+    b->nlinks = e->nlinks;
+    for (uint32_t k = 0; k < e->nlinks; k++) {
+        b->links[k] = e->links[k];
+        b->links[k].from = b;
+    }
+    uint8_t *map = (uint8_t *)(b->links + e->nlinks);
+    memcpy(map, e->faults.bytes, e->faults.len);
+    b->faultmap = map;
+    b->faultmap_len = e->faults.len;
+    b->arena = cb->rx;
+    b->code = (uintptr_t)cb->rx + t->hot->next;
+    b->host_len = hot_len;
+    b->cold = (uintptr_t)cb->rx + t->cold->next;
+    b->cold_len = cold_len;
+    codebuf_commit(cb, t->hot, hot_len, b);
+    codebuf_commit(cb, t->cold, cold_len, b);
+    return 0;
+}
+
+int template_emit(JitThread *t, const UopBlock *ub, Block *b)
+{
+    TemplateThread *tt = t->tpl;
+    const TemplateShared *shared = t->jit->tpl;
+    CodeBuf *cb = &t->jit->code;
+    Emit *e = tt->emit;
+
+    e->ub = ub;
+    e->t = t;
+    e->jit = t->jit;
+    e->b = b;
+    e->failed = e->in_cold = false;
+    e->arena = codebuf_rw(cb, (uintptr_t)cb->rx);
+    e->a.features = t->jit->features;
+    e->a.p = e->entry = e->arena + t->hot->next;
+    e->limit = e->arena + t->hot->end - ASM_MARGIN;
+    e->cold_start = e->cold_next = e->arena + t->cold->next;
+    e->cold_limit = e->arena + t->cold->end - ASM_MARGIN;
+    e->int_pin_at = shared->int_pin_at;
+    e->vec_pin_at = shared->vec_pin_at;
+    e->pin_granule = shared->pin_granule;
+    e->ncold = e->nconsts = e->nlinks = 0;
+    e->insn_off = 0;
+    e->pin_const_insn = UINT32_MAX;
+    faultmap_begin(&e->faults, e->fault_bytes, sizeof e->fault_bytes);
+    ra_begin_block(e);
+    backward(e);
+    if (t->jit->options.count_blocks) {
+        asm_mov_ri(&e->a, HR_RAX, (uint64_t)(uintptr_t)&b->counter);
+        asm_alu_mi(&e->a, ALU_ADD, 2, asm_mem(HR_RAX, 0), 1);
+    }
+    forward(e);
+    uint32_t hot_len = (uint32_t)(e->a.p - e->entry);
+    out_of_line(e, hot_len);
+    return e->failed ? -ENOSPC : finish(e, hot_len);
+}
+
+/* ---- state ---------------------------------------------------------------------------------------------------------------------------------------- */
+
+int emit_create_tables(TemplateShared *s, const Frontend *f)
+{
+    make_op_info();
+    for (unsigned k = 0; k < FRONTEND_INT_PINS; k++) {
+        s->int_pin_at[f->int_pins[k] / 8] = (uint8_t)(k + 1);
+        s->pin_granule[f->int_pins[k] / 8] = 1;
+    }
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++) {
+        s->vec_pin_at[f->vec_pins[k] / 8] = (uint8_t)(k + 1);
+        s->pin_granule[f->vec_pins[k] / 8] = s->pin_granule[f->vec_pins[k] / 8 + 1] = 1;
+    }
+    return 0;
+}
+
+Emit *emit_new(void)
+{
+    Emit *e = calloc(1, sizeof *e);
+
+    if (e)
+        e->vals = calloc(VAL_MAX + 16, sizeof *e->vals);
+    if (e && !e->vals) {
+        free(e);
+        e = NULL;
+    }
+    return e;
+}
+
+void emit_free(Emit *e)
+{
+    if (e)
+        free(e->vals);
+    free(e);
+}

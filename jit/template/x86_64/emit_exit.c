@@ -1,0 +1,325 @@
+/* emit_exit.c - leaving a block: direct exits that get linked, calls and returns through the shadow stack, indirect jumps, traps.
+ *
+ *     direct exit      jmp / jcc rel32 -> stub (cold):  call stub_link     linked: -> the target block
+ *     backward exit    cmp [interrupt], 0; je rel32 -> ...; jmp -> leave (cold)
+ *     call             shadow[++top] = { return pc, continuation }; the continuation's address comes from a lea, linked like an exit; then an exit
+ *     return           cmp shadow[top].pc, target; jne miss; top--; jmp shadow[top + 1].code
+ *     indirect         cmp target, [cache]; je rel32 -> the block cached here; ibtc look-up; jmp [ibtc.code]; miss (cold): call stub_miss
+ *
+ * Shadow_top counts in units of 2 modulo 256 in a byte: times 8 it is the byte offset of a 16-byte entry.
+ */
+#include "jit/template/x86_64/emit_ops.h"
+#include "jit/template/x86_64/template.h"
+
+_Static_assert(CPU_SHADOW_SIZE == 128 && sizeof(ShadowEntry) == 16, "shadow_top wraps as a byte");
+
+#define OFF(field) ((uint32_t)offsetof(Cpu, field))
+
+static GuestAddr insn_pc(const Emit *e) { return e->ub->pc + e->insn_off; }
+
+/* ---- direct --------------------------------------------------------------------------------------------------------------------- */
+
+/* A patchable rel32 that ends at `site`. */
+static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t *site)
+{
+    if (e->nlinks == EMIT_MAX_LINKS) {
+        e->failed = true;
+        return 0;
+    }
+    e->links[e->nlinks] = (Link){ .target = target, .site = emit_arena_off(e, site), .kind = (uint8_t)kind };
+    return e->nlinks++;
+}
+
+/* jmp to a guest pc. */
+static void jump_to(Emit *e, GuestAddr target)
+{
+    if (target == e->ub->pc && !e->jit->options.count_blocks) {
+        asm_jmp(&e->a, e->entry);
+        return;
+    }
+    emit_pad_patchable(e, 1);
+    new_link(e, LINK_JUMP, target, asm_jmp32(&e->a));
+}
+
+static void jump_if(Emit *e, unsigned cc, GuestAddr target)
+{
+    if (target == e->ub->pc && !e->jit->options.count_blocks) {
+        asm_jcc(&e->a, cc, e->entry);
+        return;
+    }
+    emit_pad_patchable(e, 2);
+    new_link(e, LINK_JUMP, target, asm_jcc32(&e->a, cc));
+}
+
+/* arg: guest pc */
+static void cold_leave(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    asm_mov_ri(&e->a, HR_RAX, p->arg);
+    asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
+}
+
+/* imm: the register with the guest pc */
+static void cold_leave_reg(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    if (p->imm != HR_RAX)
+        asm_mov_rr(&e->a, 3, HR_RAX, p->imm);
+    asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
+}
+
+/* Goes to target, with a look at Cpu.interrupt if that closes a cycle. */
+static void go_to(Emit *e, GuestAddr target)
+{
+    if (target > insn_pc(e)) {
+        jump_to(e, target);
+        return;
+    }
+    asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
+    jump_if(e, CC_E, target);
+    emit_cold(e, cold_leave, asm_jmp32(&e->a))->arg = target;
+}
+
+/* ---- conditional ------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct TrapInfo {
+    uint32_t trap;
+    uint64_t payload;
+    GuestAddr pc;
+} TrapInfo;
+
+static void trap(Emit *e, TrapInfo t)
+{
+    asm_mov_mi(&e->a, 2, asm_cpu(OFF(exit_trap)), (int32_t)t.trap);
+    asm_mov_ri(&e->a, HR_RAX, t.payload);
+    asm_mov_mr(&e->a, 3, asm_cpu(OFF(exit_arg)), HR_RAX);
+    asm_mov_ri(&e->a, HR_RAX, t.pc);
+    asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_TRAP));
+}
+
+/* arg: payload; imm: UopTrap; insn: offset of the instruction; back: second jump here, or NULL */
+static void cold_trap(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    if (p->back)
+        asm_patch32(p->back, e->a.p);
+    trap(e, (TrapInfo){ p->imm, p->arg, e->ub->pc + p->insn });
+}
+
+static void trap_if(Emit *e, const Uop *u, Cond c)
+{
+    uint8_t *from, *second = NULL, *skip = NULL;
+
+    if (c.kind == COND_ALWAYS) {
+        trap(e, (TrapInfo){ u->flags, u->imm64, insn_pc(e) });
+        return;
+    }
+    if (c.kind == COND_AND_NP)
+        skip = asm_jcc8(&e->a, CC_P);
+    else if (c.kind == COND_OR_P)
+        second = asm_jcc32(&e->a, CC_P);
+    from = asm_jcc32(&e->a, c.cc);
+    if (skip)
+        asm_patch8(&e->a, skip);
+    ColdPiece *p = emit_cold(e, cold_trap, from);
+    p->back = second;
+    p->imm = u->flags;
+    p->arg = u->imm64;
+}
+
+bool emit_exit_if(Emit *e, const Uop *u)
+{
+    Cond c = emit_bool(e, u->a);
+
+    if (c.kind == COND_NEVER)
+        return true;
+    if (u->sub == UOP_EXIT_TRAP) {
+        trap_if(e, u, c);
+        return true;
+    }
+    GuestAddr target = u->imm64;
+    if (c.kind == COND_ALWAYS) {
+        go_to(e, target);
+    } else if (target > insn_pc(e)) {
+        uint8_t *skip = NULL;
+        if (c.kind == COND_AND_NP)
+            skip = asm_jcc8(&e->a, CC_P);
+        else if (c.kind == COND_OR_P)
+            jump_if(e, CC_P, target);
+        jump_if(e, c.cc, target);
+        if (skip)
+            asm_patch8(&e->a, skip);
+    } else {
+        uint8_t *skip2 = NULL, *go = NULL;
+        if (c.kind == COND_AND_NP)
+            skip2 = asm_jcc8(&e->a, CC_P);
+        else if (c.kind == COND_OR_P)
+            go = asm_jcc8(&e->a, CC_P);
+        uint8_t *skip = asm_jcc8(&e->a, c.cc ^ 1u);
+        if (go)
+            asm_patch8(&e->a, go);
+        /* EFLAGS are only lost on the way out. */
+        go_to(e, target);
+        asm_patch8(&e->a, skip);
+        if (skip2)
+            asm_patch8(&e->a, skip2);
+    }
+    return true;
+}
+
+/* ---- calls and returns ---------------------------------------------------------------------------------------------------------------- */
+
+static void push_return(Emit *e)
+{
+    GuestAddr pc = insn_pc(e) + e->insn_len;
+    unsigned top = ra_tmp_g(e), t = ra_tmp_g(e), value = t;
+
+    asm_movzx_rm(&e->a, 0, top, asm_cpu(OFF(shadow_top)));
+    asm_alu_ri(&e->a, ALU_ADD, 0, top, 2);
+    asm_mov_mr(&e->a, 0, asm_cpu(OFF(shadow_top)), top);
+    if (e->pin_const_insn == e->insn_off && e->pin_const == pc)
+        value = e->pin_const_reg; /* the link register holds it */
+    else
+        asm_mov_ri(&e->a, t, pc);
+    asm_mov_mr(&e->a, 3, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow)), value);
+    emit_pad_patchable(e, 3);
+    asm_lea(&e->a, 3, t, asm_mem_rip(e->a.p));
+    new_link(e, LINK_LEA, pc, e->a.p);
+    asm_mov_mr(&e->a, 3, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8), t);
+}
+
+/* The per-thread table of indirect targets: entry of the pc in `target`, jump through it, or to the miss. */
+static uint8_t *look_up(Emit *e, unsigned target, unsigned t1, unsigned t2)
+{
+    unsigned shift = e->jit->frontend->insn_shift;
+
+    asm_mov_rr(&e->a, 2, t1, target);
+    if (shift == 0)
+        asm_shift_ri(&e->a, SHIFT_SHL, 2, t1, 1);
+    asm_alu_ri(&e->a, ALU_AND, 2, t1, (CPU_IBTC_SIZE - 1) << (shift ? shift : 1));
+    asm_mov_rm(&e->a, 3, t2, asm_cpu(OFF(ibtc)));
+    asm_alu_rm(&e->a, ALU_CMP, 3, target, asm_mem_sib(t2, t1, shift ? 4 - shift : 3, 0));
+    uint8_t *miss = asm_jcc32(&e->a, CC_NE);
+    asm_jmp_m(&e->a, asm_mem_sib(t2, t1, shift ? 4 - shift : 3, 8));
+    return miss;
+}
+
+/* imm: register with the target; link: the site's inline cache, or UINT32_MAX */
+static void cold_miss(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    if (p->link != UINT32_MAX) {
+        e->links[p->link].stub = emit_arena_off(e, e->a.p);
+        asm_patch32(emit_rw(e, e->links[p->link].site), e->a.p);
+    }
+    if (p->imm != HR_RAX)
+        asm_mov_rr(&e->a, 3, HR_RAX, p->imm);
+    asm_call(&e->a, emit_stub(e, STUB_MISS));
+    asm_u32(&e->a, p->link);
+}
+
+static void indirect(Emit *e, unsigned target)
+{
+    unsigned t1 = ra_tmp_g(e), t2 = ra_tmp_g(e);
+
+    asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
+    emit_cold(e, cold_leave_reg, asm_jcc32(&e->a, CC_NE))->imm = target;
+    uint8_t *cache = emit_data(e, 8);
+    uint64_t none = ~(uint64_t)0;
+    memcpy(cache, &none, 8);
+    asm_alu_rm(&e->a, ALU_CMP, 3, target, asm_mem_rip(cache));
+    emit_pad_patchable(e, 2);
+    uint32_t link = new_link(e, LINK_CACHE, 0, asm_jcc32(&e->a, CC_E));
+    e->links[link].cache = emit_arena_off(e, cache);
+    ColdPiece *p = emit_cold(e, cold_miss, look_up(e, target, t1, t2));
+    p->imm = target;
+    p->link = link;
+}
+
+/* The top of the shadow stack is another address: it goes, too. arg: registers for the look-up. */
+static void cold_return_miss(Emit *e, const ColdPiece *p)
+{
+    unsigned target = p->imm, t1 = p->opnd[0].reg, t2 = p->opnd[1].reg;
+
+    asm_patch32(p->from, e->a.p);
+    asm_alu_mi(&e->a, ALU_SUB, 0, asm_cpu(OFF(shadow_top)), 2);
+    asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
+    uint8_t *leave = asm_jcc32(&e->a, CC_NE), *miss = look_up(e, target, t1, t2);
+    asm_patch32(miss, e->a.p);
+    if (target != HR_RAX)
+        asm_mov_rr(&e->a, 3, HR_RAX, target);
+    asm_call(&e->a, emit_stub(e, STUB_MISS));
+    asm_u32(&e->a, UINT32_MAX);
+    asm_patch32(leave, e->a.p);
+    if (target != HR_RAX)
+        asm_mov_rr(&e->a, 3, HR_RAX, target);
+    asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
+}
+
+static void do_return(Emit *e, unsigned target)
+{
+    unsigned top = ra_tmp_g(e), t = ra_tmp_g(e);
+
+    asm_movzx_rm(&e->a, 0, top, asm_cpu(OFF(shadow_top)));
+    asm_alu_rm(&e->a, ALU_CMP, 3, target, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow)));
+    ColdPiece *p = emit_cold(e, cold_return_miss, asm_jcc32(&e->a, CC_NE));
+    p->imm = target;
+    p->opnd[0].reg = (uint8_t)top;
+    p->opnd[1].reg = (uint8_t)t;
+    asm_alu_mi(&e->a, ALU_SUB, 0, asm_cpu(OFF(shadow_top)), 2);
+    asm_jmp_m(&e->a, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8));
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void exit_to_value(Emit *e, const Uop *u)
+{
+    unsigned target = ra_use_g(e, u->a);
+
+    if (u->sub == UOP_EXIT_RET) {
+        do_return(e, target);
+    } else if (u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_CALL) {
+        if (u->sub == UOP_EXIT_CALL) {
+            push_return(e);
+            e->lock_g &= ~e->tmp_g; /* its temporaries have done */
+            e->free_g |= e->tmp_g;
+            e->tmp_g = 0;
+        }
+        indirect(e, target);
+    } else {
+        if (target != HR_RAX)
+            asm_mov_rr(&e->a, 3, HR_RAX, target);
+        asm_jmp(&e->a, emit_stub(e, u->sub == UOP_EXIT_SYSCALL ? STUB_LEAVE_SYSCALL : STUB_LEAVE_PC));
+    }
+}
+
+bool emit_exit(Emit *e, const Uop *u)
+{
+    if (u->sub == UOP_EXIT_TRAP) {
+        trap(e, (TrapInfo){ u->flags, u->imm64, insn_pc(e) });
+        return true;
+    }
+    e->fl.val = VAL_NONE;
+    if (u->a != VAL_NONE) {
+        exit_to_value(e, u);
+        return true;
+    }
+    switch (u->sub) {
+    case UOP_EXIT_CALL:
+        push_return(e);
+        go_to(e, u->imm64);
+        break;
+    case UOP_EXIT_SYSCALL:
+        asm_mov_ri(&e->a, HR_RAX, u->imm64);
+        asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_SYSCALL));
+        break;
+    case UOP_EXIT_DISPATCH:
+        asm_mov_ri(&e->a, HR_RAX, u->imm64);
+        asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
+        break;
+    default:
+        go_to(e, u->imm64);
+        break;
+    }
+    return true;
+}

@@ -1,0 +1,144 @@
+/*
+ * emit_fp_flush.c - flush-to-zero mode (FPCR.FZ) of singles and doubles on the host's FPU, with AVX-512.
+ *
+ * The host's own modes don't do: theirs raises inexact with every flushed result and tells nothing of flushed operands. So operands that are denormal are made
+ * zeros first and noted in Cpu.fp_flags,
+ *
+ *     vfpclasspd k1, x, denormal
+ *     vmovaps  t, x
+ *     vpandq   t{k1}, t, [sign bits]
+ *     kortestb k1, k2 ; jz +  ; or [fp_flags], input denormal
+ *
+ * and whether a result will be tiny is found without raising anything, by the same operation on magnitudes rounded up: then, and only then, it is at most
+ * the smallest normal number and not zero. Those are slow.
+ */
+#include "jit/template/x86_64/vec.h"
+
+enum { CLASS_DENORMAL = 0x20, PREDICATE_LT = 1 };
+static const uint32_t korb = ASM_VDESC(1, 1, 0x45, 0) | ASM_L256;
+
+static bool is_f64(uint8_t type)
+{
+    return uop_lane(type) == LANE_F64;
+}
+
+/* A constant in the lanes of the type: of a scalar, with zeros above. */
+static V128 lanes(uint8_t type, uint64_t bits)
+{
+    return uop_is_vec(type) ? vec_repeat(uop_lane_log2(type), bits) : vec_pair(bits, 0);
+}
+
+static uint64_t sign_bit(uint8_t type)
+{
+    return UINT64_C(1) << (uop_lane_bits(type) - 1);
+}
+
+int fp_operand(Emit *e, uint8_t type, Val v, int x, unsigned k)
+{
+    static const VecOp classify[4] = { V_FPCLASSPS_E, V_FPCLASSPD_E, V_FPCLASSSS_E, V_FPCLASSSD_E };
+    int c = fp_clear_upper(e, type, v, x);
+    if (!(e->mode & CPU_MODE_FZ)) {
+        return c;
+    }
+    asm_e2i(&e->a, classify[is_f64(type) | !uop_is_vec(type) << 1], k, (unsigned)c, CLASS_DENORMAL, 0, false);
+    int t = c;
+    if (c == x) {
+        t = vec_tmp(e);
+        vec_move(e, t, x);
+    }
+    V128 sign = vec_repeat(uop_lane_log2(type), sign_bit(type));
+    AsmMem m = emit_const128(e, sign.u64[0], sign.u64[1]);
+    asm_e3m(&e->a, V_PANDD_E | (is_f64(type) ? ASM_W : 0), (unsigned)t, (unsigned)t, m, k, false);
+    return t;
+}
+
+void fp_note_flushed(Emit *e, unsigned operands)
+{
+    if (!(e->mode & CPU_MODE_FZ)) {
+        return;
+    }
+    if (operands == 3) {
+        asm_v3(&e->a, korb, 1, 1, 3);
+    }
+    asm_v2(&e->a, V_KORTESTB, 1, operands == 1 ? 1 : 2);
+    uint8_t *none = asm_jcc8(&e->a, CC_E);
+    asm_alu_mi(&e->a, ALU_OR, 2, asm_cpu(offsetof(Cpu, fp_flags)), FPX_INPUT_DENORMAL);
+    asm_patch8(&e->a, none);
+}
+
+/* k = the lanes of t, magnitudes, that are in 1 .. bound as integers. Changes t. */
+static void compare_tiny(Emit *e, uint8_t type, unsigned k, int t, uint64_t bound)
+{
+    V128 c = vec_repeat(uop_lane_log2(type), bound);
+    vec_op_const(e, is_f64(type) ? V_PADDQ : V_PADDD, t, t, vec_repeat(3, ~UINT64_C(0)));
+    asm_e3mi(&e->a, is_f64(type) ? V_PCMPUQ_E : V_PCMPUD_E, k, (unsigned)t, emit_const128(e, c.u64[0], c.u64[1]), PREDICATE_LT, 0, false);
+}
+
+static uint64_t min_normal(uint8_t type)
+{
+    return is_f64(type) ? UINT64_C(1) << 52 : UINT64_C(1) << 23;
+}
+
+static int magnitude(Emit *e, uint8_t type, int x)
+{
+    int t = vec_tmp(e);
+    vec_op_const(e, V_ANDPS, t, x, lanes(type, sign_bit(type) - 1));
+    return t;
+}
+
+static void slow_if_masked(Emit *e, unsigned k1, unsigned k2)
+{
+    asm_v2(&e->a, V_KORTESTB, k1, k2);
+    emit_slow(e, CC_NE);
+}
+
+/* EVEX takes the width of doubles from W. */
+static VecOp evex_form(uint8_t type, VecOp op)
+{
+    return (op & ~ASM_COMM) | (is_f64(type) ? ASM_W : 0);
+}
+
+void fp_check_flush(Emit *e, uint8_t type, VecOp op, int x, int y)
+{
+    int t = magnitude(e, type, x), s = magnitude(e, type, y);
+    vec_op_round(e, evex_form(type, op), VEC_ROUND_UP, t, t, s);
+    compare_tiny(e, type, 1, t, min_normal(type));
+    slow_if_masked(e, 1, 1);
+    vec_tmp_free(e, t);
+    vec_tmp_free(e, s);
+}
+
+/*
+ * A fused result is tiny if, to the nearest, it is at most the smallest normal number and not zero; or zero, because even that is too small. The latter
+ * needs bits of the product far below those of a normal number: products so small are slow altogether.
+ */
+void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int x, int y, int z)
+{
+    uint64_t small_product = is_f64(type) ? (uint64_t)(1023 - 960) << 52 : (uint64_t)(127 - 100) << 23;
+    int t = magnitude(e, type, x), s = magnitude(e, type, y);
+    vec_op_round(e, evex_form(type, mul), VEC_ROUND_UP, t, t, s);
+    compare_tiny(e, type, 1, t, small_product);
+    vec_move(e, t, z);
+    vec_op_round(e, evex_form(type, fma), VEC_ROUND_NEAREST, t, x, y);
+    vec_op_const(e, V_ANDPS, t, t, lanes(type, sign_bit(type) - 1));
+    compare_tiny(e, type, 2, t, min_normal(type));
+    slow_if_masked(e, 1, 2);
+    vec_tmp_free(e, t);
+    vec_tmp_free(e, s);
+}
+
+void fp_check_flush_narrow(Emit *e, bool vector, int x)
+{
+    int t = magnitude(e, vector ? T_F64X2 : T_F64, x);
+    if (vector) {
+        vec_op_round(e, V_CVTPD2PS | ASM_W, VEC_ROUND_UP, t, 0, t);
+    } else {
+        int zero = vec_tmp(e);
+        vec_zero(e, zero);
+        vec_op_round(e, V_CVTSD2SS | ASM_W, VEC_ROUND_UP, t, zero, t);
+        vec_tmp_free(e, zero);
+    }
+    compare_tiny(e, T_F32X4, 1, t, min_normal(T_F32));
+    slow_if_masked(e, 1, 1);
+    vec_tmp_free(e, t);
+}

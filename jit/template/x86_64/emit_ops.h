@@ -1,0 +1,81 @@
+/* emit_ops.h - the emitter functions of the integer side, by file, and what they share. */
+#ifndef XEMU_JIT_TEMPLATE_X86_64_EMIT_OPS_H
+#define XEMU_JIT_TEMPLATE_X86_64_EMIT_OPS_H
+
+#include "jit/template/x86_64/ra.h"
+
+/* emit_flags.c */
+void emit_flags_made(Emit *e, Val v, FlagsHeld held, unsigned cc); /* EFLAGS are v's now */
+Cond emit_test(Emit *e, Val flags, unsigned cond);
+Cond emit_cond_not(Cond c);
+uint32_t emit_flags_bytes(Emit *e, Val flags);
+bool emit_carry_in(Emit *e, Val c, bool want_inverted);
+bool emit_flags_op(Emit *e, const Uop *u);
+bool emit_flagsif(Emit *e, const Uop *u);
+bool emit_test_op(Emit *e, const Uop *u);
+bool emit_packflags(Emit *e, const Uop *u);
+bool emit_getflags(Emit *e, const Uop *u);
+bool emit_putflags(Emit *e, const Uop *u);
+
+/* emit_int.c, emit_shift.c */
+bool emit_add(Emit *e, const Uop *u);
+bool emit_sub(Emit *e, const Uop *u);
+bool emit_adc(Emit *e, const Uop *u);
+bool emit_logic(Emit *e, const Uop *u);
+bool emit_andn(Emit *e, const Uop *u);
+bool emit_not_neg(Emit *e, const Uop *u);
+bool emit_mul(Emit *e, const Uop *u);
+bool emit_mulh(Emit *e, const Uop *u);
+bool emit_div(Emit *e, const Uop *u);
+bool emit_shift(Emit *e, const Uop *u);
+bool emit_funnel(Emit *e, const Uop *u);
+bool emit_count(Emit *e, const Uop *u);
+bool emit_bswap(Emit *e, const Uop *u);
+bool emit_bitrev(Emit *e, const Uop *u);
+bool emit_extract(Emit *e, const Uop *u);
+bool emit_insert(Emit *e, const Uop *u);
+bool emit_extend(Emit *e, const Uop *u);
+bool emit_trunc(Emit *e, const Uop *u);
+bool emit_icmp(Emit *e, const Uop *u);
+bool emit_select(Emit *e, const Uop *u);
+bool emit_minmax(Emit *e, const Uop *u);
+bool emit_crc(Emit *e, const Uop *u);
+
+/* emit_state.c: the register file */
+bool emit_const(Emit *e, const Uop *u);
+bool emit_vconst(Emit *e, const Uop *u);
+bool emit_get(Emit *e, const Uop *u);
+bool emit_put(Emit *e, const Uop *u);
+bool emit_sticky(Emit *e, const Uop *u);
+
+/* emit_mem.c */
+bool emit_load(Emit *e, const Uop *u);
+bool emit_store(Emit *e, const Uop *u);
+bool emit_ll(Emit *e, const Uop *u);
+bool emit_sc(Emit *e, const Uop *u);
+bool emit_clrex(Emit *e, const Uop *u);
+bool emit_rmw(Emit *e, const Uop *u);
+bool emit_cas(Emit *e, const Uop *u);
+bool emit_fence(Emit *e, const Uop *u);
+bool emit_prefetch(Emit *e, const Uop *u);
+
+/* emit_exit.c */
+bool emit_exit(Emit *e, const Uop *u);
+bool emit_exit_if(Emit *e, const Uop *u);
+
+/* emit.c */
+/* The pin (index) of the guest register that begins at this offset of struct Cpu, or -1. */
+static inline int emit_int_pin(const Emit *e, uint32_t off) { return off % 8 ? -1 : e->int_pin_at[off / 8] - 1; }
+static inline int emit_vec_pin(const Emit *e, uint32_t off) { return off % 8 ? -1 : e->vec_pin_at[off / 8] - 1; }
+/* A piece of code out of line, reached from the jump that ends at `from` (NULL: none yet). Room for it was checked. */
+ColdPiece *emit_cold(Emit *e, void (*fn)(Emit *, const ColdPiece *), uint8_t *from);
+/* Runs the current micro-op through interp_op in line. */
+void emit_by_interp(Emit *e, const Uop *u);
+bool emit_call(Emit *e, const Uop *u);
+/* Room for data near the code, aligned to its size (8, 16). */
+uint8_t *emit_data(Emit *e, unsigned bytes);
+/* Pads so that the four bytes `ahead` from here lie in one cache line: a patchable displacement is written at once. */
+void emit_pad_patchable(Emit *e, unsigned ahead);
+uint32_t emit_arena_off(const Emit *e, const uint8_t *p);
+
+#endif

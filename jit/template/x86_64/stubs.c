@@ -1,0 +1,149 @@
+/* stubs.c - the code that every arena begins with: into and out of translated code, and calls of C from it.
+ *
+ * Written by the assembler, since which guest registers are pinned is the frontend's to say. In translated code rsp is 8 mod 16, so a call makes it a multiple of 16, as
+ * C code wants it before its own call.
+ */
+#include <errno.h>
+
+#include "jit/interp/interp.h"
+#include "jit/template/x86_64/template.h"
+
+static const uint8_t saved[6] = { HR_RBP, HR_RBX, HR_R12, HR_R13, HR_R14, HR_R15 };
+
+static void push(Asm *a, unsigned r)
+{
+    if (r >= 8)
+        asm_u8(a, 0x41);
+    asm_u8(a, 0x50 | (r & 7));
+}
+
+static void pop(Asm *a, unsigned r)
+{
+    if (r >= 8)
+        asm_u8(a, 0x41);
+    asm_u8(a, 0x58 | (r & 7));
+}
+
+static void ret(Asm *a) { asm_u8(a, 0xc3); }
+
+static void store_pins(Asm *a, const Frontend *f)
+{
+    for (unsigned k = 0; k < FRONTEND_INT_PINS; k++)
+        asm_mov_mr(a, 3, asm_cpu(f->int_pins[k]), conv_int_pins[k]);
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++)
+        asm_vstore(a, 16, asm_cpu(f->vec_pins[k]), k);
+}
+
+static void load_pins(Asm *a, const Frontend *f)
+{
+    for (unsigned k = 0; k < FRONTEND_INT_PINS; k++)
+        asm_mov_rm(a, 3, conv_int_pins[k], asm_cpu(f->int_pins[k]));
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++)
+        asm_vload(a, 16, k, asm_cpu(f->vec_pins[k]));
+}
+
+static void stub_enter(Asm *a, const Frontend *f)
+{
+    for (unsigned k = 0; k < 6; k++)
+        push(a, saved[k]);
+    asm_mov_rr(a, 3, CONV_CPU, HR_RDI);
+    asm_mov_mr(a, 3, asm_cpu((uint32_t)offsetof(Cpu, host_sp)), HR_RSP);
+    asm_mov_rr(a, 3, HR_RAX, HR_RSI);
+    load_pins(a, f);
+    asm_jmp_r(a, HR_RAX);
+}
+
+/* eax: the reason */
+static void leave(Asm *a)
+{
+    for (unsigned k = 6; k-- > 0;)
+        pop(a, saved[k]);
+    ret(a);
+}
+
+/* The pc is in rax; the reason goes there. */
+static void leave_with_pc(Asm *a, unsigned reason, const uint8_t *save_and_leave)
+{
+    asm_mov_mr(a, 3, asm_cpu(0), HR_RAX);
+    asm_mov_ri(a, HR_RAX, reason);
+    asm_jmp(a, save_and_leave);
+}
+
+static void return_address_to_exit_arg(Asm *a)
+{
+    pop(a, HR_RBX);
+    asm_mov_mr(a, 3, asm_cpu((uint32_t)offsetof(Cpu, exit_arg)), HR_RBX);
+}
+
+/* interp_op(cpu, uop, NULL, tmp, tmp + 1, tmp + 2, tmp + 3). Room on the stack: the seventh argument and scratch registers that C may change. */
+static void stub_op(Asm *a, const Frontend *f)
+{
+    enum { ROOM = 16 + 16 + 8 * 16 };
+    uint32_t tmp = (uint32_t)offsetof(Cpu, tmp);
+
+    asm_alu_ri(a, ALU_SUB, 3, HR_RSP, ROOM);
+    asm_mov_mr(a, 3, asm_mem(HR_RSP, 16), HR_RAX);
+    asm_mov_mr(a, 3, asm_mem(HR_RSP, 24), HR_R10);
+    for (unsigned k = 0; k < 8; k++)
+        asm_vstore(a, 16, asm_mem(HR_RSP, (int32_t)(32 + 16 * k)), 8 + k);
+    store_pins(a, f);
+    asm_mov_rr(a, 3, HR_RDI, CONV_CPU);
+    asm_mov_rm(a, 3, HR_RSI, asm_mem(HR_RSP, ROOM));
+    asm_mov_ri(a, HR_RDX, 0);
+    asm_lea(a, 3, HR_RCX, asm_cpu(tmp));
+    asm_lea(a, 3, HR_R8, asm_cpu(tmp + 16));
+    asm_lea(a, 3, HR_R9, asm_cpu(tmp + 32));
+    asm_lea(a, 3, HR_RAX, asm_cpu(tmp + 48));
+    asm_mov_mr(a, 3, asm_mem(HR_RSP, 0), HR_RAX);
+    asm_mov_ri(a, HR_RAX, (uint64_t)(uintptr_t)interp_op);
+    asm_call_r(a, HR_RAX);
+    load_pins(a, f);
+    for (unsigned k = 0; k < 8; k++)
+        asm_vload(a, 16, 8 + k, asm_mem(HR_RSP, (int32_t)(32 + 16 * k)));
+    asm_mov_rm(a, 3, HR_RAX, asm_mem(HR_RSP, 16));
+    asm_mov_rm(a, 3, HR_R10, asm_mem(HR_RSP, 24));
+    asm_alu_ri(a, ALU_ADD, 3, HR_RSP, ROOM);
+    asm_alu_mi(a, ALU_ADD, 3, asm_mem(HR_RSP, 0), (int32_t)sizeof(Uop));
+    ret(a);
+}
+
+int stubs_emit(Jit *jit, CodeBuf *code)
+{
+    CodeChunk *c = codebuf_chunk(code);
+    TemplateShared *s = jit->tpl;
+
+    if (!c)
+        return -ENOMEM;
+    uint8_t *base = codebuf_rw(code, (uintptr_t)code->rx);
+    Asm a = { .p = base + c->start, .features = jit->features };
+#define BEGIN(name) \
+    asm_align(&a, 16); \
+    s->stubs[STUB_##name] = (uint32_t)(a.p - base)
+    BEGIN(ENTER);
+    stub_enter(&a, jit->frontend);
+    const uint8_t *save_and_leave = a.p;
+    store_pins(&a, jit->frontend);
+    const uint8_t *just_leave = a.p;
+    leave(&a);
+    BEGIN(LEAVE_PC);
+    leave_with_pc(&a, CPU_EXIT_NONE, save_and_leave);
+    BEGIN(LEAVE_SYSCALL);
+    leave_with_pc(&a, CPU_EXIT_SYSCALL, save_and_leave);
+    BEGIN(LEAVE_TRAP);
+    leave_with_pc(&a, CPU_EXIT_TRAP, save_and_leave);
+    BEGIN(LEAVE_FAULT);
+    asm_mov_ri(&a, HR_RAX, CPU_EXIT_FAULT);
+    asm_jmp(&a, just_leave);
+    BEGIN(LINK);
+    return_address_to_exit_arg(&a);
+    asm_mov_ri(&a, HR_RAX, TEMPLATE_LINK);
+    asm_jmp(&a, save_and_leave);
+    BEGIN(MISS);
+    return_address_to_exit_arg(&a);
+    leave_with_pc(&a, TEMPLATE_MISS, save_and_leave);
+    BEGIN(OP);
+    stub_op(&a, jit->frontend);
+#undef BEGIN
+    c->next = c->end; /* nothing else goes into this chunk */
+    return 0;
+}

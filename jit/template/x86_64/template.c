@@ -1,0 +1,218 @@
+/* template.c - tier 1 as jit.c drives it (../template.h): entering and leaving translated code, patching exits, faults. */
+#include "jit/template/template.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "jit/template/x86_64/template.h"
+
+int template_create(Jit *jit)
+{
+    TemplateShared *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return -ENOMEM;
+    jit->tpl = s;
+    emit_create_tables(s, jit->frontend);
+    return stubs_emit(jit, &jit->code);
+}
+
+void template_destroy(Jit *jit)
+{
+    free(jit->tpl);
+    jit->tpl = NULL;
+}
+
+int template_arena(Jit *jit, CodeBuf *code) { return stubs_emit(jit, code); }
+
+int template_thread_start(JitThread *t)
+{
+    TemplateThread *tt = calloc(1, sizeof *tt);
+
+    if (tt)
+        tt->emit = emit_new();
+    if (!tt || !tt->emit) {
+        free(tt);
+        return -ENOMEM;
+    }
+    t->tpl = tt;
+    return 0;
+}
+
+void template_thread_end(JitThread *t)
+{
+    TemplateThread *tt = t->tpl;
+
+    emit_free(tt->emit);
+    free(tt);
+    t->tpl = NULL;
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------------------------- */
+
+/* The block a return address in translated code belongs to: of this arena, or of one that was emptied while the thread ran. */
+static Block *block_of(Jit *j, uintptr_t host_pc)
+{
+    Block *b = codebuf_find(&j->code, host_pc);
+
+    for (const Retired *r = __atomic_load_n(&j->retired, __ATOMIC_ACQUIRE); !b && r; r = r->next)
+        b = codebuf_find(&r->code, host_pc);
+    return b;
+}
+
+static void fill_ibtc(Cpu *cpu, const Block *b)
+{
+    IbtcEntry *e = &cpu->ibtc[(b->pc >> cpu->frontend->insn_shift) & (CPU_IBTC_SIZE - 1)];
+
+    __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->code, b->code, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->pc, b->pc, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&b->dead, __ATOMIC_SEQ_CST)) /* dropped meanwhile, perhaps after the dropper looked here */
+        __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
+}
+
+/* The unlinked exit whose stub was left by this return address. */
+static Link *link_of_stub(Jit *j, uintptr_t return_address)
+{
+    Block *b = block_of(j, return_address - 1);
+    uint32_t stub = (uint32_t)(return_address - 5 - (uintptr_t)b->arena); /* 5: the call */
+
+    for (uint32_t k = 0; k < b->nlinks; k++) {
+        if (b->links[k].kind != LINK_CACHE && b->links[k].stub == stub)
+            return &b->links[k];
+    }
+    abort();
+}
+
+CpuExit template_run(Cpu *cpu, Block *b, Link **link)
+{
+    JitThread *t = jit_thread(cpu);
+    TemplateThread *tt = t->tpl;
+    Jit *j = t->jit;
+    const TemplateShared *s = j->tpl;
+
+    if (tt->mode != cpu->mode) {
+        jit_forget_targets(cpu);
+        tt->mode = cpu->mode;
+    }
+    if (tt->fill)
+        fill_ibtc(cpu, b);
+    tt->fill = false;
+    uint32_t (*enter)(Cpu *, uintptr_t) = (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)j->code.rx + s->stubs[STUB_ENTER]);
+    tt->running = true;
+    uint32_t reason = enter(cpu, b->code);
+    tt->running = false;
+    if (reason == TEMPLATE_LINK) {
+        Link *l = link_of_stub(j, cpu->exit_arg);
+        cpu->pc = l->target;
+        *link = l->to ? NULL : l;
+        return CPU_EXIT_NONE;
+    }
+    if (reason == TEMPLATE_MISS) {
+        uint32_t index;
+        memcpy(&index, (const void *)cpu->exit_arg, sizeof index);
+        t->stats.ibtc_misses++;
+        tt->fill = true;
+        Block *from = index != UINT32_MAX ? block_of(j, cpu->exit_arg - 1) : NULL;
+        /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
+        if (from && !from->links[index].to && (from->links[index].target == 0 || from->links[index].target == cpu->pc)) {
+            from->links[index].target = cpu->pc;
+            *link = &from->links[index];
+        }
+        return CPU_EXIT_NONE;
+    }
+    return (CpuExit)reason;
+}
+
+/* ---- links -------------------------------------------------------------------------------------------------------------------------- */
+
+static void patch(Jit *jit, uint32_t site, uint32_t target)
+{
+    int32_t rel = (int32_t)(target - site);
+    uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + site - 4;
+
+    /* Within a cache line (emit_pad_patchable): other threads fetch the old or the new displacement. */
+    __atomic_store_n((int32_t *)(void *)at, rel, __ATOMIC_RELEASE);
+}
+
+static void set_cache(Jit *jit, const Link *link, GuestAddr pc)
+{
+    uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + link->cache;
+
+    __atomic_store_n((uint64_t *)(void *)at, pc, __ATOMIC_SEQ_CST);
+}
+
+void template_link(Jit *jit, Link *link, const Block *to)
+{
+    if (!codebuf_contains(&jit->code, to->code) || link->from->arena != jit->code.rx)
+        return;
+    patch(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx));
+    if (link->kind == LINK_CACHE)
+        set_cache(jit, link, to->pc);
+}
+
+void template_unlink(Jit *jit, Link *link)
+{
+    if (link->from->arena != jit->code.rx)
+        return;
+    if (link->kind == LINK_CACHE)
+        set_cache(jit, link, ~(GuestAddr)0);
+    patch(jit, link->site, link->stub);
+}
+
+/* ---- faults --------------------------------------------------------------------------------------------------------------------------- */
+
+static const uint8_t greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                     REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+
+static bool guest_pc_of(Cpu *cpu, const Block *b, uintptr_t host_pc)
+{
+    uint32_t off = host_pc - b->code < b->host_len ? (uint32_t)(host_pc - b->code) : (uint32_t)(host_pc - b->cold) + b->host_len;
+    int64_t guest;
+
+    if (!faultmap_find(b->faultmap, b->faultmap_len, off, &guest))
+        return false;
+    cpu->pc = b->pc + (uint64_t)guest;
+    return true;
+}
+
+static void leave_by(JitThread *t, ucontext_t *uc)
+{
+    const TemplateShared *s = t->jit->tpl;
+
+    uc->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)t->cpu->host_sp;
+    uc->uc_mcontext.gregs[REG_RIP] = (greg_t)((uintptr_t)t->jit->code.rx + s->stubs[STUB_LEAVE_FAULT]);
+    t->stats.faults++;
+}
+
+bool template_fault(JitThread *t, Block *b, void *ucontext)
+{
+    ucontext_t *uc = ucontext;
+    Cpu *cpu = t->cpu;
+    const Frontend *f = t->jit->frontend;
+
+    if (!guest_pc_of(cpu, b, (uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
+        return false;
+    for (unsigned k = 0; k < FRONTEND_INT_PINS; k++)
+        memcpy((uint8_t *)cpu + f->int_pins[k], &uc->uc_mcontext.gregs[greg_of[conv_int_pins[k]]], 8);
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++)
+        memcpy((uint8_t *)cpu + f->vec_pins[k], &uc->uc_mcontext.fpregs->_xmm[k], 16);
+    leave_by(t, uc);
+    return true;
+}
+
+/* The call from translated code left its return address right below the stack pointer that translated code runs with. */
+bool template_fault_in_c(JitThread *t, void *ucontext)
+{
+    TemplateThread *tt = t->tpl;
+
+    if (!tt || !tt->running)
+        return false;
+    uintptr_t back = ((const uintptr_t *)t->cpu->host_sp)[-1];
+    Block *b = block_of(t->jit, back - 1);
+    if (!b || !guest_pc_of(t->cpu, b, back - 1))
+        return false;
+    leave_by(t, ucontext);
+    return true;
+}
