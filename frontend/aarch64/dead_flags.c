@@ -26,9 +26,7 @@ typedef struct Path {
 
 typedef struct Walk {
     const TranslateRequest *req;
-    const uint8_t *bytes; /* of the run fetched last: [pc, pc + len) */
-    GuestAddr pc;
-    size_t len;
+    FetchRun run; /* fetched last */
     Path paths[MAX_PATHS];
     unsigned npaths;
     unsigned budget; /* instructions that may still be looked at */
@@ -39,15 +37,16 @@ static bool fetch(Walk *w, GuestAddr pc, uint32_t *insn)
     if (pc & 3) {
         return false;
     }
-    if (!w->bytes || pc - w->pc >= w->len) {
-        w->len = 0;
-        w->pc = pc;
-        w->bytes = w->req->fetch(w->req->fetch_ctx, pc, &w->len);
+    FetchRun *run = &w->run;
+    if (!run->bytes || pc - run->pc >= run->len) {
+        run->len = 0;
+        run->pc = pc;
+        run->bytes = w->req->fetch(w->req->fetch_ctx, pc, &run->len);
     }
-    if (!w->bytes || w->len - (pc - w->pc) < 4) {
+    if (!run->bytes || run->len - (pc - run->pc) < 4) {
         return false;
     }
-    memcpy(insn, w->bytes + (pc - w->pc), sizeof *insn);
+    memcpy(insn, run->bytes + (pc - run->pc), sizeof *insn);
     return true;
 }
 
@@ -177,6 +176,9 @@ static bool walk(Walk *w, Path p)
 bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
 {
     Walk w = {.req = req, .budget = MAX_INSNS};
+    if (req->run) {
+        w.run = *req->run; /* most targets are near */
+    }
     push(&w, pc, false);
     while (w.npaths) {
         if (!walk(&w, w.paths[--w.npaths])) {
