@@ -110,10 +110,13 @@ static void cover(Pass *p, uint32_t offset, unsigned bytes)
     }
 }
 
+/* Counts a use. Absent operands are counted too, without a branch: spread over what lies above VAL_MAX, so that one count needn't
+ * wait for the last. */
 static inline void use(UopBlock *b, Val v, uint32_t user)
 {
-    b->val_uses[v]++;
-    b->val_def[v] = user; /* the definition is of no interest any more */
+    uint32_t at = v < VAL_MAX ? v : VAL_MAX + user % 16;
+    b->val_uses[at]++;
+    b->val_def[at] = user; /* the definition is of no interest any more */
 }
 
 /* ---- micro-ops that have an effect -------------------------------------------------------------------- */
