@@ -35,12 +35,13 @@ bool emit_vec_uop(Emit *e, const Uop *u)
     case UOP_FMIN:
     case UOP_FMAX:
     case UOP_FCMP:
-    case UOP_FRECPE:
-    case UOP_FRSQRTE:
     case UOP_FRECPX:
     case UOP_FRECPS:
-    case UOP_FRSQRTS:
         return is_half_arithmetic(u) ? emit_fp_half(e, u) : emit_fp(e, u);
+    case UOP_FRECPE:
+    case UOP_FRSQRTE:
+    case UOP_FRSQRTS:
+        return is_half_arithmetic(u) ? emit_fp_half(e, u) : emit_fp_estimate(e, u);
     case UOP_FNEG:
     case UOP_FABS:
         return emit_fp(e, u);

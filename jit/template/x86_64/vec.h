@@ -154,6 +154,7 @@ void fp_check_flush_narrow(Emit *e, bool vector, int x);
 bool emit_fp(Emit *e, const Uop *u);
 bool emit_fp_cvt(Emit *e, const Uop *u);
 bool emit_fp_half(Emit *e, const Uop *u);
+bool emit_fp_estimate(Emit *e, const Uop *u);
 bool emit_vec_int(Emit *e, const Uop *u);
 bool emit_vec_shift(Emit *e, const Uop *u);
 bool emit_vec_perm(Emit *e, const Uop *u);
