@@ -47,7 +47,7 @@ typedef struct TranslateRequest {
     uint32_t max_insns; /* stop after this many (1: single step) */
     FetchFn fetch;
     void *fetch_ctx;
-    GuardedFn guarded;  /* ctx is fetch_ctx; NULL: no page is guarded */
+    GuardedFn guarded;  /* ctx is fetch_ctx; NULL: no page of the process is guarded */
     FetchRun *run;      /* NULL: bytes are fetched anew by each call */
     FILE *log_insns;    /* not NULL: print each instruction's disassembly (-d in_asm) */
 } TranslateRequest;
@@ -57,6 +57,7 @@ typedef struct Frontend {
     uint16_t elf_machine;    /* EM_* */
     uint8_t elf_class, elf_data;
     uint8_t insn_shift;      /* log2 of the instruction alignment: 2 for A64 */
+    uint64_t pc_mask;        /* bits of Cpu.pc and of a block's pc that are the address; the others are the guest's (A64: BTYPE) */
     uint8_t fp_policy;       /* FpPolicy */
     uint32_t file_size;      /* bytes of Cpu.file used */
     uint32_t flags_offset;   /* of the N,Z,C,V bytes, from the start of struct Cpu */

@@ -41,7 +41,8 @@ static PageTable *page_table(uint32_t log2) {
     return t;
 }
 
-int blockmap_create(BlockMap *m) {
+int blockmap_create(BlockMap *m, uint64_t pc_mask) {
+    m->pc_mask = pc_mask;
     *m = (BlockMap){ .log2 = 12 };
     m->buckets = calloc((size_t)1 << m->log2, sizeof *m->buckets);
     m->pages = page_table(8);
@@ -132,17 +133,21 @@ static PageSlot *page_add(BlockMap *m, uint64_t page) {
     return s;
 }
 
-static uint64_t first_page(const Block *b) {
-    return b->pc >> PAGE_SHIFT;
+static GuestAddr address(const BlockMap *m, const Block *b) {
+    return b->pc & m->pc_mask;
 }
 
-static uint64_t last_page(const Block *b) {
-    return (b->pc + (b->guest_len ? b->guest_len - 1 : 0)) >> PAGE_SHIFT;
+static uint64_t first_page(const BlockMap *m, const Block *b) {
+    return address(m, b) >> PAGE_SHIFT;
+}
+
+static uint64_t last_page(const BlockMap *m, const Block *b) {
+    return (address(m, b) + (b->guest_len ? b->guest_len - 1 : 0)) >> PAGE_SHIFT;
 }
 
 /* The successor of b in the list of `page`. */
-static Block **page_link(Block *b, uint64_t page) {
-    return &b->page_next[first_page(b) == page ? 0 : 1];
+static Block **page_link(const BlockMap *m, Block *b, uint64_t page) {
+    return &b->page_next[first_page(m, b) == page ? 0 : 1];
 }
 
 int blockmap_insert(BlockMap *m, Block *b) {
@@ -152,12 +157,12 @@ int blockmap_insert(BlockMap *m, Block *b) {
             return err;
         }
     }
-    for (uint64_t p = first_page(b); p <= last_page(b); p += last_page(b) - p ? last_page(b) - p : 1) {
+    for (uint64_t p = first_page(m, b), last = last_page(m, b); p <= last; p += last - p ? last - p : 1) {
         PageSlot *s = page_add(m, p);
         if (!s) {
             return -ENOMEM;
         }
-        *page_link(b, p) = s->first;
+        *page_link(m, b, p) = s->first;
         s->first = b;
     }
     Block **head = &m->buckets[bucket_of(m->log2, b->pc, b->mode)];
@@ -176,19 +181,19 @@ void blockmap_remove(BlockMap *m, Block *b) {
             break;
         }
     }
-    for (uint64_t p = first_page(b); p <= last_page(b); p += last_page(b) - p ? last_page(b) - p : 1) {
-        for (Block **at = &page_slot(m->pages, p)->first; *at; at = page_link(*at, p)) {
+    for (uint64_t p = first_page(m, b), last = last_page(m, b); p <= last; p += last - p ? last - p : 1) {
+        for (Block **at = &page_slot(m->pages, p)->first; *at; at = page_link(m, *at, p)) {
             if (*at == b) {
-                *at = *page_link(b, p);
+                *at = *page_link(m, b, p);
                 break;
             }
         }
     }
 }
 
-static Block *in_list(Block *b, uint64_t page, GuestAddr start, uint64_t len) {
-    for (; b; b = *page_link(b, page)) {
-        if (b->pc < start + len && start < b->pc + b->guest_len) {
+static Block *in_list(const BlockMap *m, Block *b, uint64_t page, GuestAddr start, uint64_t len) {
+    for (; b; b = *page_link(m, b, page)) {
+        if (address(m, b) < start + len && start < address(m, b) + b->guest_len) {
             return b;
         }
     }
@@ -203,7 +208,7 @@ Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len) {
     PageTable *t = m->pages;
     if (last - first < 1u << t->log2) {
         for (uint64_t p = first; p <= last; p++) {
-            Block *b = in_list(page_slot(t, p)->first, p, start, len);
+            Block *b = in_list(m, page_slot(t, p)->first, p, start, len);
             if (b) {
                 return b;
             }
@@ -213,7 +218,7 @@ Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len) {
     for (uint32_t i = 0; i < 1u << t->log2; i++) { /* a large range: go through the pages that have blocks */
         const PageSlot *s = &t->slots[i];
         if (s->page && s->page - 1 >= first && s->page - 1 <= last) {
-            Block *b = in_list(s->first, s->page - 1, start, len);
+            Block *b = in_list(m, s->first, s->page - 1, start, len);
             if (b) {
                 return b;
             }

@@ -51,11 +51,12 @@ typedef struct BlockMap {
     Block **buckets;        /* 1 << log2 heads */
     uint32_t log2, count;
     struct PageTable *pages;
+    uint64_t pc_mask;       /* Frontend.pc_mask */
     void **retired;         /* old bucket arrays that readers may still hold */
     uint32_t nretired;
 } BlockMap;
 
-int blockmap_create(BlockMap *m);
+int blockmap_create(BlockMap *m, uint64_t pc_mask);
 void blockmap_destroy(BlockMap *m);
 /* NULL if there is none. Any thread, no lock. */
 Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode);

@@ -73,7 +73,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     j->host = *host;
     j->features = jit_host_features(options->host_features_off);
     pthread_mutex_init(&j->lock, NULL);
-    int err = blockmap_create(&j->blocks);
+    int err = blockmap_create(&j->blocks, frontend->pc_mask);
     if (!err && options->tiers & JIT_TIER_TEMPLATE) {
         err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint);
         if (!err) {
@@ -304,8 +304,10 @@ static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_i
     Jit *j = t->jit;
     FlagsCtx fc = { .frontend = j->frontend,
                     .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx,
-                             .guarded = j->host.guarded } };
-    fc.req.run = &fc.run;
+                             .run = &fc.run } };
+    if (j->host.any_guarded && j->host.any_guarded(j->host.ctx)) {
+        fc.req.guarded = j->host.guarded;
+    }
     bool dump = j->options.dump && jit_dump_wanted(&j->options, pc);
     if (dump && j->options.dump & JIT_DUMP_IN_ASM) {
         fc.req.log_insns = j->options.log;
@@ -347,16 +349,26 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
         join_generation(t);
         return NULL;
     }
-    build_uops(t, pc, mode, j->options.one_insn_per_block ? 1 : MAX_INSNS);
     Block *b = jit_meta_alloc(t, sizeof *b);
     if (!b) {
         return NULL;
     }
-    b->pc = pc;
-    b->mode = mode;
-    b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
-    b->ninsns = t->uops.ninsns;
-    if (!(templ ? template_emit(t, &t->uops, b) == 0 : keep_uops(b, &t->uops))) {
+    /* A block that the emitter has no room for (registers to spill to, links ...) is made again of half as many instructions. */
+    int err = -ENOSPC;
+    for (uint32_t n = j->options.one_insn_per_block ? 1 : MAX_INSNS; err == -ENOSPC && n; n = t->uops.ninsns / 2) {
+        build_uops(t, pc, mode, n);
+        b->pc = pc;
+        b->mode = mode;
+        b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
+        b->ninsns = t->uops.ninsns;
+        err = templ ? template_emit(t, &t->uops, b) : keep_uops(b, &t->uops) ? 0 : -ENOMEM;
+    }
+    if (err) {
+        /* One instruction fits always: anything else is a bug that would repeat itself for ever. */
+        if (err == -ENOSPC) {
+            fprintf(stderr, "xemu: no code for the instruction at %#llx\n", (unsigned long long)pc);
+            abort();
+        }
         return NULL;
     }
     if (templ && j->options.dump & JIT_DUMP_HOST && jit_dump_wanted(&j->options, pc)) {

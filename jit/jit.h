@@ -33,8 +33,10 @@ typedef struct JitHost {
     /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any thread. */
     FetchFn fetch;
     void *ctx;
-    /* GuardedFn of frontend.h, or NULL. */
+    /* GuardedFn of frontend.h, and whether there is any guarded page (when the first one appears, all translations have to go);
+     * both may be NULL. */
     GuardedFn guarded;
+    bool (*any_guarded)(void *ctx);
 } JitHost;
 
 /* 0 or -errno. */

@@ -112,7 +112,7 @@ static void reset(Cpu *cpu)
 static void dump(FILE *f, const Cpu *cpu)
 {
     const A64State *s = (const A64State *)(const void *)cpu->file;
-    fprintf(f, " PC=%016" PRIx64, cpu->pc);
+    fprintf(f, " PC=%016" PRIx64, cpu->pc & A64_PC_MASK);
     for (int i = 0; i < 31; i++) {
         fprintf(f, "%cX%02d=%016" PRIx64, i % 4 == 3 ? '\n' : ' ', i, s->x[i]);
     }
@@ -150,6 +150,7 @@ const Frontend frontend_aarch64 = {
     .elf_class = ELFCLASS64,
     .elf_data = ELFDATA2LSB,
     .insn_shift = 2,
+    .pc_mask = A64_PC_MASK,
     .fp_policy = FP_POLICY_ARM,
     .file_size = sizeof(A64State),
     .flags_offset = A64_NZCV,

@@ -17,7 +17,7 @@ typedef struct A64Ctx {
     GuestAddr pc;     /* of the instruction */
     uint32_t mode;    /* CPU_MODE_* of the block */
     bool ended;       /* the instruction ended the block: its EXIT is emitted */
-    bool bti;         /* indirect branches leave their target: some page may be guarded */
+    bool bti;         /* there are guarded pages: indirect branches say their BTYPE */
     bool guarded;     /* this page is */
 } A64Ctx;
 

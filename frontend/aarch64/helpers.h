@@ -17,16 +17,16 @@ static inline void a64_set_fpcr(Cpu *cpu, uint32_t v) { a64_helper_write_fpcr(cp
 static inline uint32_t a64_fpsr(Cpu *cpu) { return (uint32_t)a64_helper_read_fpsr(cpu, 0, 0, 0); }
 static inline void a64_set_fpsr(Cpu *cpu, uint32_t v) { a64_helper_write_fpsr(cpu, v, 0, 0); }
 
-/* PSTATE.BTYPE as a signal frame has it: of an indirect branch that has just arrived at cpu->pc (translate.c). */
-static inline unsigned a64_btype(Cpu *cpu)
+/* PSTATE.BTYPE as a signal frame has it, where cpu->pc without it is A64_PC_MASK of it. */
+static inline unsigned a64_btype(const Cpu *cpu)
 {
-    uint64_t target = a64_state(cpu)->branch_target;
-    return (target & ~UINT64_C(3)) == cpu->pc ? target & 3 : 0;
+    return cpu->pc >> A64_BTYPE_SHIFT & 3;
 }
 
+/* After cpu->pc was set to an address. */
 static inline void a64_set_btype(Cpu *cpu, unsigned btype)
 {
-    a64_state(cpu)->branch_target = btype ? cpu->pc | btype : 0;
+    cpu->pc |= (uint64_t)btype << A64_BTYPE_SHIFT;
 }
 
 /* prctl(PR_PAC_SET_ENABLED_KEYS): bit 0 IA, 1 IB, 2 DA, 3 DB. */

@@ -20,7 +20,6 @@ typedef struct A64State {
     uint8_t ssbs, dit, pad[2];
     uint32_t pac_enabled; /* bit 0 IA, 1 IB, 2 DA, 3 DB */
     uint64_t pac_keys[5][2]; /* APIA, APIB, APDA, APDB, APGA: lo, hi */
-    uint64_t branch_target;  /* where the last indirect branch went, with its BTYPE in bits 1:0 (translate.c) */
 } A64State;
 _Static_assert(sizeof(A64State) <= CPU_FILE_SIZE, "the register file fits");
 
@@ -32,6 +31,13 @@ enum {
     A64_MODE_PAC_DB = CPU_MODE_GUEST_0 << 3,
     A64_MODE_PAC_ALL = CPU_MODE_GUEST_0 * 15,
 };
+
+/*
+ * Cpu.pc is an address of 56 bits. Right after an indirect branch, in a process with guarded pages, PSTATE.BTYPE stands above
+ * it: until the target's first instruction has been checked (translate.c). So the check costs other ways into a block nothing.
+ */
+enum { A64_BTYPE_SHIFT = 56 };
+#define A64_PC_MASK ((UINT64_C(1) << A64_BTYPE_SHIFT) - 1)
 
 static inline A64State *a64_state(Cpu *cpu) { return (A64State *)(void *)cpu->file; }
 

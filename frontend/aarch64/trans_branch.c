@@ -59,27 +59,24 @@ void trans_TBNZ(A64Ctx *ctx, const A64Args *a) { test_bit(ctx, a, UOP_TST); }
 
 /* ---- to a register --------------------------------------------------------------------------------- */
 
-/* For the check at the target, if its page is guarded (translate.c). */
-static void leave_target(A64Ctx *ctx, Val to, int btype)
-{
-    if (ctx->bti) {
-        uop_put(ctx->b, A64_OFF(branch_target), uop_bini(ctx->b, UOP_OR, T_I64, to, btype));
-    }
-}
-
-/* PSTATE.BTYPE: 1 from x16, x17 or a page that isn't guarded, else 3. */
-static void jump(A64Ctx *ctx, const A64Args *a, Val to)
+/* An address with the BTYPE that the branch there leaves, for the check at the target (translate.c). */
+static Val with_btype(A64Ctx *ctx, Val to, int btype)
 {
     to = a64_untag(ctx, to);
-    leave_target(ctx, to, a->rn == 16 || a->rn == 17 || !ctx->guarded ? 1 : 3);
-    a64_exit_to(ctx, UOP_EXIT_JUMP, to);
+    return ctx->bti ? uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT) : to;
+}
+
+/* BTYPE: 1 from x16, x17 or a page that isn't guarded, else 3. */
+static void jump(A64Ctx *ctx, const A64Args *a, Val to)
+{
+    int btype = a->rn == 16 || a->rn == 17 || !ctx->guarded ? 1 : 3;
+    a64_exit_to(ctx, UOP_EXIT_JUMP, with_btype(ctx, to, btype));
 }
 
 /* The target is read before the link register is written: BLR x30 goes to the old one. */
 static void call(A64Ctx *ctx, Val to)
 {
-    to = a64_untag(ctx, to);
-    leave_target(ctx, to, 2);
+    to = with_btype(ctx, to, 2);
     set_link(ctx);
     a64_exit_to(ctx, UOP_EXIT_CALL, to);
 }

@@ -38,7 +38,7 @@ static void log_insn(FILE *log, GuestAddr pc, uint32_t insn)
 static void trap_block(UopBlock *out, GuestAddr pc, UopTrap trap)
 {
     uop_insn(out, pc, 4);
-    uop_trap(out, trap, 0);
+    uop_trap(out, trap, pc);
     out->guest_len = 4;
     out->ninsns = 1;
 }
@@ -47,10 +47,7 @@ static void trap_block(UopBlock *out, GuestAddr pc, UopTrap trap)
 
 /*
  * Whether an instruction on a guarded page may be the target of an indirect branch depends on the branch's
- * BTYPE: 1 (BR x16, x17, or from a page that isn't guarded), 2 (BLR), 3 (other BR). That state lasts for one
- * instruction only, so it isn't kept as such: each indirect branch leaves its target and BTYPE, and the head
- * of a block on a guarded page compares. (A direct branch there is mistaken only for an indirect one that
- * went to the same place and was trapped.)
+ * BTYPE: 1 (BR x16, x17, or from a page that isn't guarded), 2 (BLR), 3 (other BR). These: bit n for BTYPE n.
  */
 static uint32_t refused_btypes(uint32_t insn)
 {
@@ -67,21 +64,21 @@ static uint32_t refused_btypes(uint32_t insn)
     return is_call_pad ? 1 << 3 : 1 << 1 | 1 << 2 | 1 << 3;
 }
 
-static void check_landing(A64Ctx *ctx, uint32_t insn)
+/*
+ * The block at a pc with a BTYPE: a trap, or a jump to the block at the address itself. Both depend on the
+ * first instruction there.
+ */
+static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *out, GuestAddr address)
 {
-    uint32_t refused = refused_btypes(insn);
-    UopBlock *b = ctx->b;
-    if (!refused) {
-        return;
-    }
-    Val last = uop_get(b, T_I64, A64_OFF(branch_target));
-    uint64_t wrong = ctx->pc;
-    if (refused & (refused - 1)) {
-        last = uop_bini(b, UOP_AND, T_I64, last, ~INT64_C(3));
+    uint32_t insn = 0, btype = (uint32_t)(req->pc >> A64_BTYPE_SHIFT);
+    uop_insn(out, req->pc, 4);
+    if (!(address & 3) && fetch(req, run, address, &insn) && run->guarded && (refused_btypes(insn) >> btype & 1)) {
+        uop_trap(out, UOP_TRAP_BRANCH_TARGET, insn);
     } else {
-        wrong |= (uint64_t)__builtin_ctz(refused);
+        uop_exit(out, UOP_EXIT_JUMP, address);
     }
-    uop_trap_if(b, uop_icmp(b, T_I64, UOP_EQ, last, uop_const(b, T_I64, wrong)), UOP_TRAP_BRANCH_TARGET, 0);
+    out->guest_len = 4;
+    out->ninsns = 1;
 }
 
 void a64_translate(const TranslateRequest *req, UopBlock *out)
@@ -90,6 +87,10 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
     FetchRun own = {.bytes = NULL}, *run = req->run ? req->run : &own;
     uint32_t n = 0, insn;
     uop_block_reset(out, req->pc, req->mode);
+    if (req->pc > A64_PC_MASK && req->pc >> A64_BTYPE_SHIFT <= 3) {
+        landing_block(req, run, out, req->pc & A64_PC_MASK);
+        return;
+    }
     if (req->pc & 3) {
         trap_block(out, req->pc, UOP_TRAP_ALIGNMENT);
         return;
@@ -103,9 +104,6 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         }
         uop_insn(out, ctx.pc, 4);
         ctx.guarded = run->guarded;
-        if (!n && ctx.guarded) {
-            check_landing(&ctx, insn);
-        }
         if (pattern >= 0) {
             a64_trans[pattern](&ctx, &args);
         } else {

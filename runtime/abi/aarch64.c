@@ -212,7 +212,7 @@ static int push_frame(Thread *t, const AbiSignal *signal)
     uc->mc.fault_address = signal->is_fault ? signal->fault_address : 0;
     memcpy(uc->mc.regs, s->x, sizeof uc->mc.regs);
     uc->mc.sp = s->sp;
-    uc->mc.pc = cpu->pc;
+    uc->mc.pc = cpu->pc & A64_PC_MASK;
     uc->mc.pstate = pstate_of(cpu);
     write_records(uc->mc.reserved, cpu, signal);
 

@@ -46,6 +46,15 @@ static void drop_code(Mem *mem, bool had, GuestAddr start, GuestAddr end)
     }
 }
 
+/* Code on a guarded page. Translations made before the first one don't care for the targets of indirect branches. */
+static void guard(Mem *mem, uint64_t prot)
+{
+    if ((prot & MEM_PROT_BTI) && (prot & PROT_EXEC) && !mem->guarded) {
+        __atomic_store_n(&mem->guarded, true, __ATOMIC_RELEASE);
+        drop_code(mem, mem->jit != NULL, 0, mem->limit);
+    }
+}
+
 /* Takes the parts of [start, end) that are not in the map; -ENOMEM if something of xemu is there. */
 static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
 {
@@ -170,6 +179,7 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     /* A mapping of huge pages is longer than asked for, but can only be unmapped as a whole. */
     map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + len, map_prot(prot), flags_of(flags, prot));
     drop_code(mem, code, (GuestAddr)p, (GuestAddr)p + len);
+    guard(mem, prot);
     return p;
 }
 
@@ -236,7 +246,7 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
     lock_take(&mem->lock);
     long r = map_reserve(&mem->map);
     if (!r) {
-        bool code = !(prot & PROT_EXEC) && had_code(mem, addr, end);
+        bool code = (!(prot & PROT_EXEC) || (prot & MEM_PROT_BTI)) && had_code(mem, addr, end);
         MapRange part;
         GuestAddr at = addr;
         while (!r && at < end && map_find(&mem->map, at, &part)) {
@@ -257,6 +267,7 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
             r = -ENOMEM; /* a hole: what lies before it has been changed, as the kernel does */
         }
         drop_code(mem, code, addr, end);
+        guard(mem, prot);
     }
     lock_release(&mem->lock);
     return r;
@@ -413,6 +424,11 @@ bool mem_guarded(void *ctx, GuestAddr pc)
 {
     MapRange r;
     return mem_lookup(ctx, pc, &r) && (r.flags & MAP_FLAG_BTI);
+}
+
+bool mem_any_guarded(void *ctx)
+{
+    return __atomic_load_n(&((Mem *)ctx)->guarded, __ATOMIC_ACQUIRE);
 }
 
 const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail)

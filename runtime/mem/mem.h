@@ -29,6 +29,7 @@ typedef struct Mem {
     Lock lock; /* guards map and the brk fields, and makes a change of the map and of the host's mappings one step */
     GuestMap map;
     Jit *jit;                 /* told when executable bytes go; NULL before it exists and in tests */
+    bool guarded;             /* there is, or was, a guarded page */
     GuestAddr limit;          /* the kernel-chosen addresses lie below */
     GuestAddr brk_start, brk; /* brk area: [brk_start, page_up(brk)) is mapped */
     GuestAddr stack_low, stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */
@@ -63,6 +64,7 @@ void mem_grow_stack(Mem *mem, uint64_t size);
 const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail);
 /* GuardedFn of frontend.h. */
 bool mem_guarded(void *ctx, GuestAddr pc);
+bool mem_any_guarded(void *ctx);
 /* What is mapped at addr, if anything. */
 bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out);
 /* Sets flag bits of ranges (MAP_FLAG_*), for names in /proc/self/maps. */

@@ -221,7 +221,7 @@ void signal_fault(Thread *t)
 void signal_trap(Thread *t)
 {
     Cpu *cpu = &t->cpu;
-    GuestAddr pc = cpu->pc;
+    GuestAddr pc = cpu->pc & t->process->frontend->pc_mask;
     MapRange range;
     switch ((UopTrap)cpu->exit_trap) {
     case UOP_TRAP_UNDEFINED:
