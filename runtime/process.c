@@ -75,6 +75,7 @@ void thread_loop(Thread *t)
 {
     Cpu *cpu = &t->cpu;
     for (;;) {
+        bool interrupted = false;
         switch (jit_run(cpu)) {
         case CPU_EXIT_SYSCALL:
             sys_call(t);
@@ -85,11 +86,13 @@ void thread_loop(Thread *t)
         case CPU_EXIT_FAULT:
             signal_fault(t);
             break;
-        case CPU_EXIT_INTERRUPT:
+        case CPU_EXIT_INTERRUPT: /* jit_run has taken the request back */
+            interrupted = true;
+            break;
         case CPU_EXIT_NONE:
             break;
         }
-        if (cpu->interrupt) {
+        if (interrupted || cpu->interrupt) {
             cpu->interrupt = 0;
             signal_deliver(t);
         }
