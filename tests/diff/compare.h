@@ -1,0 +1,14 @@
+/* compare.h - differences of results, in words. */
+#ifndef XEMU_TESTS_DIFF_COMPARE_H
+#define XEMU_TESTS_DIFF_COMPARE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "case.h"
+
+bool compare_equal(const DiffResult *a, const DiffResult *b);
+/* The case with the registers its instructions name, and where the two results differ. */
+void compare_report(FILE *f, const DiffCase *c, const char *name_a, const DiffResult *a, const char *name_b, const DiffResult *b);
+
+#endif
