@@ -495,6 +495,10 @@ bool emit_flagsif(Emit *e, const Uop *u)
         flags_add(e, &cmp);
     }
     emit_flags_made(e, u->dst, held, 0);
+    /* The operands have been read. */
+    e->free_g |= e->tmp_g;
+    e->tmp_g = 0;
+    e->lock_g = c_const ? 0 : 1u << c;
     if (branch) {
         store_flags(e, slot);
         asm_patch8(&e->a, skip);
