@@ -75,8 +75,8 @@ void thread_loop(Thread *t)
 {
     Cpu *cpu = &t->cpu;
     for (;;) {
-        bool interrupted = false;
-        switch (jit_run(cpu)) {
+        CpuExit exit = jit_run(cpu);
+        switch (exit) {
         case CPU_EXIT_SYSCALL:
             sys_call(t);
             break;
@@ -86,13 +86,11 @@ void thread_loop(Thread *t)
         case CPU_EXIT_FAULT:
             signal_fault(t);
             break;
-        case CPU_EXIT_INTERRUPT: /* jit_run has taken the request back */
-            interrupted = true;
-            break;
+        case CPU_EXIT_INTERRUPT: /* jit_run() has cleared the request */
         case CPU_EXIT_NONE:
             break;
         }
-        if (interrupted || cpu->interrupt) {
+        if (exit == CPU_EXIT_INTERRUPT || cpu->interrupt) {
             cpu->interrupt = 0;
             signal_deliver(t);
         }
