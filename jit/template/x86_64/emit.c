@@ -474,6 +474,7 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     Emit *e = tt->emit;
 
     e->ub = ub;
+    e->mode = ub->mode;
     e->t = t;
     e->jit = t->jit;
     e->b = b;
