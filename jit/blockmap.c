@@ -42,8 +42,7 @@ static PageTable *page_table(uint32_t log2) {
 }
 
 int blockmap_create(BlockMap *m, uint64_t pc_mask) {
-    m->pc_mask = pc_mask;
-    *m = (BlockMap){ .log2 = 12 };
+    *m = (BlockMap){ .log2 = 12, .pc_mask = pc_mask };
     m->buckets = calloc((size_t)1 << m->log2, sizeof *m->buckets);
     m->pages = page_table(8);
     if (!m->buckets || !m->pages) {
