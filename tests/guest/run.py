@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-LIMIT = 60  # seconds for one run
+LIMIT = 30  # seconds for one run
 HEX = re.compile(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b")
 
 
