@@ -118,8 +118,14 @@ void jit_destroy(Jit *j) {
 
 /* ---- threads ------------------------------------------------------------------------------------------------------------ */
 
+/* Entry 0 is where a branch to address 0 looks. */
+static void empty_ibtc(Cpu *cpu) {
+    cpu->ibtc[0] = (IbtcEntry){ .pc = ~(GuestAddr)0 };
+}
+
 void jit_forget_targets(Cpu *cpu) {
     memset(cpu->ibtc, 0, sizeof *cpu->ibtc * CPU_IBTC_SIZE);
+    empty_ibtc(cpu);
     memset(cpu->shadow, 0xff, sizeof cpu->shadow);
 }
 
@@ -131,6 +137,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
         free(cpu->ibtc);
         return -ENOMEM;
     }
+    empty_ibtc(cpu);
     t->jit = j;
     t->cpu = cpu;
     t->epoch = JIT_OUTSIDE;
