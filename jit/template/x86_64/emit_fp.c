@@ -194,10 +194,10 @@ static bool binary(Emit *e, const Uop *u, const Forms *forms, Check check, bool 
     if (u->op == UOP_FDIV) {
         y = ones_above(e, u, y); /* 0 / 1 in the lanes that don't count */
     }
-    if (flushes(e) && check == CHECK_TINY) {
-        fp_check_flush(e, u->type, form(forms, u->type), x, y);
-    }
     int d = vec_def(e, u);
+    if (flushes(e) && check == CHECK_TINY) {
+        fp_check_flush(e, u->type, form(forms, u->type), d, x, y);
+    }
     vec_op(e, form(forms, u->type), d, x, y);
     check_result(e, u, d, check);
     if (upper_zero && !(is_half_register(u) && u->op == UOP_FSUB)) { /* 0 - 0 is -0 when rounding down */
@@ -237,12 +237,12 @@ static bool emit_fma(Emit *e, const Uop *u)
     bool upper_zero = !uop_is_vec(u->type) && ra_upper_zero(e, u->c);
     a = fp_operand(e, u->type, u->a, a, 1);
     b = fp_operand(e, u->type, u->b, b, 2);
+    int d = vec_def(e, u);
     if (flushes(e)) {
         c = fp_operand(e, u->type, u->c, c, 3);
         fp_note_flushed(e, 3);
-        fp_check_flush_fma(e, u->type, form(&mul, u->type), form(&fma[u->sub & 3], u->type), a, b, c);
+        fp_check_flush_fma(e, u->type, form(&mul, u->type), form(&fma[u->sub & 3], u->type), d, a, b, c);
     }
-    int d = vec_def(e, u);
     if (is_half_register(u)) {
         vec_mov_op(e, V_MOVQ, d, c);
     } else {

@@ -79,11 +79,9 @@ static uint64_t min_normal(uint8_t type)
     return is_f64(type) ? UINT64_C(1) << 52 : UINT64_C(1) << 23;
 }
 
-static int magnitude(Emit *e, uint8_t type, int x)
+static void magnitude(Emit *e, uint8_t type, int d, int x)
 {
-    int t = vec_tmp(e);
-    vec_op_const(e, V_ANDPS, t, x, lanes(type, sign_bit(type) - 1));
-    return t;
+    vec_op_const(e, V_ANDPS, d, x, lanes(type, sign_bit(type) - 1));
 }
 
 static void slow_if_masked(Emit *e, unsigned k1, unsigned k2)
@@ -98,38 +96,43 @@ static VecOp evex_form(uint8_t type, VecOp op)
     return (op & ~ASM_COMM) | (is_f64(type) ? ASM_W : 0);
 }
 
-void fp_check_flush(Emit *e, uint8_t type, VecOp op, int x, int y)
+/* scratch = the operation on magnitudes, rounded up. */
+static void upper_bound(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y)
 {
-    int t = magnitude(e, type, x), s = magnitude(e, type, y);
-    vec_op_round(e, evex_form(type, op), VEC_ROUND_UP, t, t, s);
-    compare_tiny(e, type, 1, t, min_normal(type));
-    slow_if_masked(e, 1, 1);
+    int t = vec_tmp(e);
+    magnitude(e, type, t, x);
+    magnitude(e, type, scratch, y);
+    vec_op_round(e, evex_form(type, op), VEC_ROUND_UP, scratch, t, scratch);
     vec_tmp_free(e, t);
-    vec_tmp_free(e, s);
+}
+
+void fp_check_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y)
+{
+    upper_bound(e, type, op, scratch, x, y);
+    compare_tiny(e, type, 1, scratch, min_normal(type));
+    slow_if_masked(e, 1, 1);
 }
 
 /*
  * A fused result is tiny if, to the nearest, it is at most the smallest normal number and not zero; or zero, because even that is too small. The latter
  * needs bits of the product far below those of a normal number: products so small are slow altogether.
  */
-void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int x, int y, int z)
+void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z)
 {
     uint64_t small_product = is_f64(type) ? (uint64_t)(1023 - 960) << 52 : (uint64_t)(127 - 100) << 23;
-    int t = magnitude(e, type, x), s = magnitude(e, type, y);
-    vec_op_round(e, evex_form(type, mul), VEC_ROUND_UP, t, t, s);
-    compare_tiny(e, type, 1, t, small_product);
-    vec_move(e, t, z);
-    vec_op_round(e, evex_form(type, fma), VEC_ROUND_NEAREST, t, x, y);
-    vec_op_const(e, V_ANDPS, t, t, lanes(type, sign_bit(type) - 1));
-    compare_tiny(e, type, 2, t, min_normal(type));
+    upper_bound(e, type, mul, scratch, x, y);
+    compare_tiny(e, type, 1, scratch, small_product);
+    vec_move(e, scratch, z);
+    vec_op_round(e, evex_form(type, fma), VEC_ROUND_NEAREST, scratch, x, y);
+    magnitude(e, type, scratch, scratch);
+    compare_tiny(e, type, 2, scratch, min_normal(type));
     slow_if_masked(e, 1, 2);
-    vec_tmp_free(e, t);
-    vec_tmp_free(e, s);
 }
 
 void fp_check_flush_narrow(Emit *e, bool vector, int x)
 {
-    int t = magnitude(e, vector ? T_F64X2 : T_F64, x);
+    int t = vec_tmp(e);
+    magnitude(e, vector ? T_F64X2 : T_F64, t, x);
     if (vector) {
         vec_op_round(e, V_CVTPD2PS | ASM_W, VEC_ROUND_UP, t, 0, t);
     } else {

@@ -145,9 +145,9 @@ bool fp_by_softfp(Emit *e, const Uop *u);
 int fp_operand(Emit *e, uint8_t type, Val v, int x, unsigned k);
 /* After all (1 to 3) operands: notes flushed ones in the cumulative flags. */
 void fp_note_flushed(Emit *e, unsigned operands);
-/* Flush mode only: slow if the product or quotient, the fused result, or the F32 of x will be flushed. */
-void fp_check_flush(Emit *e, uint8_t type, VecOp op, int x, int y);
-void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int x, int y, int z);
+/* Flush mode only: slow if the product or quotient, the fused result, or the F32 of x will be flushed. `scratch` is changed. */
+void fp_check_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y);
+void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z);
 void fp_check_flush_narrow(Emit *e, bool vector, int x);
 
 /* ---- families: true if emitted ------------------------------------------------------------------------------------------ */
