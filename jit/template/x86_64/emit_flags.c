@@ -455,9 +455,13 @@ bool emit_flagsif(Emit *e, const Uop *u)
     /* The condition goes to a register (or is known) before the comparison takes EFLAGS. */
     unsigned c = 0;
     bool c_const = emit_is_const(e, u->c, &imm);
-    if (!c_const)
+    if (!c_const) {
         c = ra_use_g(e, u->c);
-    else if (!(imm & 1)) {
+        /* What making it took is free again: an addition needs the other three scratch registers. */
+        e->free_g |= e->tmp_g;
+        e->tmp_g = 0;
+        e->lock_g = 1u << c;
+    } else if (!(imm & 1)) {
         d->kind = VK_CONST;
         d->imm = (unsigned)u->imm & 15;
         return true;
