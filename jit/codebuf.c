@@ -71,24 +71,44 @@ void codebuf_destroy(CodeBuf *cb) {
     *cb = (CodeBuf){ .fd = -1 };
 }
 
-int codebuf_fork_child(CodeBuf *cb) {
-    int fd = code_file(cb->size);
-    if (fd < 0) {
-        return fd;
-    }
-    size_t done = 0;
-    while (done < cb->used) {
-        ssize_t n = pwrite(fd, cb->rx + done, cb->used - done, (off_t)done);
+static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to) {
+    while (from < to) {
+        ssize_t n = pwrite(fd, cb->rx + from, to - from, from);
         if (n <= 0) {
-            int err = n < 0 ? -errno : -ENOSPC;
-            close(fd);
-            return err;
+            return n < 0 ? -errno : -ENOSPC;
         }
-        done += (size_t)n;
+        from += (uint32_t)n;
     }
-    cb->fd = fd;
+    return 0;
+}
+
+int codebuf_fork_prepare(CodeBuf *cb) {
+    int fd = code_file(cb->size), err = fd < 0 ? fd : 0;
+    for (size_t i = 0; !err && i < cb->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < cb->used; i++) {
+        const CodeChunk *c = cb->chunks[i];
+        err = c ? copy_out(fd, cb, c->start, c->next) : 0;
+    }
+    if (err && fd >= 0) {
+        close(fd);
+        fd = -1;
+    }
+    cb->fd = err ? -1 : fd;
+    return err;
+}
+
+void codebuf_fork_parent(CodeBuf *cb) {
+    if (cb->fd >= 0) {
+        close(cb->fd);
+    }
+    cb->fd = -1;
+}
+
+int codebuf_fork_child(CodeBuf *cb) {
+    if (cb->fd < 0) {
+        return -ENOMEM;
+    }
     int err = map_twice(cb, cb->rx, cb->rx + cb->rw_delta, MAP_FIXED);
-    close(fd);
+    close(cb->fd);
     cb->fd = -1;
     return err;
 }

@@ -42,7 +42,10 @@ typedef struct CodeBuf {
 /* `hint`: where rx should lie; NULL: anywhere. 0 or -errno. */
 int codebuf_create(CodeBuf *cb, size_t size, void *hint);
 void codebuf_destroy(CodeBuf *cb);
-/* After fork, in the child: a private copy of what is used, at the same addresses. 0 or -errno (then the arena is unusable). */
+/* Fork: the arena is shared memory, so the child needs a copy, and it must be taken before the parent goes on changing its own. prepare makes it, the child maps it
+ * at the same addresses, the parent lets go of it. 0 or -errno (prepare: the child's call fails; child: the arena is unusable). */
+int codebuf_fork_prepare(CodeBuf *cb);
+void codebuf_fork_parent(CodeBuf *cb);
 int codebuf_fork_child(CodeBuf *cb);
 /* A fresh chunk, or NULL when the arena is full (or memory is). */
 CodeChunk *codebuf_chunk(CodeBuf *cb);

@@ -128,9 +128,15 @@ bool jit_own_range(const Jit *j, unsigned n, uintptr_t *start, size_t *len) {
 
 void jit_fork_prepare(Jit *j) {
     pthread_mutex_lock(&j->lock);
+    if (j->code.rx) {
+        codebuf_fork_prepare(&j->code);
+    }
 }
 
 void jit_fork_parent(Jit *j) {
+    if (j->code.rx) {
+        codebuf_fork_parent(&j->code);
+    }
     pthread_mutex_unlock(&j->lock);
 }
 
