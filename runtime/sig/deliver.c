@@ -207,8 +207,9 @@ void signal_fault(Thread *t)
     bool mapped = info.si_code != SEGV_MAPERR;
     t->faulted = false;
     uint64_t syndrome = 0;
-    if (info.si_signo == SIGSEGV && info.si_code == SI_KERNEL) {
-        /* x86 tells nothing of an address that isn't canonical; the guest's kernel calls it unmapped. */
+    if (info.si_code == SI_KERNEL) {
+        /* x86 tells nothing of an address that isn't canonical, and makes it SIGBUS when the base register is rsp or rbp; the guest's kernel calls it unmapped. */
+        info.si_signo = SIGSEGV;
         info.si_code = SEGV_MAPERR;
         mapped = false;
     }
