@@ -2,6 +2,7 @@
 #include "generate.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "a64_decode.h"
@@ -95,6 +96,17 @@ static void random_state(DiffCase *c, unsigned slot, uint64_t *s) {
 
 /* ---- what an instruction is ----------------------------------------------------------------------------------------------------- */
 static bool starts(int pattern, const char *with) { return strncmp(a64_name(pattern), with, strlen(with)) == 0; }
+
+bool generate_skips(int pattern) {
+    const char *list = getenv("XEMU_DIFF_SKIP");
+    for (size_t n; list && *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        if (n && strncmp(a64_name(pattern), list, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 bool pattern_is_system_call(int pattern) { return pattern == A64_SVC; }
 
@@ -209,7 +221,7 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
     for (unsigned i = 0; i < n && c->ninsns + 6 < DIFF_MAX_INSNS;) {
         int p = (int)(diff_random(seed) % A64_PATTERNS);
         bool last = i + 1 == n;
-        if (pattern_is_system_call(p) || pattern_is_ambient(p) || p == A64_BRK || p == A64_UDF || (pattern_branches(p) && !last)) {
+        if (generate_skips(p) || pattern_is_system_call(p) || pattern_is_ambient(p) || p == A64_BRK || p == A64_UDF || (pattern_branches(p) && !last)) {
             continue;
         }
         uint32_t insn = a64_random(p, diff_random, seed);

@@ -15,6 +15,9 @@ bool generate_single(DiffCase *c, unsigned slot, int pattern, uint64_t *seed);
 /* A sequence of 2 to `length` random instructions of patterns that go on to the next; loads and stores come with instructions that set their base. */
 bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *seed);
 
+/* XEMU_DIFF_SKIP names it. */
+bool generate_skips(int pattern);
+
 /* What a pattern is, by its name. */
 bool pattern_is_system_call(int pattern);
 /* Its result depends on more than the case: counters, identification, keys, thread pointers. */

@@ -54,7 +54,8 @@ static void show_case(const char *what, int sig, void *address) {
 static void on_fault(int sig, siginfo_t *info, void *context) {
     GuestAddr pc;
     if (running && jit_handle_fault(running, context, &pc)) {
-        fault_signal = sig;
+        /* A non-canonical address with rsp or rbp as its base is a stack fault to the host, and the kernel's signal is another one. */
+        fault_signal = sig == SIGBUS && info->si_code == SI_KERNEL ? SIGSEGV : sig;
         fault_address = (uint64_t)(uintptr_t)info->si_addr;
         return;
     }
@@ -62,8 +63,10 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
     signal(sig, SIG_DFL);
 }
 
-static void on_alarm(int sig) {
-    show_case("hangs: signal", sig, NULL);
+/* Of the alarm (it hangs) and of abort(). */
+static void on_end(int sig) {
+    show_case("signal", sig, NULL);
+    signal(SIGABRT, SIG_DFL);
     abort();
 }
 
@@ -106,7 +109,8 @@ static bool make(DiffTier tier, uint64_t off) {
 bool machine_open(uint64_t host_features_off) {
     map_areas();
     struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
-    signal(SIGALRM, on_alarm);
+    signal(SIGALRM, on_end);
+    signal(SIGABRT, on_end);
     static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         sigaction(signals[i], &sa, NULL);

@@ -48,7 +48,7 @@ bool oracle_open(void) {
     snprintf(input, sizeof(input), "/tmp/xemu-diff-%d.in", id);
     snprintf(output, sizeof(output), "/tmp/xemu-diff-%d.out", id);
     char source[] = XEMU_TEST_DIR "/guest/oracle_guest.c";
-    char *cc[] = { "aarch64-linux-gnu-gcc", "-O1", "-static", "-fno-stack-protector", "-o", program, source, NULL };
+    char *cc[] = { "aarch64-linux-gnu-gcc", "-O1", "-static", "-fno-stack-protector", "-Wl,-Ttext-segment=0x5a5a5b0000", "-o", program, source, NULL };
     char *version[] = { "qemu-aarch64", "--version", NULL };
     if (run(version, "/dev/null", "/dev/null", true) != 0 || run(cc, "/dev/null", "/dev/null", false) != 0) {
         return false;
