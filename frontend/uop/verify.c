@@ -68,8 +68,39 @@ static bool check_value(Verifier *v, unsigned field, uint8_t kind, Val val)
     return true;
 }
 
+/* How many operands the kinds of an operation with optional ones have (a first). */
+static unsigned operands_of(const Uop *u)
+{
+    static const uint8_t crypto[UOP_CRYPTO_COUNT] = {
+        [UOP_AESE] = 2, [UOP_AESD] = 2, [UOP_AESMC] = 1, [UOP_AESIMC] = 1, [UOP_SHA1C] = 3, [UOP_SHA1P] = 3, [UOP_SHA1M] = 3,
+        [UOP_SHA1H] = 1, [UOP_SHA1SU0] = 3, [UOP_SHA1SU1] = 2, [UOP_SHA256H] = 3, [UOP_SHA256H2] = 3, [UOP_SHA256SU0] = 2,
+        [UOP_SHA256SU1] = 3, [UOP_SHA512H] = 3, [UOP_SHA512H2] = 3, [UOP_SHA512SU0] = 2, [UOP_SHA512SU1] = 3,
+        [UOP_SM3PARTW1] = 3, [UOP_SM3PARTW2] = 3, [UOP_SM3SS1] = 3, [UOP_SM3TT1A] = 3, [UOP_SM3TT1B] = 3, [UOP_SM3TT2A] = 3,
+        [UOP_SM3TT2B] = 3, [UOP_SM4E] = 2, [UOP_SM4EKEY] = 2,
+    };
+    static const uint8_t flags[] = {
+        [UOP_FLAGS_ADD] = 2, [UOP_FLAGS_SUB] = 2, [UOP_FLAGS_ADC] = 3, [UOP_FLAGS_LOGIC] = 1, [UOP_FLAGS_FCMP] = 2,
+        [UOP_FLAGS_NZCV] = 1, [UOP_FLAGS_FJCVT] = 1,
+    };
+    return u->op == UOP_CRYPTO ? crypto[u->sub] : u->op == UOP_FLAGS ? flags[u->sub] : u->sub >= UOP_BF16_CVT ? 1 : 3;
+}
+
+static bool check_count(Verifier *v)
+{
+    const Uop *u = v->u;
+    if (u->op != UOP_CRYPTO && u->op != UOP_FLAGS && u->op != UOP_BF16) {
+        return true;
+    }
+    unsigned n = operands_of(u);
+    bool b = u->b != VAL_NONE || (n >= 2 && uop_takes_imm(u)), c = u->c != VAL_NONE;
+    return (u->a != VAL_NONE && b == (n >= 2) && c == (n == 3)) || fail(v, "has %u operands", n);
+}
+
 static bool check_operands(Verifier *v)
 {
+    if (!check_count(v)) {
+        return false;
+    }
     const Uop *u = v->u;
     const UopInfo *info = &uop_info[u->op];
     if (!check_value(v, 0, info->a, u->a)) {
@@ -144,6 +175,8 @@ static unsigned classes_of(unsigned op)
         return ANY;
     case UOP_STICKY: case UOP_VCONST: case UOP_ZEXTV:
         return IVEC | FVEC | V128_;
+    case UOP_CRYPTO: case UOP_DOTMM: case UOP_BF16:
+        return IVEC | V128_;
     case UOP_ADD: case UOP_SUB: case UOP_MUL: case UOP_AND: case UOP_OR: case UOP_XOR: case UOP_ANDN: case UOP_NOT: case UOP_NEG:
     case UOP_SHL: case UOP_LSR: case UOP_ASR: case UOP_CLZ: case UOP_CLS: case UOP_CTZ: case UOP_POPCNT: case UOP_BITREV:
     case UOP_MIN: case UOP_MAX: case UOP_ROR:
@@ -157,16 +190,20 @@ static unsigned classes_of(unsigned op)
     case UOP_FLAGSIF:
         return INT | FLOAT;
     case UOP_FADD: case UOP_FSUB: case UOP_FMUL: case UOP_FDIV: case UOP_FSQRT: case UOP_FMA: case UOP_FMIN: case UOP_FMAX:
-    case UOP_FNEG: case UOP_FABS: case UOP_FCMP: case UOP_FROUND: case UOP_FRECPE: case UOP_FRSQRTE: case UOP_FRECPX:
+    case UOP_FNEG: case UOP_FABS: case UOP_FCMP: case UOP_FROUND: case UOP_FRECPE: case UOP_FRSQRTE:
     case UOP_FRECPS: case UOP_FRSQRTS: case UOP_FCVT: case UOP_ITOF:
         return FLOAT | FVEC;
+    case UOP_FRECPX:
+        return FLOAT;
     case UOP_FTOI:
         return INT | IVEC;
     case UOP_FMLAL:
         return FVEC;
     case UOP_LOWV:
         return FLOAT | IVEC | FVEC;
-    case UOP_LL: case UOP_SC: case UOP_RMW: case UOP_CAS:
+    case UOP_RMW:
+        return INT;
+    case UOP_LL: case UOP_SC: case UOP_CAS:
         return INT | IVEC;
     case UOP_SPLAT: case UOP_SPLATL: case UOP_SETLANE: case UOP_INSLANE: case UOP_ZIP1: case UOP_ZIP2: case UOP_UZP1:
     case UOP_UZP2: case UOP_TRN1: case UOP_TRN2: case UOP_EXTV: case UOP_REVL: case UOP_BSEL:
@@ -219,6 +256,17 @@ static bool check_type(Verifier *v)
 
 /* ---- sub, flags and immediates -------------------------------------------------------------------------------- */
 
+static bool sign_is_valid(const Uop *u)
+{
+    switch (u->op) {
+    case UOP_ADDSAT: return u->sub <= UOP_SAT_US;
+    case UOP_SHLSAT: return u->sub <= UOP_SAT_SU;
+    case UOP_HADD: return (u->sub & ~(UOP_SIGNED | UOP_ROUND)) == 0;
+    case UOP_SHLV: return (u->sub & ~(UOP_SIGNED | UOP_ROUND | UOP_SAT)) == 0;
+    default: return u->sub <= UOP_SIGNED;
+    }
+}
+
 static bool check_sub(Verifier *v)
 {
     const Uop *u = v->u;
@@ -227,8 +275,12 @@ static bool check_sub(Verifier *v)
     switch ((UopSubKind)sub->kind) {
     case SUB_NONE: good = u->sub == 0; break;
     case SUB_ENUM: good = u->sub < sub->count; break;
-    case SUB_BITS: good = u->sub >> sub->count == 0; break;
-    case SUB_SIGN: good = u->sub < 16; break;
+    case SUB_BITS:
+        for (unsigned bit = 0; bit < 8 && good; bit++) {
+            good = !(u->sub >> bit & 1) || (bit < sub->count && sub->names[bit][0]);
+        }
+        break;
+    case SUB_SIGN: good = sign_is_valid(u); break;
     case SUB_BYTES: good = u->sub < sub->count; break;
     case SUB_MEM: good = u->sub >> 7 == 0 && uop_mem_log2(u->sub) <= 4; break;
     case SUB_NUMBER: break;
@@ -245,6 +297,9 @@ static bool check_sub(Verifier *v)
     case UOP_FCMP: good = u->sub == UOP_EQ || u->sub == UOP_GE || u->sub == UOP_GT || u->sub >= UOP_FEQ; break;
     case UOP_FLAGSIF: good = u->sub == UOP_FLAGS_ADD || u->sub == UOP_FLAGS_SUB || u->sub == UOP_FLAGS_FCMP; break;
     case UOP_EXIT_IF: good = u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_TRAP; break;
+    case UOP_FCVT: good = u->sub == UOP_ROUND_CURRENT || (u->sub == UOP_ROUND_ODD && uop_lane(u->type) == LANE_F32); break;
+    case UOP_FROUND:
+    case UOP_FTOI: good = u->sub != UOP_ROUND_ODD; break;
     default: break;
     }
     return good || fail(v, "no such sub: %u", u->sub);
@@ -254,6 +309,13 @@ static bool check_memory(Verifier *v)
 {
     const Uop *u = v->u;
     unsigned bytes = 1u << uop_mem_log2(u->sub);
+    bool plain = u->op == UOP_LOAD || u->op == UOP_STORE;
+    if ((uop_mem_signed(u->sub) && (u->op != UOP_LOAD || !uop_is_int(u->type))) || (uop_mem_be(u->sub) && !plain)) {
+        return fail(v, "no such sub: %u", u->sub);
+    }
+    if (!plain && uop_is_vec(u->type) && u->type != T_I64X2) {
+        return fail(v, "can't be of type %s", uop_type_name(u->type));
+    }
     if (uop_is_int(u->type) ? bytes > uop_type_bytes(u->type) : bytes != uop_type_bytes(u->type)) {
         return fail(v, "%u bytes of memory don't make %s", bytes, uop_type_name(u->type));
     }
@@ -321,6 +383,10 @@ static bool check_imm(Verifier *v)
     case UOP_FLAGSIF: return check_range(v, 0, 15);
     case UOP_FTOI:
     case UOP_ITOF: return check_range(v, 0, 64);
+    case UOP_FROUND: return u->imm == 0 || u->imm == 32 || u->imm == 64 || fail(v, "immediate %d out of range", u->imm);
+    case UOP_CRC: return check_range(v, 0, 1);
+    case UOP_CRYPTO: return check_range(v, 0, u->sub >= UOP_SM3TT1A && u->sub <= UOP_SM3TT2B ? 3 : 0);
+    case UOP_TBL: return check_range(v, 0, 255);
     case UOP_RMW: return check_range(v, 0, UOP_RMW_SWAP) && check_memory(v);
     case UOP_LOAD:
     case UOP_STORE:
@@ -331,29 +397,64 @@ static bool check_imm(Verifier *v)
     }
 }
 
-/* Widths of the two types of conversions. */
+/* Float to float: scalars; or vectors, to twice or half the width of lane. */
+static bool fcvt_is_valid(const Uop *u)
+{
+    uint8_t to = u->type, from = (uint8_t)u->c;
+    unsigned to_log2 = uop_lane_log2(to), from_log2 = uop_lane_log2(from);
+    if (!uop_is_float(from) || uop_is_vec(to) != uop_is_vec(from)) {
+        return false;
+    }
+    if (!uop_is_vec(to)) {
+        return to != from && !(u->flags & UOPF_HIGH);
+    }
+    if (uop_type_bytes(from) != 16) {
+        return false;
+    }
+    return uop_type_bytes(to) == 16 ? to_log2 == from_log2 + 1 : to_log2 + 1 == from_log2 && !(u->flags & UOPF_HIGH);
+}
+
+/* Between floats and integers: scalars of any two sizes; or vectors of as many lanes. */
+static bool to_and_from_int_is_valid(uint8_t integer, uint8_t real)
+{
+    if (uop_is_float(integer) || !uop_is_float(real) || uop_is_vec(integer) != uop_is_vec(real)) {
+        return false;
+    }
+    return !uop_is_vec(real) || (uop_lane_log2(integer) == uop_lane_log2(real) && uop_type_bytes(integer) == uop_type_bytes(real));
+}
+
+/* The two types of conversions. */
 static bool check_conversion(Verifier *v)
 {
     const Uop *u = v->u;
-    unsigned to = uop_type_bytes(u->type), from = uop_info[u->op].c == UF_A ? uop_type_bytes((uint8_t)u->c) : 0;
+    uint8_t aux = uop_info[u->op].c == UF_A ? (uint8_t)u->c : T_NONE;
+    unsigned to = uop_type_bytes(u->type), from = aux == T_NONE ? 0 : uop_type_bytes(aux);
+    unsigned to_log2 = uop_lane_log2(u->type), from_log2 = uop_lane_log2(aux);
     bool good = true;
     switch (u->op) {
-    case UOP_BITCAST: good = to == from && uop_is_int(u->type) == uop_is_int((uint8_t)u->c); break;
+    case UOP_BITCAST: good = to == from && uop_is_int(u->type) == uop_is_int(aux); break;
     case UOP_ZEXT:
-    case UOP_SEXT: good = uop_is_int((uint8_t)u->c); break;
-    case UOP_TRUNC: good = u->type == T_I32 && u->c == T_I64; break;
+    case UOP_SEXT: good = uop_is_int(aux) && 1u << u->sub <= to && 1u << u->sub <= from; break;
+    case UOP_CRC: good = uop_is_int(aux) && 1u << u->sub <= from; break;
+    case UOP_TRUNC: good = u->type == T_I32 && aux == T_I64; break;
     case UOP_ZEXTV: good = from < 16; break;
-    case UOP_LOWV: good = to < from && !uop_is_int((uint8_t)u->c); break;
-    case UOP_SPLATL: good = uop_lane((uint8_t)u->c) == uop_lane(u->type); break;
+    case UOP_LOWV: good = to < from && from == 16; break;
+    case UOP_SPLATL: good = uop_lane(aux) == uop_lane(u->type) && from == 16; break;
+    case UOP_GETLANE: good = class_of(aux) == IVEC && from_log2 <= to_log2; break;
     case UOP_WIDEN:
-    case UOP_WMUL: good = to == 16 && from == 16 && uop_lane_log2((uint8_t)u->c) + 1 == uop_lane_log2(u->type); break;
-    case UOP_NARROW: good = to == 8 && from == 16 && uop_lane_log2(u->type) + 1 == uop_lane_log2((uint8_t)u->c); break;
+    case UOP_WMUL: good = class_of(aux) == IVEC && to == 16 && from == 16 && from_log2 + 1 == to_log2; break;
+    case UOP_NARROW: good = class_of(aux) == IVEC && to == 8 && from == 16 && to_log2 + 1 == from_log2; break;
+    case UOP_FCVT: good = fcvt_is_valid(u); break;
+    case UOP_FTOI: good = to_and_from_int_is_valid(u->type, aux) && u->imm <= (int32_t)uop_lane_bits(u->type); break;
+    case UOP_ITOF: good = to_and_from_int_is_valid(aux, u->type) && u->imm <= (int32_t)uop_lane_bits(aux); break;
+    case UOP_FJCVT: good = aux == T_F64; break;
     case UOP_FLAGS:
+    case UOP_FLAGSIF:
         good = u->sub == UOP_FLAGS_FCMP || u->sub == UOP_FLAGS_FJCVT ? uop_is_float(u->type) : uop_is_int(u->type);
         break;
     default: break;
     }
-    return good || fail(v, "can't be %s of %s", uop_type_name(u->type), uop_type_name((uint8_t)u->c));
+    return good || fail(v, "can't be %s of %s", uop_type_name(u->type), uop_type_name(aux));
 }
 
 /* ---- order ------------------------------------------------------------------------------------------------------- */

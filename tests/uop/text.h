@@ -2,10 +2,10 @@
 #ifndef XEMU_TESTS_UOP_TEXT_H
 #define XEMU_TESTS_UOP_TEXT_H
 
-#include "frontend/uop/uop.h"
+#include "frontend/cpu.h"
 
-/* A register file for tests: r0..r31 (64 bits), q0..q31 (128 bits), nzcv, qc. */
-enum { TEST_R = 128, TEST_Q = TEST_R + 32 * 8, TEST_NZCV = TEST_Q + 32 * 16, TEST_QC = TEST_NZCV + 16 };
+/* A register file for tests: r0..r31 (64 bits), q0..q31 (128 bits; upper halves are qN+8), nzcv, qc. */
+enum { TEST_R = offsetof(Cpu, file), TEST_Q = TEST_R + 32 * 8, TEST_NZCV = TEST_Q + 32 * 16, TEST_QC = TEST_NZCV + 16 };
 bool test_reg_name(uint32_t offset, unsigned bytes, char *buf, size_t size);
 bool test_reg_offset(const char *name, uint32_t *offset);
 
