@@ -145,8 +145,9 @@ typedef bool (*EmitFn)(Emit *e, const Uop *u);
 extern const EmitFn emit_table[UOP_COUNT];
 /* True if emitted. (emit_fp.c, emit_vec*.c) */
 bool emit_vec_uop(Emit *e, const Uop *u);
-/* FLAGS of kind FCMP: leaves EFLAGS as (u)comis of (a, b), swapped: (b, a). */
-bool emit_fcmp(Emit *e, const Uop *u, bool swapped);
+/* FLAGS of kind FCMP: leaves EFLAGS as (u)comis of (a, b), swapped: (b, a). Only if the host can in the block's mode. */
+bool emit_fcmp_can(const Emit *e, const Uop *u);
+void emit_fcmp(Emit *e, const Uop *u, bool swapped);
 
 static inline ValState *emit_val(const Emit *e, Val v) { return &e->vals[v]; }
 static inline bool emit_is_const(const Emit *e, Val v, uint64_t *imm)

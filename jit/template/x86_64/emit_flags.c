@@ -74,7 +74,7 @@ static void store_flags(Emit *e, uint32_t off)
         asm_setcc_m(&e->a, CC_P, asm_cpu(off + 3));
         uint8_t *skip = asm_jcc8(&e->a, CC_NP);
         asm_mov_mi(&e->a, 2, asm_cpu(off), 0x01010000);
-        asm_patch8(&e->a, skip);
+        asm_patch32(skip, e->a.p);
         return;
     }
     cond_of(e->fl.held, UOP_MI, &n);
@@ -426,12 +426,11 @@ bool emit_flags_op(Emit *e, const Uop *u)
         return true;
     }
     case UOP_FLAGS_FCMP: {
-        if (u->type == T_F16)
+        if (!emit_fcmp_can(e, u))
             return false;
         bool swapped = want_swapped(e, u->dst);
         emit_clobber_flags(e);
-        if (!emit_fcmp(e, u, swapped))
-            return false;
+        emit_fcmp(e, u, swapped);
         emit_flags_made(e, u->dst, swapped ? FL_FCMP_SWAP : FL_FCMP, 0);
         return true;
     }
@@ -450,7 +449,7 @@ bool emit_flagsif(Emit *e, const Uop *u)
     Cond k;
     uint64_t imm;
 
-    if (fcmp && u->type == T_F16)
+    if (fcmp && !emit_fcmp_can(e, u))
         return false;
     /* The condition goes to a register (or is known) before the comparison takes EFLAGS. */
     unsigned c = 0;
@@ -474,10 +473,16 @@ bool emit_flagsif(Emit *e, const Uop *u)
     uint32_t slot = 0;
     if (branch) {
         slot = ra_slot(e, 4, d->last);
-        /* Operands are fetched on both ways: what `use` emits must not stand behind the branch. */
+        /* Operands are fetched on both ways: what `use` emits must not stand behind the branch, nor what making room for a sum does. */
         if (!fcmp) {
             ra_use_g(e, u->a);
             ra_use_g(e, u->b);
+            if (held == FL_ADD) {
+                uint32_t room = 1u << ra_tmp_g(e);
+                e->free_g |= room;
+                e->tmp_g &= ~room;
+                e->lock_g &= ~room;
+            }
         } else {
             ra_use_x(e, u->a);
             ra_use_x(e, u->b);
@@ -486,13 +491,12 @@ bool emit_flagsif(Emit *e, const Uop *u)
         unsigned f = (unsigned)u->imm;
         asm_mov_mi(&e->a, 2, asm_cpu(slot), (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
         asm_test_rr(&e->a, 2, c, c);
-        skip = asm_jcc8(&e->a, CC_E);
+        skip = asm_jcc32(&e->a, CC_E);
     } else {
         emit_clobber_flags(e);
     }
     if (fcmp) {
-        if (!emit_fcmp(e, &cmp, held == FL_FCMP_SWAP))
-            e->failed = true;
+        emit_fcmp(e, &cmp, held == FL_FCMP_SWAP);
     } else if (held == FL_SUB) {
         compare(e, &cmp, ALU_CMP);
     } else {
@@ -505,7 +509,7 @@ bool emit_flagsif(Emit *e, const Uop *u)
     e->lock_g = c_const ? 0 : 1u << c;
     if (branch) {
         store_flags(e, slot);
-        asm_patch8(&e->a, skip);
+        asm_patch32(skip, e->a.p);
         e->fl.val = VAL_NONE;
         d->kind = VK_MEM;
         d->off = slot;

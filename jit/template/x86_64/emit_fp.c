@@ -366,12 +366,15 @@ static int flag_operand(Emit *e, const Uop *u, Val v, int x, unsigned k)
     return t;
 }
 
-bool emit_fcmp(Emit *e, const Uop *u, bool swapped)
+bool emit_fcmp_can(const Emit *e, const Uop *u)
+{
+    bool half = uop_lane(u->type) == LANE_F16;
+    return vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) && (half ? !(e->mode & CPU_MODE_FZ16) : fp_on_host(e, u->type));
+}
+
+void emit_fcmp(Emit *e, const Uop *u, bool swapped)
 {
     bool half = uop_lane(u->type) == LANE_F16, wide = uop_lane(u->type) == LANE_F64, signaling = u->flags & UOPF_SIGNALING;
-    if (!vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) || (half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(e, u->type))) {
-        return false;
-    }
     int a = vec_use(e, u->a), b = u->b == VAL_NONE ? -1 : vec_use(e, u->b);
     a = flag_operand(e, u, u->a, a, 1);
     if (b < 0) { /* compared with zero */
@@ -385,7 +388,6 @@ bool emit_fcmp(Emit *e, const Uop *u, bool swapped)
     }
     VecOp op = wide ? (signaling ? V_COMISD : V_UCOMISD) : (signaling ? V_COMISS : V_UCOMISS);
     vec_mov_op(e, op, swapped ? b : a, swapped ? a : b);
-    return true;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------------------------ */
