@@ -59,6 +59,7 @@ typedef struct Frontend {
     uint8_t insn_shift;      /* log2 of the instruction alignment: 2 for A64 */
     uint64_t pc_mask;        /* bits of Cpu.pc and of a block's pc that are the address; the others are the guest's (A64: BTYPE) */
     uint8_t fp_policy;       /* FpPolicy */
+    bool tagged_addresses;   /* bits 56 to 63 of an address may hold anything: CPU_MODE_TAGGED is set when that is met */
     uint32_t file_size;      /* bytes of Cpu.file used */
     uint32_t flags_offset;   /* of the N,Z,C,V bytes, from the start of struct Cpu */
     uint32_t sp_offset, tp_offset; /* stack pointer, thread pointer (from the start of struct Cpu, 64 bits) */

@@ -152,6 +152,7 @@ const Frontend frontend_aarch64 = {
     .insn_shift = 2,
     .pc_mask = A64_PC_MASK,
     .fp_policy = FP_POLICY_ARM,
+    .tagged_addresses = true,
     .file_size = sizeof(A64State),
     .flags_offset = A64_NZCV,
     .sp_offset = A64_SP,

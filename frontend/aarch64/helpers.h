@@ -20,7 +20,7 @@ static inline void a64_set_fpsr(Cpu *cpu, uint32_t v) { a64_helper_write_fpsr(cp
 /* PSTATE.BTYPE as a signal frame has it, where cpu->pc without it is A64_PC_MASK of it. */
 static inline unsigned a64_btype(const Cpu *cpu)
 {
-    return cpu->pc >> A64_BTYPE_SHIFT & 3;
+    return cpu->pc >> A64_BTYPE_SHIFT <= 3 ? cpu->pc >> A64_BTYPE_SHIFT : 0;
 }
 
 /* After cpu->pc was set to an address. */

@@ -1,6 +1,5 @@
 /* trans_branch.c - branches (C4.1.93 of the Arm ARM). Each ends its block. */
 #include "frontend/aarch64/ctx.h"
-#include "frontend/aarch64/mem.h"
 
 static GuestAddr target(const A64Ctx *ctx, const A64Args *a)
 {
@@ -57,12 +56,11 @@ static void test_bit(A64Ctx *ctx, const A64Args *a, UopCond cond)
 void trans_TBZ(A64Ctx *ctx, const A64Args *a) { test_bit(ctx, a, UOP_NTST); }
 void trans_TBNZ(A64Ctx *ctx, const A64Args *a) { test_bit(ctx, a, UOP_TST); }
 
-/* ---- to a register --------------------------------------------------------------------------------- */
+/* ---- to a register. A tag in the address is dropped when the target is translated (translate.c) ------ */
 
 /* An address with the BTYPE that the branch there leaves, for the check at the target (translate.c). */
 static Val with_btype(A64Ctx *ctx, Val to, int btype)
 {
-    to = a64_untag(ctx, to);
     return ctx->bti ? uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT) : to;
 }
 
@@ -83,7 +81,7 @@ static void call(A64Ctx *ctx, Val to)
 
 static void ret(A64Ctx *ctx, Val to)
 {
-    a64_exit_to(ctx, UOP_EXIT_RET, a64_untag(ctx, to));
+    a64_exit_to(ctx, UOP_EXIT_RET, to);
 }
 
 static Val authenticated(A64Ctx *ctx, const A64Args *a, int rn, Val modifier)

@@ -65,14 +65,20 @@ static uint32_t refused_btypes(uint32_t insn)
 }
 
 /*
- * The block at a pc with a BTYPE: a trap, or a jump to the block at the address itself. Both depend on the
- * first instruction there.
+ * The block at a pc with something in bits 56 to 63: BTYPE, or the tag of an address, which isn't part of it
+ * (AArch64.BranchAddr; an address with bit 55 set is the kernel's). It is a jump to the block at the
+ * address itself, or a trap; which of them depends on the first instruction there.
  */
-static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *out, GuestAddr address)
+static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *out)
 {
-    uint32_t insn = 0, btype = (uint32_t)(req->pc >> A64_BTYPE_SHIFT);
+    GuestAddr address = req->pc & A64_PC_MASK;
+    uint64_t top = req->pc >> A64_BTYPE_SHIFT;
+    uint32_t insn = 0;
+    bool found = !(address & 3) && fetch(req, run, address, &insn);
     uop_insn(out, req->pc, 4);
-    if (!(address & 3) && fetch(req, run, address, &insn) && run->guarded && (refused_btypes(insn) >> btype & 1)) {
+    if (address >> 55) {
+        uop_trap(out, UOP_TRAP_FETCH, address);
+    } else if (found && run->guarded && top <= 3 && (refused_btypes(insn) >> top & 1)) {
         uop_trap(out, UOP_TRAP_BRANCH_TARGET, insn);
     } else {
         uop_exit(out, UOP_EXIT_JUMP, address);
@@ -87,8 +93,8 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
     FetchRun own = {.bytes = NULL}, *run = req->run ? req->run : &own;
     uint32_t n = 0, insn;
     uop_block_reset(out, req->pc, req->mode);
-    if (req->pc > A64_PC_MASK && req->pc >> A64_BTYPE_SHIFT <= 3) {
-        landing_block(req, run, out, req->pc & A64_PC_MASK);
+    if (req->pc > A64_PC_MASK) {
+        landing_block(req, run, out);
         return;
     }
     if (req->pc & 3) {

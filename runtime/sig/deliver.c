@@ -207,6 +207,10 @@ void signal_fault(Thread *t)
     bool mapped = info.si_code != SEGV_MAPERR;
     t->faulted = false;
     uint64_t syndrome = 0;
+    if (info.si_code == SI_KERNEL && t->process->frontend->tagged_addresses && !(t->cpu.mode & CPU_MODE_TAGGED)) {
+        t->cpu.mode |= CPU_MODE_TAGGED; /* the instruction is tried again, without the tag */
+        return;
+    }
     if (info.si_code == SI_KERNEL) {
         /* x86 tells nothing of an address that isn't canonical, and makes it SIGBUS when the base register is rsp or rbp; the guest's kernel calls it unmapped. */
         info.si_signo = SIGSEGV;
