@@ -74,7 +74,7 @@ static void store_flags(Emit *e, uint32_t off)
         asm_setcc_m(&e->a, CC_P, asm_cpu(off + 3));
         uint8_t *skip = asm_jcc8(&e->a, CC_NP);
         asm_mov_mi(&e->a, 2, asm_cpu(off), 0x01010000);
-        asm_patch32(skip, e->a.p);
+        asm_patch8(&e->a, skip);
         return;
     }
     cond_of(e->fl.held, UOP_MI, &n);
