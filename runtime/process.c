@@ -17,9 +17,9 @@
 
 __thread Thread *thread_current;
 
-/* The code arena lies between xemu's heap, which follows its image at 0x60000000, and 0x70000000: within reach of direct
+/* The code arena lies below the image at 0x60000000 (the heap follows that at a random distance): within reach of direct
  * calls into the image, and where no program is linked. */
-static void *const arena_place = (void *)0x68000000;
+static void *const arena_place = (void *)0x40000000;
 
 Thread *thread_alloc(Process *p)
 {
