@@ -468,7 +468,8 @@ bool emit_flagsif(Emit *e, const Uop *u)
     Uop cmp = *u;
     cmp.op = UOP_FLAGS;
     uint8_t *skip = NULL;
-    bool one = cond >= 0 && (cond_of(held, (unsigned)cond, &k) || held == FL_ADD);
+    /* A comparison of floats may raise flags, so it must not be made when it isn't meant. */
+    bool one = !fcmp && cond >= 0 && (cond_of(held, (unsigned)cond, &k) || held == FL_ADD);
     bool branch = !c_const && !one;
     uint32_t slot = 0;
     if (branch) {
