@@ -1,7 +1,8 @@
 /* blockmap.c - see blockmap.h.
  *
- * Buckets are singly linked lists headed in an array that doubles when it gets full; a doubling relinks nodes in place, so a reader that is on its way through a list may
- * end in another bucket's and miss its block: a miss is looked up again under the lock by whoever would translate.
+ * Blocks: an open-addressed table of (key, block), key made of pc and mode so that a look-up touches a block only when it is very likely the one. It is replaced by one of twice the
+ * size before it gets full; a writer fills in the block before the key, a reader checks the block it got, so the worst that a race gives is a miss. A miss is looked
+ * up again under the lock by whoever would translate.
  *
  * Pages: an open-addressed table page number -> list of blocks. A block covers at most two pages (the translator stops at a page's end after
  * the first crossing), so it stands in at most two lists.
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PAGE_SHIFT 12
 
@@ -29,8 +31,41 @@ static uint64_t mix(uint64_t v) {
     return v ^ v >> 32;
 }
 
-static uint32_t bucket_of(uint32_t log2, GuestAddr pc, uint32_t mode) {
-    return (uint32_t)mix(pc ^ (uint64_t)mode << 48) & ((1u << log2) - 1);
+typedef struct BlockSlot {
+    uint64_t key; /* 0: free, 1: a grave (was removed) */
+    Block *block;
+} BlockSlot;
+
+typedef struct BlockTable {
+    uint32_t log2;
+    BlockSlot slots[];
+} BlockTable;
+
+enum { KEY_FREE, KEY_GRAVE, KEY_FIRST };
+
+static uint64_t key_of(GuestAddr pc, uint32_t mode) {
+    uint64_t key = pc + mode * 0x9e3779b97f4a7c15u;
+    return key < KEY_FIRST ? key + KEY_FIRST : key;
+}
+
+static size_t table_bytes(uint32_t log2) {
+    return sizeof(BlockTable) + sizeof(BlockSlot) * ((size_t)1 << log2);
+}
+
+/* Its pages at once: it is filled at random places. */
+static BlockTable *block_table(uint32_t log2) {
+    BlockTable *t = mmap(NULL, table_bytes(log2), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (t == MAP_FAILED) {
+        return NULL;
+    }
+    t->log2 = log2;
+    return t;
+}
+
+static void free_table(BlockTable *t) {
+    if (t) {
+        munmap(t, table_bytes(t->log2));
+    }
 }
 
 static PageTable *page_table(uint32_t log2) {
@@ -42,10 +77,8 @@ static PageTable *page_table(uint32_t log2) {
 }
 
 int blockmap_create(BlockMap *m, uint64_t pc_mask) {
-    *m = (BlockMap){ .log2 = 12, .pc_mask = pc_mask };
-    m->buckets = calloc((size_t)1 << m->log2, sizeof *m->buckets);
-    m->pages = page_table(8);
-    if (!m->buckets || !m->pages) {
+    *m = (BlockMap){ .table = block_table(12), .pages = page_table(8), .pc_mask = pc_mask };
+    if (!m->table || !m->pages) {
         blockmap_destroy(m);
         return -ENOMEM;
     }
@@ -54,49 +87,63 @@ int blockmap_create(BlockMap *m, uint64_t pc_mask) {
 
 void blockmap_destroy(BlockMap *m) {
     for (uint32_t i = 0; i < m->nretired; i++) {
-        free(m->retired[i]);
+        free_table(m->retired[i]);
     }
     free(m->retired);
-    free(m->buckets);
+    free_table(m->table);
     free(m->pages);
     *m = (BlockMap){ 0 };
 }
 
+static uint32_t slot_of(const BlockTable *t, uint64_t key) {
+    return (uint32_t)(mix(key) >> 8) & ((1u << t->log2) - 1);
+}
+
 Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode) {
-    /* log2 is read first: the array it belongs to or a newer, larger one follows. */
-    uint32_t log2 = __atomic_load_n(&m->log2, __ATOMIC_ACQUIRE);
-    Block **buckets = __atomic_load_n(&m->buckets, __ATOMIC_ACQUIRE);
-    Block *b = __atomic_load_n(&buckets[bucket_of(log2, pc, mode)], __ATOMIC_ACQUIRE);
-    for (; b; b = __atomic_load_n(&b->hash_next, __ATOMIC_ACQUIRE)) {
-        if (b->pc == pc && b->mode == mode && !b->dead) {
-            return b;
+    const BlockTable *t = __atomic_load_n(&m->table, __ATOMIC_ACQUIRE);
+    uint64_t key = key_of(pc, mode), k;
+    uint32_t mask = (1u << t->log2) - 1;
+    for (uint32_t i = slot_of(t, key); (k = __atomic_load_n(&t->slots[i].key, __ATOMIC_ACQUIRE)) != KEY_FREE; i = (i + 1) & mask) {
+        if (k == key) {
+            Block *b = __atomic_load_n(&t->slots[i].block, __ATOMIC_RELAXED);
+            if (b->pc == pc && b->mode == mode && !__atomic_load_n(&b->dead, __ATOMIC_RELAXED)) {
+                return b;
+            }
         }
     }
     return NULL;
 }
 
-static int grow_buckets(BlockMap *m) {
+static void fill_slot(BlockTable *t, Block *b) {
+    uint64_t key = key_of(b->pc, b->mode);
+    uint32_t mask = (1u << t->log2) - 1, i = slot_of(t, key);
+    while (t->slots[i].key != KEY_FREE) {
+        i = (i + 1) & mask;
+    }
+    __atomic_store_n(&t->slots[i].block, b, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->slots[i].key, key, __ATOMIC_RELEASE);
+}
+
+/* A table with room for what lives, without graves. */
+static int renew_table(BlockMap *m) {
     void **retired = realloc(m->retired, sizeof *retired * (m->nretired + 1));
     if (!retired) {
         return -ENOMEM;
     }
     m->retired = retired;
-    uint32_t log2 = m->log2 + 2;
-    Block **fresh = calloc((size_t)1 << log2, sizeof *fresh);
+    uint32_t log2 = m->table->log2;
+    BlockTable *fresh = block_table(m->count * 3 > 1u << log2 ? log2 + 1 : log2);
     if (!fresh) {
         return -ENOMEM;
     }
-    for (uint32_t i = 0; i < 1u << m->log2; i++) {
-        for (Block *b = m->buckets[i], *next; b; b = next) {
-            next = b->hash_next;
-            Block **head = &fresh[bucket_of(log2, b->pc, b->mode)];
-            __atomic_store_n(&b->hash_next, *head, __ATOMIC_RELEASE);
-            *head = b;
+    for (uint32_t i = 0; i < 1u << log2; i++) {
+        if (m->table->slots[i].key >= KEY_FIRST) {
+            fill_slot(fresh, m->table->slots[i].block);
         }
     }
-    m->retired[m->nretired++] = m->buckets;
-    __atomic_store_n(&m->buckets, fresh, __ATOMIC_RELEASE);
-    __atomic_store_n(&m->log2, log2, __ATOMIC_RELEASE);
+    m->used = m->count;
+    m->retired[m->nretired++] = m->table;
+    __atomic_store_n(&m->table, fresh, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -150,8 +197,8 @@ static Block **page_link(const BlockMap *m, Block *b, uint64_t page) {
 }
 
 int blockmap_insert(BlockMap *m, Block *b) {
-    if (m->count >= 2u << m->log2 && m->log2 < 24) {
-        int err = grow_buckets(m);
+    if (m->used >= (3u << m->table->log2) / 4) {
+        int err = renew_table(m);
         if (err) {
             return err;
         }
@@ -164,18 +211,19 @@ int blockmap_insert(BlockMap *m, Block *b) {
         *page_link(m, b, p) = s->first;
         s->first = b;
     }
-    Block **head = &m->buckets[bucket_of(m->log2, b->pc, b->mode)];
-    b->hash_next = *head;
-    __atomic_store_n(head, b, __ATOMIC_RELEASE);
+    fill_slot(m->table, b);
     m->count++;
+    m->used++;
     return 0;
 }
 
 void blockmap_remove(BlockMap *m, Block *b) {
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
-    for (Block **at = &m->buckets[bucket_of(m->log2, b->pc, b->mode)]; *at; at = &(*at)->hash_next) {
-        if (*at == b) {
-            __atomic_store_n(at, b->hash_next, __ATOMIC_RELEASE);
+    BlockTable *t = m->table;
+    uint64_t key = key_of(b->pc, b->mode);
+    for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE; i = (i + 1) & ((1u << t->log2) - 1)) {
+        if (t->slots[i].key == key && t->slots[i].block == b) {
+            __atomic_store_n(&t->slots[i].key, KEY_GRAVE, __ATOMIC_RELEASE);
             m->count--;
             break;
         }
@@ -227,22 +275,22 @@ Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len) {
 }
 
 void blockmap_each(const BlockMap *m, void (*fn)(Block *b, void *ctx), void *ctx) {
-    for (uint32_t i = 0; i < 1u << m->log2; i++) {
-        for (Block *b = m->buckets[i], *next; b; b = next) {
-            next = b->hash_next;
-            fn(b, ctx);
+    for (uint32_t i = 0; i < 1u << m->table->log2; i++) {
+        if (m->table->slots[i].key >= KEY_FIRST) {
+            fn(m->table->slots[i].block, ctx);
         }
     }
 }
 
+/* Blocks stay where readers may still see them, marked as dead; keys go. */
 void blockmap_clear(BlockMap *m) {
-    for (uint32_t i = 0; i < 1u << m->log2; i++) {
-        for (Block *b = m->buckets[i]; b; b = b->hash_next) {
-            __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
+    for (uint32_t i = 0; i < 1u << m->table->log2; i++) {
+        if (m->table->slots[i].key >= KEY_FIRST) {
+            __atomic_store_n(&m->table->slots[i].block->dead, true, __ATOMIC_RELEASE);
         }
-        __atomic_store_n(&m->buckets[i], NULL, __ATOMIC_RELEASE);
+        __atomic_store_n(&m->table->slots[i].key, KEY_FREE, __ATOMIC_RELEASE);
     }
     memset(m->pages->slots, 0, sizeof(PageSlot) * ((size_t)1 << m->pages->log2));
     m->pages->count = 0;
-    m->count = 0;
+    m->count = m->used = 0;
 }

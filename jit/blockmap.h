@@ -43,16 +43,16 @@ typedef struct Block {
     const uint8_t *faultmap; /* see faultmap.h */
     uint32_t faultmap_len;
     uint32_t counter;       /* executions, when counted */
-    struct Block *hash_next;
     struct Block *page_next[2]; /* in the list of its first and of its last guest page */
 } Block;
 
 typedef struct BlockMap {
-    Block **buckets;        /* 1 << log2 heads */
-    uint32_t log2, count;
+    struct BlockTable *table;
+    uint32_t count;         /* blocks */
+    uint32_t used;          /* slots that were ever filled: blocks and graves */
     struct PageTable *pages;
     uint64_t pc_mask;       /* Frontend.pc_mask */
-    void **retired;         /* old bucket arrays that readers may still hold */
+    void **retired;         /* old tables that readers may still hold */
     uint32_t nretired;
 } BlockMap;
 

@@ -113,6 +113,16 @@ int codebuf_fork_child(CodeBuf *cb) {
     return err;
 }
 
+/* Both views of the next pages at once: one by one, faults cost more than the code that goes there. An old kernel doesn't know how (EINVAL): then by faults. */
+static void populate(CodeChunk *c) {
+    enum { AHEAD = 32u << 10 };
+    if (c->ready < c->end && c->next + AHEAD / 4 > c->ready) {
+        (void)madvise(c->rx + c->rw_delta + c->ready, AHEAD, MADV_POPULATE_WRITE);
+        (void)madvise(c->rx + c->ready, AHEAD, MADV_POPULATE_READ);
+        c->ready += AHEAD;
+    }
+}
+
 CodeChunk *codebuf_chunk(CodeBuf *cb) {
     CodeChunk *c = malloc(sizeof *c);
     if (!c) {
@@ -124,19 +134,22 @@ CodeChunk *codebuf_chunk(CodeBuf *cb) {
         free(c);
         return NULL;
     }
-    c->start = c->next = start;
+    c->rx = cb->rx;
+    c->rw_delta = cb->rw_delta;
+    c->start = c->next = c->ready = start;
     c->end = start + CODEBUF_CHUNK;
     c->count = 0;
+    populate(c);
     __atomic_store_n(&cb->chunks[start / CODEBUF_CHUNK], c, __ATOMIC_RELEASE);
     return c;
 }
 
-void codebuf_commit(CodeBuf *cb, CodeChunk *chunk, uint32_t len, struct Block *block) {
-    (void)cb;
+void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block) {
     CodePiece *p = &chunk->pieces[chunk->count];
     *p = (CodePiece){ .start = chunk->next, .end = chunk->next + len, .block = block };
     chunk->next = (chunk->next + len + 15u) & ~15u;
     __atomic_store_n(&chunk->count, chunk->count + 1, __ATOMIC_RELEASE);
+    populate(chunk);
 }
 
 struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc) {

@@ -25,7 +25,10 @@ typedef struct CodePiece {
 
 /* A chunk: filled by one thread; `count` grows by release stores, pieces never move. */
 typedef struct CodeChunk {
+    uint8_t *rx;               /* the arena it is part of, as in CodeBuf */
+    ptrdiff_t rw_delta;
     uint32_t start, next, end; /* offsets in the arena: filled up to next */
+    uint32_t ready;            /* pages up to here were asked for in advance */
     uint32_t count;
     CodePiece pieces[CODEBUF_CHUNK_PIECES];
 } CodeChunk;
@@ -50,7 +53,7 @@ int codebuf_fork_child(CodeBuf *cb);
 /* A fresh chunk, or NULL when the arena is full (or memory is). */
 CodeChunk *codebuf_chunk(CodeBuf *cb);
 /* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up to 16). */
-void codebuf_commit(CodeBuf *cb, CodeChunk *chunk, uint32_t len, struct Block *block);
+void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block);
 /* The block whose code contains the host pc, or NULL. Async-signal-safe. */
 struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc);
 

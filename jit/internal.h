@@ -66,6 +66,8 @@ static inline JitThread *jit_thread(const Cpu *cpu) {
 void *jit_meta_alloc(JitThread *t, size_t size);
 /* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look again) or out of memory. */
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
+/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Async-signal-safe. */
+Block *jit_block_of_code(const Jit *j, uintptr_t host_pc);
 /* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */
 void jit_forget_targets(Cpu *cpu);
 

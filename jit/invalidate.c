@@ -88,6 +88,14 @@ static void call_instead(ucontext_t *uc, JitThread *t) {
     uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)leave_interp;
 }
 
+Block *jit_block_of_code(const Jit *j, uintptr_t host_pc) {
+    Block *b = codebuf_find(&j->code, host_pc);
+    for (const Retired *r = __atomic_load_n(&j->retired, __ATOMIC_ACQUIRE); !b && r; r = r->next) {
+        b = codebuf_find(&r->code, host_pc);
+    }
+    return b;
+}
+
 bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
     JitThread *t = cpu->jit;
     if (!t) {
@@ -95,13 +103,13 @@ bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
     }
     ucontext_t *uc = ucontext;
     uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+    Block *b;
     bool ok;
     if (t->in_guest_c) {
         call_instead(uc, t);
         ok = true;
-    } else if (codebuf_contains(&t->jit->code, pc)) {
-        Block *b = codebuf_find(&t->jit->code, pc);
-        ok = b && template_fault(t, b, uc);
+    } else if ((b = jit_block_of_code(t->jit, pc)) != NULL) {
+        ok = template_fault(t, b, uc);
     } else {
         ok = t->jit->options.tiers & JIT_TIER_TEMPLATE && template_fault_in_c(t, uc);
     }
@@ -112,7 +120,11 @@ bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
 }
 
 bool jit_is_code(const Jit *j, uintptr_t host_pc) {
-    return j->code.rx && codebuf_contains(&j->code, host_pc);
+    bool in = j->code.rx && codebuf_contains(&j->code, host_pc);
+    for (const Retired *r = __atomic_load_n(&j->retired, __ATOMIC_ACQUIRE); !in && r; r = r->next) {
+        in = codebuf_contains(&r->code, host_pc);
+    }
+    return in;
 }
 
 bool jit_own_range(const Jit *j, unsigned n, uintptr_t *start, size_t *len) {

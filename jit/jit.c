@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "jit/dump.h"
@@ -29,13 +30,13 @@ void *jit_meta_alloc(JitThread *t, size_t size) {
     size = (size + 15) & ~(size_t)15;
     MetaSlab *s = t->slab;
     if (!s || s->size - s->used < size) {
-        size_t bytes = size > META_SLAB ? size : META_SLAB;
-        s = malloc(sizeof *s + bytes);
-        if (!s) {
+        size_t bytes = sizeof *s + size > META_SLAB ? (sizeof *s + size + 4095) & ~(size_t)4095 : META_SLAB;
+        /* Zeroed, and its pages at once: faults would cost more than the blocks. */
+        s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        if (s == MAP_FAILED) {
             return NULL;
         }
-        s->used = 0;
-        s->size = bytes;
+        s->size = bytes - sizeof *s;
         pthread_mutex_lock(&t->jit->lock);
         s->next = t->jit->slabs;
         t->jit->slabs = s;
@@ -44,13 +45,13 @@ void *jit_meta_alloc(JitThread *t, size_t size) {
     }
     void *p = s->bytes + s->used;
     s->used += size;
-    return memset(p, 0, size);
+    return p;
 }
 
 static void free_slabs(MetaSlab *s) {
     for (MetaSlab *next; s; s = next) {
         next = s->next;
-        free(s);
+        munmap(s, sizeof *s + s->size);
     }
 }
 
@@ -102,7 +103,7 @@ static void free_retired(Jit *j, uint64_t oldest) {
 }
 
 void jit_destroy(Jit *j) {
-    if (j->blocks.buckets) {
+    if (j->blocks.table) {
         blockmap_each(&j->blocks, free_block_uops, NULL);
         blockmap_destroy(&j->blocks);
     }
@@ -256,7 +257,7 @@ static void join_generation(JitThread *t) {
 
 static uint64_t now_ns(void) {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
@@ -303,7 +304,10 @@ static bool have_chunk(JitThread *t, CodeChunk **c) {
     if (*c && (*c)->end - (*c)->next >= CODEBUF_CHUNK / 4 && (*c)->count < CODEBUF_CHUNK_PIECES) {
         return true;
     }
-    *c = codebuf_chunk(&t->jit->code);
+    /* Not from an arena that began meanwhile: both chunks must be of one. */
+    pthread_mutex_lock(&t->jit->lock);
+    *c = t->generation == t->jit->generation ? codebuf_chunk(&t->jit->code) : NULL;
+    pthread_mutex_unlock(&t->jit->lock);
     return *c != NULL;
 }
 
@@ -344,7 +348,9 @@ static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_i
 
 static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     Jit *j = t->jit;
-    uint64_t start = now_ns();
+    /* Reading the clock costs as much as an instruction: one block in 16 stands for all. */
+    enum { SAMPLE = 16 };
+    uint64_t start = t->stats.blocks % SAMPLE == 0 ? now_ns() : 0;
     bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
     if (templ && (!have_chunk(t, &t->hot) || !have_chunk(t, &t->cold))) {
         pthread_mutex_lock(&j->lock);
@@ -381,11 +387,13 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     if (templ && j->options.dump & JIT_DUMP_HOST && jit_dump_wanted(&j->options, pc)) {
         jit_dump_host(j, b);
     }
+    if (start) {
+        t->stats.translate_ns += SAMPLE * (now_ns() - start);
+    }
     t->stats.blocks++;
     t->stats.guest_insns += b->ninsns;
     t->stats.guest_bytes += t->uops.guest_len;
     t->stats.host_bytes += b->host_len + b->cold_len;
-    t->stats.translate_ns += now_ns() - start;
 
     pthread_mutex_lock(&j->lock);
     Block *other = t->generation == j->generation ? blockmap_find(&j->blocks, pc, mode) : NULL;
@@ -437,9 +445,13 @@ CpuExit jit_run(Cpu *cpu) {
     CpuExit r = CPU_EXIT_NONE;
     while (r == CPU_EXIT_NONE) {
         t->stats.dispatches++;
-        __atomic_store_n(&t->epoch, __atomic_load_n(&j->epoch, __ATOMIC_ACQUIRE), __ATOMIC_SEQ_CST);
+        uint64_t epoch = __atomic_load_n(&j->epoch, __ATOMIC_ACQUIRE);
+        if (t->epoch != epoch) { /* visible before anything of the generation is used */
+            __atomic_store_n(&t->epoch, epoch, __ATOMIC_SEQ_CST);
+        }
         join_generation(t);
-        if (__atomic_exchange_n((uint32_t *)&cpu->interrupt, 0, __ATOMIC_SEQ_CST)) {
+        if (__atomic_load_n((uint32_t *)&cpu->interrupt, __ATOMIC_RELAXED)) {
+            __atomic_store_n((uint32_t *)&cpu->interrupt, 0, __ATOMIC_SEQ_CST);
             r = CPU_EXIT_INTERRUPT;
             break;
         }

@@ -441,7 +441,6 @@ static int finish(Emit *e, uint32_t hot_len)
 {
     JitThread *t = e->t;
     Block *b = e->b;
-    CodeBuf *cb = &t->jit->code;
     uint32_t cold_len = (uint32_t)(e->a.p - e->cold_start);
 
     b->links = jit_meta_alloc(t, sizeof(Link) * e->nlinks + e->faults.len);
@@ -456,13 +455,13 @@ static int finish(Emit *e, uint32_t hot_len)
     memcpy(map, e->faults.bytes, e->faults.len);
     b->faultmap = map;
     b->faultmap_len = e->faults.len;
-    b->arena = cb->rx;
-    b->code = (uintptr_t)cb->rx + t->hot->next;
+    b->arena = t->hot->rx;
+    b->code = (uintptr_t)b->arena + t->hot->next;
     b->host_len = hot_len;
-    b->cold = (uintptr_t)cb->rx + t->cold->next;
+    b->cold = (uintptr_t)b->arena + t->cold->next;
     b->cold_len = cold_len;
-    codebuf_commit(cb, t->hot, hot_len, b);
-    codebuf_commit(cb, t->cold, cold_len, b);
+    codebuf_commit(t->hot, hot_len, b);
+    codebuf_commit(t->cold, cold_len, b);
     return 0;
 }
 
@@ -470,7 +469,6 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
 {
     TemplateThread *tt = t->tpl;
     const TemplateShared *shared = t->jit->tpl;
-    CodeBuf *cb = &t->jit->code;
     Emit *e = tt->emit;
 
     e->ub = ub;
@@ -479,7 +477,7 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     e->jit = t->jit;
     e->b = b;
     e->failed = e->in_cold = false;
-    e->arena = codebuf_rw(cb, (uintptr_t)cb->rx);
+    e->arena = t->hot->rx + t->hot->rw_delta;
     e->a.features = t->jit->features;
     e->a.p = e->entry = e->arena + t->hot->next;
     e->limit = e->arena + t->hot->end - ASM_MARGIN;

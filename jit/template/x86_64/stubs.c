@@ -144,6 +144,6 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     BEGIN(OP);
     stub_op(&a, jit->frontend);
 #undef BEGIN
-    c->next = c->end; /* nothing else goes into this chunk */
+    c->next = (uint32_t)(a.p - base); /* nothing else goes into this chunk: no thread has it */
     return 0;
 }

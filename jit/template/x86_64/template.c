@@ -51,16 +51,6 @@ void template_thread_end(JitThread *t)
 
 /* ---- running ---------------------------------------------------------------------------------------------------------------------- */
 
-/* The block a return address in translated code belongs to: of this arena, or of one that was emptied while the thread ran. */
-static Block *block_of(Jit *j, uintptr_t host_pc)
-{
-    Block *b = codebuf_find(&j->code, host_pc);
-
-    for (const Retired *r = __atomic_load_n(&j->retired, __ATOMIC_ACQUIRE); !b && r; r = r->next)
-        b = codebuf_find(&r->code, host_pc);
-    return b;
-}
-
 static void fill_ibtc(Cpu *cpu, const Block *b)
 {
     IbtcEntry *e = &cpu->ibtc[(b->pc >> cpu->frontend->insn_shift) & (CPU_IBTC_SIZE - 1)];
@@ -75,7 +65,7 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
 /* The unlinked exit whose stub was left by this return address. */
 static Link *link_of_stub(Jit *j, uintptr_t return_address)
 {
-    Block *b = block_of(j, return_address - 1);
+    Block *b = jit_block_of_code(j, return_address - 1);
     uint32_t stub = (uint32_t)(return_address - 5 - (uintptr_t)b->arena); /* 5: the call */
 
     for (uint32_t k = 0; k < b->nlinks; k++) {
@@ -99,7 +89,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     if (tt->fill)
         fill_ibtc(cpu, b);
     tt->fill = false;
-    uint32_t (*enter)(Cpu *, uintptr_t) = (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)j->code.rx + s->stubs[STUB_ENTER]);
+    uint32_t (*enter)(Cpu *, uintptr_t) = (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)b->arena + s->stubs[STUB_ENTER]);
     tt->running = true;
     uint32_t reason = enter(cpu, b->code);
     tt->running = false;
@@ -114,7 +104,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         memcpy(&index, (const void *)cpu->exit_arg, sizeof index);
         t->stats.ibtc_misses++;
         tt->fill = true;
-        Block *from = index != UINT32_MAX ? block_of(j, cpu->exit_arg - 1) : NULL;
+        Block *from = index != UINT32_MAX ? jit_block_of_code(j, cpu->exit_arg - 1) : NULL;
         /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
         if (from && !from->links[index].to && (from->links[index].target == 0 || from->links[index].target == cpu->pc)) {
             from->links[index].target = cpu->pc;
@@ -210,7 +200,7 @@ bool template_fault_in_c(JitThread *t, void *ucontext)
     if (!tt || !tt->running)
         return false;
     uintptr_t back = ((const uintptr_t *)t->cpu->host_sp)[-1];
-    Block *b = block_of(t->jit, back - 1);
+    Block *b = jit_block_of_code(t->jit, back - 1);
     if (!b || !guest_pc_of(t->cpu, b, back - 1))
         return false;
     leave_by(t, ucontext);
