@@ -95,7 +95,7 @@ void interp_TBL(const Op *o) {
     V128 r = { .u64 = { 0, 0 } };
     for (unsigned i = 0; i < LANES(o); i++) {
         uint8_t at = (uint8_t)(o->b->u8[i] - o->u->imm);
-        r.u8[i] = at < 16 ? o->a->u8[at] : o->c ? o->c->u8[i] : 0;
+        r.u8[i] = at < 16 ? o->a->u8[at] : o->u->c != VAL_NONE ? o->c->u8[i] : 0;
     }
     *o->dst = r;
 }
