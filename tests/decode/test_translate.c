@@ -196,3 +196,36 @@ Test(decode, landing_pads)
     }
     uop_block_free(&b);
 }
+
+/*
+ * An instruction that flags_dead_at passes over doesn't read flags and goes on behind itself, and one that it
+ * takes for a writer writes them: known from the micro-ops. (A call may end the search: see dead_flags.c.)
+ */
+Test(decode, dead_flags_agree_with_meaning)
+{
+    UopBlock b;
+    uint64_t state = 5;
+    uop_block_init(&b);
+    for (int pattern = 0; pattern < A64_PATTERNS; pattern++) {
+        for (int i = 0; i < 20 && pattern != A64_B && pattern != A64_BL; i++) {
+            uint32_t insn = a64_random(pattern, random_bits, &state);
+            Code before_adds = {.insns = {insn, 0xb1000400}, .n = 2}, before_ret = {.insns = {insn, 0xd65f03c0}, .n = 2};
+            TranslateRequest req = {.pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &before_adds};
+            bool passes = frontend_aarch64.flags_dead_at(&req, PC);
+            req.fetch_ctx = &before_ret;
+            bool writes = frontend_aarch64.flags_dead_at(&req, PC);
+            bool reads = false, puts = false;
+            frontend_aarch64.translate(&req, &b);
+            for (uint32_t k = 0; k < b.count; k++) {
+                reads |= b.uops[k].op == UOP_GETFLAGS;
+                puts |= b.uops[k].op == UOP_PUTFLAGS;
+            }
+            const Uop *last = &b.uops[b.count - 1];
+            bool goes_on = (last->sub == UOP_EXIT_JUMP || last->sub == UOP_EXIT_DISPATCH) && last->a == VAL_NONE &&
+                           last->imm64 == PC + 4;
+            cr_expect(!passes || (!reads && goes_on), "%s: %08" PRIx32, a64_name(pattern), insn);
+            cr_expect(!writes || puts, "%s: %08" PRIx32, a64_name(pattern), insn);
+        }
+    }
+    uop_block_free(&b);
+}
