@@ -114,6 +114,16 @@ static void backward(Emit *e)
             }
             break;
         }
+        case UOP_ADD: { /* a shift right before that only serves this sum: one lea for both */
+            const Uop *shift = u - 1;
+            if (i && u->b != VAL_NONE && shift->op == UOP_SHL && shift->dst == u->b && u->a != u->b && shift->b == VAL_NONE && (uint32_t)shift->imm - 1 < 3 &&
+                shift->type == u->type && !e->vals[u->b].last && u->dst != VAL_NONE && e->vals[u->dst].last && uop_is_int(u->type) && i + 2 < e->ub->count &&
+                u[1].op != UOP_FLAGS && u[2].op != UOP_FLAGS) {
+                e->vals[u->b].flags |= VF_FOLDED;
+                use_value(e, shift->a, i);
+            }
+            break;
+        }
         case UOP_TEST: /* the flags live as long as the boolean */
             use_value(e, u->a, e->vals[u->dst].last);
             if (e->vals[u->dst].last > e->vals[u->a].last)

@@ -5,7 +5,7 @@
  *   VK_MEM            in struct Cpu at `off`: a spill slot, or an unpinned guest register that nobody has changed since it was read
  *   VK_CONST          nowhere: `imm`
  *   VK_COND           a condition of a flags value, not computed yet (TEST)
- *   VK_FLAGS          a flags value that is in EFLAGS (Emit.fl), or VK_MEM: as four bytes, or VK_MEMCOND: one condition as a byte
+ *   VK_FLAGS          a flags value that is in EFLAGS (Emit.fl), or VK_MEM: as four bytes; one condition as a byte: VK_GPR or VK_MEMCOND
  *
  * Pinned registers are complete whenever something may fault or leave: a result goes straight into the pinned register that a later PUT names
  * (ValState.hint) only where the pre-pass saw nothing of that kind between.
@@ -39,7 +39,7 @@ typedef enum ValKind { VK_NONE, VK_GPR, VK_XMM, VK_MEM, VK_CONST, VK_COND, VK_FL
 enum {
     VF_CONST = 1,      /* imm is the value, wherever it is now */
     VF_UPPER_ZERO = 2, /* bits of the host register above the value's own width are zero */
-    VF_ZEXTED = 4,     /* flags: PUTFLAGS has stored it at off */
+    VF_FOLDED = 4,     /* not computed: the only user takes it into its own instruction */
 };
 
 typedef struct ValState {
@@ -157,6 +157,8 @@ static inline bool emit_is_const(const Emit *e, Val v, uint64_t *imm)
 }
 /* Is this use (in the current micro-op) the last one? */
 static inline bool emit_dies(const Emit *e, Val v) { return e->vals[v].last <= e->i; }
+/* Is v used by the next micro-op and not later? */
+static inline bool emit_dies_next(const Emit *e, Val v) { return e->vals[v].last == e->i + 1; }
 
 /* ---- registers (ra.c) -------------------------------------------------------------------------------------------------------- */
 unsigned ra_use_g(Emit *e, Val v);

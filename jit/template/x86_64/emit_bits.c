@@ -22,6 +22,19 @@ static AsmShift shift_op(unsigned op)
     return op == UOP_SHL ? SHIFT_SHL : op == UOP_LSR ? SHIFT_SHR : op == UOP_ASR ? SHIFT_SAR : SHIFT_ROR;
 }
 
+/* BMI2: EFLAGS stay. */
+static void by_register(Emit *e, const Uop *u, unsigned d, unsigned a, unsigned n)
+{
+    unsigned size = size_of(u);
+
+    if (u->op == UOP_SHL)
+        asm_shlx(&e->a, size, d, a, n);
+    else if (u->op == UOP_LSR)
+        asm_shrx(&e->a, size, d, a, n);
+    else
+        asm_sarx(&e->a, size, d, a, n);
+}
+
 static void shift_imm(Emit *e, const Uop *u, unsigned n)
 {
     unsigned size = size_of(u), d;
@@ -41,6 +54,12 @@ static void shift_imm(Emit *e, const Uop *u, unsigned n)
     d = ra_def_g_over(e, u->dst);
     if (u->op == UOP_SHL && n <= 3 && d != a) {
         asm_lea(&e->a, size, d, asm_mem_sib(ASM_NO_REG, a, n, 0));
+        return;
+    }
+    if (e->fl.val != VAL_NONE && n && u->op != UOP_ROR && asm_has(&e->a, JIT_HOST_BMI2) && (e->free_g & ~e->lock_g)) {
+        unsigned t = ra_tmp_g(e);
+        asm_mov_ri(&e->a, t, n);
+        by_register(e, u, d, a, t);
         return;
     }
     emit_clobber_flags(e);
@@ -78,21 +97,17 @@ static void shift_cl(Emit *e, const Uop *u)
 
 bool emit_shift(Emit *e, const Uop *u)
 {
-    unsigned size = size_of(u);
     uint64_t n = (uint32_t)u->imm;
 
+    if (emit_val(e, u->dst)->flags & VF_FOLDED)
+        return true;
     if (u->b == VAL_NONE || emit_is_const(e, u->b, &n)) {
         shift_imm(e, u, (unsigned)n);
     } else if (u->op == UOP_ROR || !asm_has(&e->a, JIT_HOST_BMI2)) {
         shift_cl(e, u);
     } else {
         unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b), d = ra_def_g_over(e, u->dst);
-        if (u->op == UOP_SHL)
-            asm_shlx(&e->a, size, d, a, b);
-        else if (u->op == UOP_LSR)
-            asm_shrx(&e->a, size, d, a, b);
-        else
-            asm_sarx(&e->a, size, d, a, b);
+        by_register(e, u, d, a, b);
     }
     upper_zero(e, u);
     return true;

@@ -95,19 +95,29 @@ static int single_cond(uint32_t need)
     return !(need & EMIT_NEED_ALL) && pairs && !(pairs & (pairs - 1)) ? __builtin_ctz(pairs) : -1;
 }
 
+/* A scratch register that is free, to keep what is saved; ~0: none, then memory. */
+static unsigned free_scratch(const Emit *e)
+{
+    uint32_t m = e->free_g & ~e->lock_g;
+
+    return m ? (unsigned)__builtin_ctz(m) : ~0u;
+}
+
 void emit_save_flags(Emit *e)
 {
     Val v = e->fl.val;
     ValState *s = emit_val(e, v);
+    unsigned r = free_scratch(e);
+    Cond c = { COND_CC, CC_NE };
 
     e->fl.val = VAL_NONE;
     if (s->kind != VK_FLAGS || s->last < e->i)
         return;
-    if (e->fl.held == FL_ONE) {
-        s->off = ra_slot(e, 1, s->last);
-        asm_setcc_m(&e->a, CC_NE, asm_cpu(s->off));
-        s->kind = VK_MEMCOND;
-        s->cond = e->fl.cc;
+    if (e->fl.held == FL_BOOL && r != ~0u) {
+        asm_setcc(&e->a, e->fl.cc, r);
+        asm_movzx_rr(&e->a, 0, r, r);
+        ra_def_at(e, v, VK_GPR, r);
+        ra_set_upper_zero(e, v);
         return;
     }
     if (e->fl.held == FL_BOOL) {
@@ -118,13 +128,19 @@ void emit_save_flags(Emit *e)
         s->off = slot;
         return;
     }
-    Cond c;
-    int cond = single_cond(s->need);
+    int cond = e->fl.held == FL_ONE ? e->fl.cc : single_cond(s->need);
+    bool one = cond >= 0 && (e->fl.held == FL_ONE || cond_of(e->fl.held, (unsigned)cond, &c));
+    if (one)
+        s->cond = (uint8_t)cond;
+    if (one && c.kind == COND_CC && r != ~0u) {
+        asm_setcc(&e->a, c.cc, r);
+        ra_def_at(e, v, VK_GPR, r);
+        return;
+    }
     s->off = ra_slot(e, 4, s->last);
-    if (cond >= 0 && cond_of(e->fl.held, (unsigned)cond, &c)) {
+    if (one) {
         set_byte(e, c, s->off);
         s->kind = VK_MEMCOND;
-        s->cond = (uint8_t)cond;
     } else {
         store_flags(e, s->off);
         s->kind = VK_MEM;
@@ -209,6 +225,11 @@ Cond emit_test(Emit *e, Val flags, unsigned cond)
         unsigned f = (unsigned)s->imm;
         bool r[7] = { f & z, f & cf, f & n, f & v, (f & cf) && !(f & z), !(f & n) == !(f & v), !(f & z) && !(f & n) == !(f & v) };
         return (Cond){ r[cond >> 1] != (cond & 1) ? COND_ALWAYS : COND_NEVER, 0 };
+    }
+    if (s->kind == VK_GPR) { /* one condition, as a byte */
+        emit_clobber_flags(e);
+        asm_test_rr(&e->a, 0, s->reg, s->reg);
+        return (Cond){ COND_CC, (uint8_t)((cond ^ s->cond) & 1 ? CC_E : CC_NE) };
     }
     if (s->kind == VK_MEMCOND) {
         emit_clobber_flags(e);
@@ -381,7 +402,7 @@ bool emit_flags_op(Emit *e, const Uop *u)
 {
     ValState *d = emit_val(e, u->dst);
 
-    if (d->kind == VK_FLAGS || d->kind == VK_MEM || d->kind == VK_MEMCOND)
+    if (d->kind != VK_NONE)
         return true; /* made together with the result */
     switch (u->sub) {
     case UOP_FLAGS_SUB:

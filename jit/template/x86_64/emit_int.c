@@ -100,12 +100,29 @@ static void binary(Emit *e, const Uop *u, AsmAlu op, bool commutes)
 
 /* ---- addition, subtraction ---------------------------------------------------------------------------------------------------- */
 
+/* The shift that stands right before and is used here only: base + (index << n) is one lea. NULL: there's none. */
+static const Uop *folded_shift(const Emit *e, const Uop *u)
+{
+    return u->b != VAL_NONE && e->vals[u->b].flags & VF_FOLDED ? u - 1 : NULL;
+}
+
 /* Sums without flags: lea where that saves a move or EFLAGS. */
 static void sum(Emit *e, const Uop *u)
 {
     unsigned size = size_of(u), a, d;
     int32_t imm;
+    const Uop *shift = folded_shift(e, u);
 
+    if (shift) {
+        a = ra_use_g(e, u->a);
+        unsigned index = ra_use_g(e, shift->a);
+        d = ra_def_g_over(e, u->dst);
+        asm_lea(&e->a, size, d, asm_mem_sib(a, index, (unsigned)shift->imm, 0));
+        if (emit_dies(e, shift->a))
+            ra_kill(e, shift->a);
+        upper_zero(e, u);
+        return;
+    }
     if (imm_operand(e, u, size, &imm)) {
         if (u->op == UOP_SUB) {
             if (imm == INT32_MIN && size == 3) {
@@ -202,6 +219,21 @@ bool emit_logic(Emit *e, const Uop *u)
     if (u->op == UOP_AND && u->type == T_I64 && u->b != VAL_NONE && emit_is_const(e, u->b, &imm) && imm == 0xffffffffu) {
         unsigned a = ra_use_g(e, u->a), d = ra_def_g_over(e, u->dst);
         asm_mov_rr(&e->a, 2, d, a);
+        return true;
+    }
+    /* tst: the result is wanted for its flags alone. */
+    if (u->op == UOP_AND && emit_dies_next(e, u->dst) && u[1].op == UOP_FLAGS && u[1].sub == UOP_FLAGS_LOGIC && u[1].a == u->dst && u[1].type == u->type) {
+        int32_t mask;
+        if (imm_operand(e, u, size_of(u), &mask)) {
+            unsigned a = ra_use_g(e, u->a);
+            emit_clobber_flags(e);
+            asm_test_ri(&e->a, size_of(u), a, mask);
+        } else {
+            unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);
+            emit_clobber_flags(e);
+            asm_test_rr(&e->a, size_of(u), a, b);
+        }
+        emit_flags_made(e, u[1].dst, FL_ADD, 0);
         return true;
     }
     emit_clobber_flags(e);

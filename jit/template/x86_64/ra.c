@@ -116,7 +116,7 @@ static void spill(Emit *e, ValKind kind, unsigned reg)
         if (s->flags & VF_CONST) {
             s->kind = VK_CONST;
         } else {
-            s->kind = VK_MEM;
+            s->kind = s->type == T_FLAGS ? VK_MEMCOND : VK_MEM; /* of flags a register holds one condition */
             s->off = s->home ? s->home : slot;
         }
         s->flags &= (uint8_t)~VF_UPPER_ZERO;
@@ -616,7 +616,11 @@ void ra_kill(Emit *e, Val v)
 
     if (s->kind == VK_GPR || s->kind == VK_XMM)
         unlist(e, v);
+    bool cond = s->kind == VK_COND;
     s->kind = VK_NONE;
+    /* With the last condition its flags. */
+    if (cond && e->vals[s->off].kind == VK_GPR && e->vals[s->off].last <= e->i)
+        ra_kill(e, (Val)s->off);
 }
 
 void ra_end(Emit *e)

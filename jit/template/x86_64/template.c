@@ -122,8 +122,9 @@ static void patch(Jit *jit, uint32_t site, uint32_t target)
     int32_t rel = (int32_t)(target - site);
     uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + site - 4;
 
-    /* Within a cache line (emit_pad_patchable): other threads fetch the old or the new displacement. */
-    __atomic_store_n((int32_t *)(void *)at, rel, __ATOMIC_RELEASE);
+    /* One store within a cache line (emit_pad_patchable): other threads fetch the old or the new displacement. */
+    typedef volatile int32_t __attribute__((aligned(1), may_alias)) Displacement;
+    *(Displacement *)(void *)at = rel;
 }
 
 static void set_cache(Jit *jit, const Link *link, GuestAddr pc)
