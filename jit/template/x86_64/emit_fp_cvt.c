@@ -31,6 +31,12 @@ static bool is_f64(uint8_t type)
     return uop_lane(type) == LANE_F64;
 }
 
+/* Index of an instruction in a table of its forms PS, PD, SS, SD. */
+static unsigned form_of(uint8_t type)
+{
+    return is_f64(type) | !uop_is_vec(type) << 1;
+}
+
 static V128 sign_mask(uint8_t type)
 {
     return vec_repeat(uop_lane_log2(type), UINT64_C(1) << (uop_lane_bits(type) - 1));
@@ -56,6 +62,52 @@ static void round_op(Emit *e, uint8_t type, int d, int s, unsigned imm)
     }
 }
 
+static V128 abs_mask(uint8_t type)
+{
+    return vec_repeat(uop_lane_log2(type), (UINT64_C(1) << (uop_lane_bits(type) - 1)) - 1);
+}
+
+/* Slow unless |x| < bound in every lane. */
+static void check_below(Emit *e, uint8_t type, int x, V128 bound)
+{
+    enum { CMP_NLT_UQ = 0x15 };
+    int t = vec_tmp(e);
+    vec_op_const(e, V_ANDPS, t, x, abs_mask(type));
+    if (uop_is_vec(type)) {
+        vec_op_const_imm(e, is_f64(type) ? V_CMPPD : V_CMPPS, t, t, bound, CMP_NLT_UQ);
+        vec_mov_op(e, V_PTEST, t, t);
+        emit_slow(e, CC_NE);
+    } else {
+        int b = vec_tmp(e);
+        vec_const(e, b, bound);
+        vec_mov_op(e, is_f64(type) ? V_UCOMISD : V_UCOMISS, b, t);
+        emit_slow(e, CC_BE);
+        vec_tmp_free(e, b);
+    }
+    vec_tmp_free(e, t);
+}
+
+/* Ties away without AVX-512: truncated, and 1 added when what was cut is a half or more. What has no fraction anyway, or is no number, is slow. */
+static void round_away(Emit *e, uint8_t type, int d, int x)
+{
+    enum { CMP_NLT_US = 5 };
+    static const VecOp add[4] = { V_ADDPS, V_ADDPD, V_ADDSS, V_ADDSD }, sub[4] = { V_SUBPS, V_SUBPD, V_SUBSS, V_SUBSD };
+    static const VecOp cmp[4] = { V_CMPPS, V_CMPPD, V_CMPSS, V_CMPSD };
+    unsigned f = form_of(type);
+    int t = vec_tmp(e);
+    check_below(e, type, x, power_of_2(type, is_f64(type) ? 52 : 23));
+    round_op(e, type, d, x, 3 | ROUND_QUIET);
+    vec_op(e, sub[f], t, x, d);
+    vec_op_const(e, V_ANDPS, t, t, abs_mask(type));
+    vec_op_const_imm(e, cmp[f], t, t, one_half(type), CMP_NLT_US);
+    vec_op_const(e, V_ANDPS, t, t, power_of_2(type, 0));
+    vec_op_const(e, V_ANDPS, d, d, abs_mask(type));
+    vec_op(e, add[f], d, d, t);
+    vec_op_const(e, V_ANDPS, t, x, sign_mask(type));
+    vec_op(e, V_ORPS, d, d, t);
+    vec_tmp_free(e, t);
+}
+
 /* d = x rounded to integral, quietly. Ties away: x plus a half of its sign, truncated, and truncated again. d is none of the others. */
 static void round_quietly(Emit *e, uint8_t type, unsigned round, int d, int x)
 {
@@ -63,38 +115,23 @@ static void round_quietly(Emit *e, uint8_t type, unsigned round, int d, int x)
         round_op(e, type, d, x, round_imm(round) | ROUND_QUIET);
         return;
     }
+    if (!vec_has(e, JIT_HOST_AVX512)) {
+        round_away(e, type, d, x);
+        return;
+    }
     static const VecOp add[4] = { V_ADDPS, V_ADDPD | ASM_EW, V_ADDSS, V_ADDSD | ASM_EW };
     vec_op_const(e, V_ANDPS, d, x, sign_mask(type));
     vec_op_const(e, V_ORPS, d, d, one_half(type));
-    vec_op_round(e, add[is_f64(type) | !uop_is_vec(type) << 1], VEC_ROUND_ZERO, d, x, d);
+    vec_op_round(e, add[form_of(type)], VEC_ROUND_ZERO, d, x, d);
     round_op(e, type, d, d, 3 | ROUND_QUIET);
 }
 
 /* ---- to integral ---------------------------------------------------------------------------------------------------- */
 
-/* Results beyond the integers of `limit` bits are slow (with the most negative one, which is within). */
-static void check_limit(Emit *e, const Uop *u, int d)
-{
-    int t = vec_tmp(e);
-    V128 bound = power_of_2(u->type, u->imm - 1);
-    vec_op_const(e, V_ANDPS, t, d, vec_repeat(uop_lane_log2(u->type), (UINT64_C(1) << (uop_lane_bits(u->type) - 1)) - 1));
-    if (uop_is_vec(u->type)) {
-        enum { CMP_NLT_UQ = 0x15 };
-        vec_op_const_imm(e, is_f64(u->type) ? V_CMPPD : V_CMPPS, t, t, bound, CMP_NLT_UQ);
-        vec_mov_op(e, V_PTEST, t, t);
-        emit_slow(e, CC_NE);
-    } else {
-        int b = vec_tmp(e);
-        vec_const(e, b, bound);
-        vec_mov_op(e, is_f64(u->type) ? V_UCOMISD : V_UCOMISS, b, t);
-        emit_slow(e, CC_BE);
-    }
-}
-
 static bool emit_round(Emit *e, const Uop *u)
 {
     bool away = u->sub == UOP_ROUND_AWAY, exact = u->flags & UOPF_EXACT;
-    if (!fp_on_host(e, u->type) || (away && !vec_has(e, JIT_HOST_AVX512))) {
+    if (!fp_on_host(e, u->type)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
@@ -108,7 +145,7 @@ static bool emit_round(Emit *e, const Uop *u)
         round_quietly(e, u->type, u->sub, d, x);
     }
     if (u->imm) {
-        check_limit(e, u, d);
+        check_below(e, u->type, d, power_of_2(u->type, u->imm - 1)); /* the most negative one, which is within, is slow too */
     } else if (away || e->mode & CPU_MODE_DN) {
         fp_check_unordered(e, u->type, d, d);
     }
@@ -124,16 +161,22 @@ static bool emit_round(Emit *e, const Uop *u)
 
 /* ---- to integer ------------------------------------------------------------------------------------------------------- */
 
-/* x times 2^n, exactly and without exceptions. */
+/* x times 2^n, exactly and without exceptions. Without AVX-512 what might overflow is slow. */
 static int scale(Emit *e, uint8_t type, int x, int n)
 {
     static const VecOp scalef[4] = { V_SCALEFPS_E, V_SCALEFPD_E, V_SCALEFSS_E, V_SCALEFSD_E };
+    static const VecOp mul[4] = { V_MULPS, V_MULPD, V_MULSS, V_MULSD };
     int t = vec_tmp(e);
+    if (!vec_has(e, JIT_HOST_AVX512)) {
+        check_below(e, type, x, power_of_2(type, is_f64(type) ? 1023 - 65 : 127 - 65));
+        vec_op_const(e, mul[form_of(type)], t, x, power_of_2(type, n));
+        return t;
+    }
     unsigned k = 31 - (unsigned)__builtin_clz((unsigned)n); /* n as a float: 1.xxx * 2^k */
     uint64_t bits = is_f64(type) ? (uint64_t)(1023 + k) << 52 | ((uint64_t)n << (52 - k) & ((UINT64_C(1) << 52) - 1))
                                  : (uint64_t)(127 + k) << 23 | ((uint64_t)n << (23 - k) & ((1u << 23) - 1));
     vec_const(e, t, vec_repeat(uop_lane_log2(type), bits));
-    vec_op_round(e, scalef[is_f64(type) | !uop_is_vec(type) << 1], VEC_ROUND_NEAREST, t, x, t);
+    vec_op_round(e, scalef[form_of(type)], VEC_ROUND_NEAREST, t, x, t);
     return t;
 }
 
@@ -146,9 +189,39 @@ static int widen_half(Emit *e, int x)
     return t;
 }
 
+/* Slow unless -1 < x < 2^bits in every lane. */
+static void check_unsigned(Emit *e, uint8_t type, int x, int bits)
+{
+    enum { CMP_NGT_UQ = 0x1a, CMP_NLT_UQ = 0x15 };
+    VecOp ucomis = is_f64(type) ? V_UCOMISD : V_UCOMISS, cmp = is_f64(type) ? V_CMPPD : V_CMPPS;
+    V128 bound = power_of_2(type, bits), minus_one = power_of_2(type, 0);
+    minus_one.u64[0] |= sign_mask(type).u64[0];
+    minus_one.u64[1] |= sign_mask(type).u64[1];
+    int t = vec_tmp(e);
+    if (uop_is_vec(type)) {
+        int low = vec_tmp(e);
+        vec_op_const_imm(e, cmp, low, x, minus_one, CMP_NGT_UQ);
+        vec_op_const_imm(e, cmp, t, x, bound, CMP_NLT_UQ);
+        vec_op(e, V_POR, t, t, low);
+        vec_mov_op(e, V_PTEST, t, t);
+        emit_slow(e, CC_NE);
+        vec_tmp_free(e, low);
+    } else {
+        asm_v2m(&e->a, ucomis, (unsigned)x, emit_const128(e, minus_one.u64[0], minus_one.u64[1]));
+        emit_slow(e, CC_BE);
+        vec_const(e, t, bound);
+        vec_mov_op(e, ucomis, t, x);
+        emit_slow(e, CC_BE);
+    }
+    vec_tmp_free(e, t);
+}
+
 static void truncate_scalar(Emit *e, uint8_t from, bool to64, bool is_unsigned, int d, int x)
 {
-    if (is_unsigned) {
+    if (is_unsigned && !vec_has(e, JIT_HOST_AVX512)) {
+        check_unsigned(e, from, x, to64 ? 63 : 32);
+        vec_mov_op(e, (is_f64(from) ? V_CVTTSD2SI : V_CVTTSS2SI) | ASM_W, d, x);
+    } else if (is_unsigned) {
         VecOp op = is_f64(from) ? E(V_CVTTSD2USI_E) : E(V_CVTTSS2USI_E);
         vec_mov_op(e, to64 ? op | ASM_W : op, d, x);
         asm_alu_ri(&e->a, ALU_CMP, to64 ? 3 : 2, (unsigned)d, -1);
@@ -164,9 +237,8 @@ static void truncate_scalar(Emit *e, uint8_t from, bool to64, bool is_unsigned, 
 static bool ftoi_scalar(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
-    bool is_unsigned = u->flags & UOPF_UNSIGNED, needs512 = is_unsigned || u->imm || u->sub == UOP_ROUND_AWAY;
-    bool half = from == T_F16;
-    if ((half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(e, from)) || (needs512 && !vec_has(e, JIT_HOST_AVX512))) {
+    bool is_unsigned = u->flags & UOPF_UNSIGNED, half = from == T_F16;
+    if (half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(e, from)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
@@ -194,20 +266,68 @@ static bool ftoi_scalar(Emit *e, const Uop *u)
     return true;
 }
 
-static VecOp truncate_vector_op(const Uop *u, bool is_unsigned)
+/* Slow for the value that out of range gives: the minimum, or all ones. */
+static void check_indefinite(Emit *e, const Uop *u, int d, bool is_unsigned)
 {
-    if (uop_lane(u->type) == LANE_I32) {
-        return is_unsigned ? E(V_CVTTPS2UDQ_E) : V_CVTTPS2DQ;
+    int t = vec_tmp(e);
+    vec_const(e, t, is_unsigned ? vec_repeat(3, ~UINT64_C(0)) : sign_mask(u->type));
+    vec_op(e, uop_lane(u->type) == LANE_I32 ? V_PCMPEQD : V_PCMPEQQ, t, t, d);
+    vec_mov_op(e, V_PTEST, t, t);
+    emit_slow(e, CC_NE);
+    vec_tmp_free(e, t);
+}
+
+/* Unsigned words without AVX-512: 2^31 less where it isn't less, and the top bit then. */
+static void truncate_words_unsigned(Emit *e, int d, int x)
+{
+    enum { CMP_NLT_UQ = 0x15 };
+    int big = vec_tmp(e);
+    check_unsigned(e, T_F32X4, x, 32);
+    vec_op_const_imm(e, V_CMPPS, big, x, power_of_2(T_F32X4, 31), CMP_NLT_UQ);
+    vec_op_const(e, V_ANDPS, d, big, power_of_2(T_F32X4, 31));
+    vec_op(e, V_SUBPS, d, x, d);
+    vec_mov_op(e, V_CVTTPS2DQ, d, d);
+    vec_shift_imm(e, V_PSLLD_I, big, big, 31);
+    vec_op(e, V_PXOR, d, d, big);
+    vec_tmp_free(e, big);
+}
+
+/* Doublewords without AVX-512: one by one. */
+static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d, int x)
+{
+    if (is_unsigned) {
+        check_unsigned(e, T_F64X2, x, 63);
     }
-    return is_unsigned ? E(V_CVTTPD2UQQ_E) : E(V_CVTTPD2QQ_E);
+    unsigned g = ra_tmp_g(e), h = ra_tmp_g(e);
+    vec_mov_op(e, V_CVTTSD2SI | ASM_W, (int)g, x);
+    vec_mov_op_imm(e, V_PSHUFD, d, x, 0xee);
+    vec_mov_op(e, V_CVTTSD2SI | ASM_W, (int)h, d);
+    asm_movq_xr(&e->a, 3, (unsigned)d, g);
+    vec_op_imm(e, V_PINSRQ, d, d, (int)h, 1);
+    if (!is_unsigned) {
+        check_indefinite(e, u, d, false);
+    }
+}
+
+static void truncate_vector(Emit *e, const Uop *u, bool is_unsigned, int d, int x)
+{
+    bool words = uop_lane(u->type) == LANE_I32;
+    if (!vec_has(e, JIT_HOST_AVX512) && !words) {
+        truncate_doublewords(e, u, is_unsigned, d, x);
+    } else if (!vec_has(e, JIT_HOST_AVX512) && is_unsigned) {
+        truncate_words_unsigned(e, d, x);
+    } else {
+        VecOp op = words ? (is_unsigned ? E(V_CVTTPS2UDQ_E) : V_CVTTPS2DQ) : is_unsigned ? E(V_CVTTPD2UQQ_E) : E(V_CVTTPD2QQ_E);
+        vec_mov_op(e, op, d, x);
+        check_indefinite(e, u, d, is_unsigned);
+    }
 }
 
 static bool ftoi_vector(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
-    unsigned lane = uop_lane_log2(u->type);
     bool is_unsigned = u->flags & UOPF_UNSIGNED;
-    if (lane == 1 || !vec_has(e, JIT_HOST_AVX512)) {
+    if (!fp_on_host(e, from)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
@@ -222,12 +342,7 @@ static bool ftoi_vector(Emit *e, const Uop *u)
         y = vec_tmp(e);
         round_quietly(e, from, u->sub, y, x);
     }
-    vec_mov_op(e, truncate_vector_op(u, is_unsigned), d, y);
-    int t = vec_tmp(e);
-    vec_const(e, t, is_unsigned ? vec_repeat(3, ~UINT64_C(0)) : sign_mask(u->type));
-    vec_op(e, lane == 2 ? V_PCMPEQD : V_PCMPEQQ, t, t, d);
-    vec_mov_op(e, V_PTEST, t, t);
-    emit_slow(e, CC_NE);
+    truncate_vector(e, u, is_unsigned, d, y);
     if (y != x) {
         round_op(e, from, y, x, round_imm(u->sub));
     }
@@ -238,34 +353,73 @@ static bool ftoi_vector(Emit *e, const Uop *u)
     return true;
 }
 
-/* JavaScript's conversion: what fits in 32 bits. */
+/* JavaScript's conversion: what fits in 32 bits. It's exact when converting back gives the same bits, which neither -0 nor a flushed operand does. */
 static bool emit_js(Emit *e, const Uop *u)
 {
     if (!fp_on_host(e, T_F64)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
-    int x = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst);
-    x = fp_operand(e, T_F64, u->a, x, 1);
+    int a = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst), x = fp_operand(e, T_F64, u->a, a, 1);
     fp_note_flushed(e, 1);
     truncate_scalar(e, T_F64, false, false, d, x);
+    if (u->flags & UOPF_EXACT) {
+        int t = vec_tmp(e);
+        vec_zero(e, t);
+        vec_op(e, V_CVTSI2SD, t, t, d);
+        vec_op(e, V_PCMPEQQ, t, t, a);
+        asm_movq_rx(&e->a, 2, (unsigned)d, (unsigned)t);
+        asm_alu_ri(&e->a, ALU_AND, 2, (unsigned)d, 1 << 30);
+    }
     emit_slow_back(e);
     return true;
 }
 
 /* ---- from integer --------------------------------------------------------------------------------------------------------- */
 
+/* Unsigned without AVX-512. Doublewords with the top bit set are halved, their last bit kept, and the float doubled. */
+static void unsigned_to_float(Emit *e, uint8_t type, bool from64, int d, unsigned x)
+{
+    VecOp op = (is_f64(type) ? V_CVTSI2SD : V_CVTSI2SS) | ASM_W;
+    unsigned t = ra_tmp_g(e);
+    asm_mov_rr(&e->a, from64 ? 3 : 2, t, x);
+    if (!from64) {
+        vec_op(e, op, d, d, (int)t);
+        return;
+    }
+    unsigned last = ra_tmp_g(e);
+    asm_test_rr(&e->a, 3, t, t);
+    uint8_t *big = asm_jcc8(&e->a, CC_S);
+    vec_op(e, op, d, d, (int)t);
+    uint8_t *done = asm_jmp8(&e->a);
+    asm_patch8(&e->a, big);
+    asm_mov_rr(&e->a, 3, last, t);
+    asm_shift_ri(&e->a, SHIFT_SHR, 3, t, 1);
+    asm_alu_ri(&e->a, ALU_AND, 2, last, 1);
+    asm_alu_rr(&e->a, ALU_OR, 3, t, last);
+    vec_op(e, op, d, d, (int)t);
+    vec_op(e, is_f64(type) ? V_ADDSD : V_ADDSS, d, d, d);
+    asm_patch8(&e->a, done);
+}
+
 static bool itof_scalar(Emit *e, const Uop *u)
 {
     bool from64 = uop_operand_type(u, 0) == T_I64, is_unsigned = u->flags & UOPF_UNSIGNED;
-    if (u->type == T_F16 || (is_unsigned && !vec_has(e, JIT_HOST_AVX512))) {
+    if (u->type == T_F16) {
         return fp_by_softfp(e, u);
+    }
+    if (is_unsigned && !vec_has(e, JIT_HOST_AVX512)) {
+        emit_clobber_flags(e);
     }
     unsigned x = ra_use_g(e, u->a);
     int d = vec_def(e, u);
-    VecOp op = is_unsigned ? (is_f64(u->type) ? E(V_CVTUSI2SD_E) : E(V_CVTUSI2SS_E)) : is_f64(u->type) ? V_CVTSI2SD : V_CVTSI2SS;
     vec_zero(e, d);
-    vec_op(e, from64 ? op | ASM_W : op, d, d, (int)x);
+    if (is_unsigned && !vec_has(e, JIT_HOST_AVX512)) {
+        unsigned_to_float(e, u->type, from64, d, x);
+    } else {
+        VecOp op = is_unsigned ? (is_f64(u->type) ? E(V_CVTUSI2SD_E) : E(V_CVTUSI2SS_E)) : is_f64(u->type) ? V_CVTSI2SD : V_CVTSI2SS;
+        vec_op(e, from64 ? op | ASM_W : op, d, d, (int)x);
+    }
     if (u->imm) {
         vec_op_const(e, is_f64(u->type) ? V_MULSD : V_MULSS, d, d, power_of_2(u->type, -u->imm));
     }
@@ -273,18 +427,59 @@ static bool itof_scalar(Emit *e, const Uop *u)
     return true;
 }
 
+/* Without AVX-512: unsigned words as two exact halves, one rounded sum. */
+static void words_to_float(Emit *e, int d, int x)
+{
+    int t = vec_tmp(e);
+    vec_shift_imm(e, V_PSRLD_I, t, x, 16);
+    vec_mov_op(e, V_CVTDQ2PS, t, t);
+    vec_op_const(e, V_MULPS, t, t, power_of_2(T_F32X4, 16));
+    vec_op_const(e, V_PAND, d, x, vec_repeat(2, 0xffff));
+    vec_mov_op(e, V_CVTDQ2PS, d, d);
+    vec_op(e, V_ADDPS, d, d, t);
+}
+
+/* Unsigned doublewords: halves placed in the fractions of 2^52 and 2^84, whose surplus is taken off exactly before the one rounded sum; 0 may come out as -0. */
+static void doublewords_to_float(Emit *e, bool is_unsigned, int d, int x)
+{
+    int t = vec_tmp(e);
+    if (is_unsigned) {
+        vec_shift_imm(e, V_PSRLQ_I, t, x, 32);
+        vec_op_const(e, V_POR, t, t, vec_repeat(3, UINT64_C(0x4530000000000000)));
+        vec_op_const(e, V_SUBPD, t, t, vec_repeat(3, UINT64_C(0x4530000000100000)));
+        vec_op_const_imm(e, V_PBLENDW, d, x, vec_repeat(3, UINT64_C(0x4330000000000000)), 0xcc);
+        vec_op(e, V_ADDPD, d, d, t);
+        vec_op_const(e, V_ANDPS, d, d, abs_mask(T_F64X2));
+        return;
+    }
+    unsigned g = ra_tmp_g(e);
+    asm_v2i(&e->a, V_PEXTRQ, (unsigned)x, g, 1);
+    vec_zero(e, t);
+    vec_op(e, V_CVTSI2SD | ASM_W, t, t, (int)g);
+    asm_movq_rx(&e->a, 3, g, (unsigned)x);
+    vec_zero(e, d);
+    vec_op(e, V_CVTSI2SD | ASM_W, d, d, (int)g);
+    vec_op(e, V_PUNPCKLQDQ, d, d, t);
+}
+
 static bool itof_vector(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED, wide = is_f64(u->type);
-    if (uop_lane(u->type) == LANE_F16 || ((wide || is_unsigned) && !vec_has(e, JIT_HOST_AVX512))) {
+    if (uop_lane(u->type) == LANE_F16) {
         return fp_by_softfp(e, u);
     }
     int x = vec_use(e, u->a);
     x = fp_clear_upper(e, from, u->a, x);
     int d = vec_def(e, u);
-    VecOp op = wide ? (is_unsigned ? E(V_CVTUQQ2PD_E) : E(V_CVTQQ2PD_E)) : is_unsigned ? E(V_CVTUDQ2PS_E) : V_CVTDQ2PS;
-    vec_mov_op(e, op, d, x);
+    if (!vec_has(e, JIT_HOST_AVX512) && wide) {
+        doublewords_to_float(e, is_unsigned, d, x);
+    } else if (!vec_has(e, JIT_HOST_AVX512) && is_unsigned) {
+        words_to_float(e, d, x);
+    } else {
+        VecOp op = wide ? (is_unsigned ? E(V_CVTUQQ2PD_E) : E(V_CVTQQ2PD_E)) : is_unsigned ? E(V_CVTUDQ2PS_E) : V_CVTDQ2PS;
+        vec_mov_op(e, op, d, x);
+    }
     if (u->imm) {
         vec_op_const(e, wide ? V_MULPD : V_MULPS, d, d, power_of_2(u->type, -u->imm));
     }

@@ -197,15 +197,31 @@ static bool emit_shl_sat(Emit *e, const Uop *u)
 
 /* ---- by lanes -------------------------------------------------------------------------------------------------- */
 
-/* The host's shifts by lanes take the whole lane as an unsigned amount, and one of the width or more gives 0 (or the sign). Words: AVX-512. */
+/* The host's shifts by lanes take the whole lane as an unsigned amount, and one of the width or more gives 0 (or the sign). Words, and doublewords with their
+ * sign: AVX-512. */
 static const VecOp left_var[4] = { 0, E(V_PSLLVW_E), V_PSLLVD, V_PSLLVQ };
 static const VecOp right_var[4] = { 0, E(V_PSRLVW_E), V_PSRLVD, V_PSRLVQ };
 static const VecOp asr_var[4] = { 0, E(V_PSRAVW_E), V_PSRAVD, E(V_PSRAVQ_E) };
 
+/* d = s shifted right by `by`. d may be `by`. */
+static void right_by(Emit *e, unsigned lane, bool is_signed, int d, int s, int by)
+{
+    if (!is_signed || lane != 3 || vec_has(e, JIT_HOST_AVX512)) {
+        vec_op(e, is_signed ? asr_var[lane] : right_var[lane], d, s, by);
+        return;
+    }
+    int sign = vec_tmp(e), t = vec_tmp(e); /* negative ones: the complement of the complement's shift */
+    vec_sign_mask(e, lane, sign, s);
+    vec_op(e, V_PXOR, t, s, sign);
+    vec_op(e, V_PSRLVQ, d, t, by);
+    vec_op(e, V_PXOR, d, d, sign);
+    vec_tmp_free(e, sign);
+    vec_tmp_free(e, t);
+}
+
 /* d = s shifted by the signed low bytes of `by`: left when positive, right (rounding) when negative. d, s, by are different registers. */
 static void shift_by_lanes(Emit *e, unsigned lane, bool is_signed, bool round, int d, int s, int by)
 {
-    VecOp right = is_signed ? asr_var[lane] : right_var[lane];
     int r = vec_tmp(e), t = vec_tmp(e);
     vec_zero(e, t);
     vec_op(e, psub[lane], r, t, by);
@@ -214,10 +230,10 @@ static void shift_by_lanes(Emit *e, unsigned lane, bool is_signed, bool round, i
     vec_op(e, left_var[lane], d, s, t);
     if (round) { /* the last bit shifted out */
         vec_op_const(e, padd[lane], t, r, vec_repeat(lane, ~UINT64_C(0)));
-        vec_op(e, right, t, s, t);
+        right_by(e, lane, is_signed, t, s, t);
         vec_op_const(e, V_PAND, t, t, vec_repeat(lane, 1));
     }
-    vec_op(e, right, r, s, r);
+    right_by(e, lane, is_signed, r, s, r);
     if (round) {
         vec_op(e, padd[lane], r, r, t);
     }
@@ -237,7 +253,7 @@ static void saturate_lost(Emit *e, unsigned lane, bool is_signed, int d, int s, 
     int t = vec_tmp(e), kept = vec_tmp(e);
     vec_op_const(e, V_PAND, t, by, vec_repeat(lane, 0xff));
     vec_op(e, left_var[lane], kept, s, t);
-    vec_op(e, is_signed ? asr_var[lane] : right_var[lane], kept, kept, t);
+    right_by(e, lane, is_signed, kept, kept, t);
     vec_op(e, pcmpeq[lane], kept, kept, s);
     vec_shift(e, VEC_SHL, lane, t, by, (8u << lane) - 8);
     vec_sign_mask(e, lane, t, t);
@@ -254,40 +270,43 @@ static void saturate_lost(Emit *e, unsigned lane, bool is_signed, int d, int s, 
 }
 
 /*
- * Bytes go through words with the byte on top: lefts lose what they must, and of a right shift the bit below the byte is the one to round by. `by` is in both
- * bytes of its word; only the low one counts.
+ * Bytes go through words (words, without AVX-512, through doublewords) with the lane on top: lefts lose what they must, and of a right shift the bit below the
+ * lane is the one to round by. `by` is in both halves; only its low byte counts.
  */
-static bool shlv_bytes(Emit *e, const Uop *u)
+static bool shlv_wider(Emit *e, const Uop *u, unsigned lane)
 {
+    static const VecOp low[2] = { V_PUNPCKLBW, V_PUNPCKLWD }, high[2] = { V_PUNPCKHBW, V_PUNPCKHWD };
+    static const VecOp pack[2] = { V_PACKUSWB, V_PACKUSDW };
     bool is_signed = u->sub & UOP_SIGNED;
+    unsigned bits = 8u << lane;
     int a = vec_use(e, u->a), b = vec_use(e, u->b), d = vec_def(e, u);
-    int high = vec_tmp(e), s = vec_tmp(e), by = vec_tmp(e);
+    int second = vec_tmp(e), s = vec_tmp(e), by = vec_tmp(e);
     for (int h = 0; h < 2; h++) {
-        int r = h ? high : d;
+        int r = h ? second : d;
         vec_zero(e, s);
-        vec_op(e, h ? V_PUNPCKHBW : V_PUNPCKLBW, s, s, a);
-        vec_op(e, h ? V_PUNPCKHBW : V_PUNPCKLBW, by, b, b);
-        shift_by_lanes(e, 1, is_signed, false, r, s, by);
+        vec_op(e, h ? high[lane] : low[lane], s, s, a);
+        vec_op(e, h ? high[lane] : low[lane], by, b, b);
+        shift_by_lanes(e, lane + 1, is_signed, false, r, s, by);
         if (u->sub & UOP_ROUND) { /* lefts have zeros there */
-            vec_op_const(e, V_PADDW, r, r, vec_repeat(1, 0x80));
+            vec_op_const(e, padd[lane + 1], r, r, vec_repeat(lane + 1, UINT64_C(1) << (bits - 1)));
         }
         if (u->sub & UOP_SAT) {
-            saturate_lost(e, 1, is_signed, r, s, by);
+            saturate_lost(e, lane + 1, is_signed, r, s, by);
         }
-        vec_shift_imm(e, V_PSRLW_I, r, r, 8);
+        vec_shift_imm(e, right_imm[lane + 1], r, r, bits);
     }
-    vec_op(e, V_PACKUSWB, d, d, high);
+    vec_op(e, pack[lane], d, d, second);
     return true;
 }
 
 static bool emit_shlv(Emit *e, const Uop *u)
 {
     unsigned lane = uop_lane_log2(u->type);
-    if (!vec_has(e, JIT_HOST_AVX512)) {
-        return false;
+    if (lane == 0 && !vec_has(e, JIT_HOST_AVX512)) {
+        return fp_by_softfp(e, u);
     }
-    if (lane == 0) {
-        return shlv_bytes(e, u);
+    if (lane < (vec_has(e, JIT_HOST_AVX512) ? 1u : 2u)) {
+        return shlv_wider(e, u, lane);
     }
     int a = vec_use(e, u->a), b = vec_use(e, u->b), d = vec_def(e, u);
     shift_by_lanes(e, lane, u->sub & UOP_SIGNED, u->sub & UOP_ROUND, d, a, b);
