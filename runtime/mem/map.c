@@ -36,7 +36,7 @@ void map_free(GuestMap *m)
 
 int map_reserve(GuestMap *m)
 {
-    if (m->nfree >= NODES_PER_CHANGE) {
+    if (m->nfree + m->nfresh >= NODES_PER_CHANGE) {
         return 0;
     }
     long p = host_raw6(SYS_mmap, 0, CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
@@ -46,19 +46,21 @@ int map_reserve(GuestMap *m)
     Chunk *c = guest_ptr((uint64_t)p);
     c->next = m->chunks;
     m->chunks = c;
-    for (size_t i = (CHUNK_SIZE - sizeof *c) / sizeof(MapNode); i-- > 0;) {
-        c->nodes[i].left = m->free;
-        m->free = &c->nodes[i];
-        m->nfree++;
-    }
+    m->fresh = c->nodes;
+    m->nfresh = (CHUNK_SIZE - sizeof *c) / sizeof(MapNode);
     return 0;
 }
 
 static MapNode *new_node(GuestMap *m, MapRange r)
 {
     MapNode *n = m->free;
-    m->free = n->left;
-    m->nfree--;
+    if (n) {
+        m->free = n->left;
+        m->nfree--;
+    } else {
+        n = m->fresh++;
+        m->nfresh--;
+    }
     /* xorshift64 */
     m->priority ^= m->priority << 13;
     m->priority ^= m->priority >> 7;

@@ -32,8 +32,9 @@ typedef struct MapRange {
 typedef struct MapNode MapNode;
 typedef struct GuestMap {
     MapNode *root;
-    MapNode *free;
-    unsigned nfree;
+    MapNode *free;     /* used before */
+    MapNode *fresh;    /* never touched yet: the rest of the newest chunk */
+    unsigned nfree, nfresh;
     void *chunks;      /* memory of the nodes */
     uint64_t priority; /* state of the priority generator */
     uint64_t bytes;    /* sum of the sizes */

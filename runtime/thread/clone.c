@@ -16,7 +16,12 @@
 #include "runtime/sys/sys.h"
 #include "runtime/thread/stack.h"
 
-void __ctype_init(void); /* of the C library: character tables of a new thread */
+/* Of the C library: character tables of a new thread; its allocator's locks around fork (its own fork() can't be used: it expects
+ * threads of its own making). Another allocator, as sanitizers bring it, hasn't got those. */
+void __ctype_init(void);
+void __malloc_fork_lock_parent(void) __attribute__((weak));
+void __malloc_fork_unlock_parent(void) __attribute__((weak));
+void __malloc_fork_unlock_child(void) __attribute__((weak));
 
 /* What a new thread or vfork child starts with. */
 typedef struct Start {
@@ -46,10 +51,17 @@ static void fork_prepare(Process *p)
     lock_take(&p->mem->lock);
     host_stack_fork_prepare();
     jit_fork_prepare(p->jit);
+    if (__malloc_fork_lock_parent) {
+        __malloc_fork_lock_parent();
+    }
 }
 
 static void fork_done(Process *p, Thread *t, bool in_child)
 {
+    void (*unlock)(void) = in_child ? __malloc_fork_unlock_child : __malloc_fork_unlock_parent;
+    if (unlock) {
+        unlock();
+    }
     if (in_child) {
         jit_fork_child(p->jit, &t->cpu);
     } else {
@@ -68,40 +80,14 @@ static void fork_done(Process *p, Thread *t, bool in_child)
     lock_release(&p->threads_lock);
 }
 
-/* The C library's fork keeps its allocator consistent when other threads are in it; it does no more than a plain fork. */
-static long plain_fork(const struct clone_args *args)
-{
-    long r = fork();
-    if (r < 0) {
-        return -errno;
-    }
-    if (r == 0) {
-        uint32_t tid = (uint32_t)host_raw0(SYS_gettid);
-        host_raw1(SYS_set_tid_address, args->flags & CLONE_CHILD_CLEARTID ? args->child_tid : 0);
-        host_raw2(SYS_set_robust_list, 0, 24);
-        if (args->flags & CLONE_CHILD_SETTID) {
-            guest_write_u32(args->child_tid, tid);
-        }
-    } else if (args->flags & CLONE_PARENT_SETTID) {
-        guest_write_u32(args->parent_tid, (uint32_t)r);
-    }
-    return r;
-}
-
 static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
 {
-    enum { PLAIN = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID };
     Process *p = t->process;
     uint64_t mask = block_all();
     fork_prepare(p);
-    long r;
-    if (!(args->flags & ~(uint64_t)PLAIN) && args->exit_signal == SIGCHLD && !args->set_tid_size) {
-        r = plain_fork(args);
-    } else {
-        args->stack = args->stack_size = args->tls = 0;
-        args->flags &= ~(uint64_t)CLONE_SETTLS;
-        r = host_raw2(SYS_clone3, args, sizeof *args);
-    }
+    args->stack = args->stack_size = args->tls = 0;
+    args->flags &= ~(uint64_t)CLONE_SETTLS;
+    long r = host_raw2(SYS_clone3, args, sizeof *args);
     fork_done(p, t, r == 0);
     if (r == 0) {
         t->held = 0;
