@@ -114,9 +114,9 @@ TO_FIXED(FCVTZU, UOPF_UNSIGNED)
 void trans_FJCVTZS(A64Ctx *ctx, const A64Args *a)
 {
     Val v = a64_v(ctx, T_F64, a->rn);
-    Val flags = uop_flags(ctx->b, T_F64, UOP_FLAGS_FJCVT, v, VAL_NONE, VAL_NONE);
+    Val exact = uop_conv(ctx->b, UOP_FJCVT, T_I32, T_F64, 0, UOPF_EXACT, v, 0);
     a64_set_w(ctx, a->rd, uop_conv(ctx->b, UOP_FJCVT, T_I32, T_F64, 0, 0, v, 0));
-    a64_set_flags(ctx, flags);
+    a64_set_flags(ctx, uop_flags(ctx->b, T_I32, UOP_FLAGS_NZCV, exact, VAL_NONE, VAL_NONE));
 }
 
 /* ---- integer to float ------------------------------------------------------------------------ */

@@ -221,7 +221,7 @@ static bool keep_putflags(Pass *p, const Uop *u)
 /* Comparing floats sets the cumulative flags of the FP environment. */
 static bool touches_fp(const Uop *u)
 {
-    return u->sub == UOP_FLAGS_FCMP || u->sub == UOP_FLAGS_FJCVT;
+    return u->sub == UOP_FLAGS_FCMP;
 }
 
 /* ---- single uses ------------------------------------------------------------------------------------------ */

@@ -33,7 +33,7 @@ enum {
 static const UopSub kinds[] = {
     [K_NONE] = {SUB_NONE, 0, NULL},
     [K_COND] = {SUB_ENUM, UOP_COND_COUNT, cond_names},
-    [K_FLAGS] = ENUM("add", "sub", "adc", "logic", "fcmp", "nzcv", "fjcvt"),
+    [K_FLAGS] = ENUM("add", "sub", "adc", "logic", "fcmp", "nzcv"),
     [K_DIV] = ENUM("", "ones"),
     [K_BYTES] = {SUB_BYTES, 4, NULL},
     [K_SIGN] = {SUB_SIGN, 4, sign_names},
@@ -89,7 +89,7 @@ const char *uop_flag_name(unsigned op, unsigned bit)
         }
         return op == UOP_FTOI || op == UOP_ITOF ? "unsigned" : NULL;
     case UOPF_EXACT:
-        return op == UOP_FROUND ? "exact" : NULL;
+        return op == UOP_FROUND || op == UOP_FJCVT ? "exact" : NULL;
     case UOPF_HIGH:
         return op == UOP_FCVT || op == UOP_FMLAL || op == UOP_WIDEN || op == UOP_WMUL || op == UOP_CLMUL ? "high" : NULL;
     default:

@@ -135,7 +135,7 @@ enum {
     UOPF_SIGNALING = 4, /* FLAGS.FCMP: any NaN is invalid */
     UOPF_UNSIGNED = 8,  /* FTOI, ITOF */
     UOPF_SIGNED = 8,    /* GETLANE */
-    UOPF_EXACT = 16,    /* FROUND: raises inexact */
+    UOPF_EXACT = 16,    /* FROUND: raises inexact; FJCVT: asks whether it is */
     UOPF_HIGH = 32,     /* the high half of the lanes */
 };
 
@@ -150,7 +150,6 @@ typedef enum UopCond {
 
 typedef enum UopFlagsKind {
     UOP_FLAGS_ADD, UOP_FLAGS_SUB, UOP_FLAGS_ADC, UOP_FLAGS_LOGIC, UOP_FLAGS_FCMP, UOP_FLAGS_NZCV,
-    UOP_FLAGS_FJCVT, /* of FJCVTZS(a): Z = exact, others 0; a F64, type F64 */
 } UopFlagsKind;
 
 typedef enum UopDiv { UOP_DIV_ZERO_GIVES_0, UOP_DIV_ZERO_GIVES_ONES } UopDiv;

@@ -80,7 +80,7 @@ static unsigned operands_of(const Uop *u)
     };
     static const uint8_t flags[] = {
         [UOP_FLAGS_ADD] = 2, [UOP_FLAGS_SUB] = 2, [UOP_FLAGS_ADC] = 3, [UOP_FLAGS_LOGIC] = 1, [UOP_FLAGS_FCMP] = 2,
-        [UOP_FLAGS_NZCV] = 1, [UOP_FLAGS_FJCVT] = 1,
+        [UOP_FLAGS_NZCV] = 1,
     };
     return u->op == UOP_CRYPTO ? crypto[u->sub] : u->op == UOP_FLAGS ? flags[u->sub] : u->sub >= UOP_BF16_CVT ? 1 : 3;
 }
@@ -450,7 +450,7 @@ static bool check_conversion(Verifier *v)
     case UOP_FJCVT: good = aux == T_F64; break;
     case UOP_FLAGS:
     case UOP_FLAGSIF:
-        good = u->sub == UOP_FLAGS_FCMP || u->sub == UOP_FLAGS_FJCVT ? uop_is_float(u->type) : uop_is_int(u->type);
+        good = u->sub == UOP_FLAGS_FCMP ? uop_is_float(u->type) : uop_is_int(u->type);
         break;
     default: break;
     }

@@ -47,14 +47,6 @@ void interp_flags_of(const Op *o, UopFlagsKind kind, uint64_t b, bool carry) {
     case UOP_FLAGS_NZCV:
         set_nzcv(o, (unsigned)(a >> 28 & 15));
         break;
-    case UOP_FLAGS_FJCVT: {
-        FpEnv env = softfp_env(o->cpu, o->cpu->frontend->fp_policy);
-        bool exact;
-        softfp_js_to_int(&env, a, &exact);
-        o->cpu->fp_flags |= env.flags;
-        set_flags(o, false, exact, false, false);
-        break;
-    }
     }
 }
 

@@ -148,7 +148,8 @@ void interp_ITOF(const Op *o) {
 void interp_FJCVT(const Op *o) {
     FpEnv e = begin(o);
     bool exact;
-    o->dst->u64[0] = softfp_js_to_int(&e, o->a->u64[0], &exact);
+    uint32_t value = softfp_js_to_int(&e, o->a->u64[0], &exact);
+    o->dst->u64[0] = !(o->u->flags & UOPF_EXACT) ? value : exact ? 1u << 30 : 0;
     end(o, &e);
 }
 
