@@ -1,0 +1,125 @@
+/* test_codebuf.c - the code arena: two views, chunks, finding the block of a host pc, fork. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "jit/blockmap.h"
+#include "jit/codebuf.h"
+
+static CodeBuf make(size_t size)
+{
+    CodeBuf cb;
+
+    cr_assert_eq(codebuf_create(&cb, size, NULL), 0);
+    return cb;
+}
+
+/* mov eax, value; ret */
+static void write_function(uint8_t *at, uint32_t value)
+{
+    at[0] = 0xb8;
+    memcpy(at + 1, &value, 4);
+    at[5] = 0xc3;
+}
+
+static uint32_t call(const uint8_t *code) { return ((uint32_t(*)(void))(uintptr_t)code)(); }
+
+Test(codebuf, what_is_written_runs)
+{
+    CodeBuf cb = make(1u << 20);
+
+    write_function(codebuf_rw(&cb, (uintptr_t)cb.rx), 42);
+    cr_expect_eq(call(cb.rx), 42u);
+    write_function(codebuf_rw(&cb, (uintptr_t)cb.rx), 43);
+    cr_expect_eq(call(cb.rx), 43u);
+    codebuf_destroy(&cb);
+}
+
+/* /proc/self/maps: none of the arena's mappings is writable and executable. */
+Test(codebuf, no_page_is_writable_and_executable)
+{
+    CodeBuf cb = make(1u << 20);
+    FILE *f = fopen("/proc/self/maps", "r");
+    char line[512];
+    unsigned seen = 0;
+
+    while (fgets(line, sizeof line, f)) {
+        if (strstr(line, "xemu-code")) {
+            char perms[5] = "";
+            cr_assert_eq(sscanf(line, "%*x-%*x %4s", perms), 1);
+            cr_expect_not(perms[1] == 'w' && perms[2] == 'x', "%s", line);
+            seen++;
+        }
+    }
+    fclose(f);
+    cr_expect_eq(seen, 2u);
+    codebuf_destroy(&cb);
+}
+
+Test(codebuf, finds_the_block_of_a_pc)
+{
+    CodeBuf cb = make(1u << 20);
+    CodeChunk *c1 = codebuf_chunk(&cb), *c2 = codebuf_chunk(&cb);
+    Block blocks[6];
+    uintptr_t at[6];
+
+    memset(blocks, 0, sizeof blocks);
+    for (unsigned i = 0; i < 6; i++) {
+        CodeChunk *c = i & 1 ? c2 : c1;
+        at[i] = (uintptr_t)cb.rx + c->next;
+        codebuf_commit(c, 10 + 13 * i, &blocks[i]);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        cr_expect_eq(codebuf_find(&cb, at[i]), &blocks[i]);
+        cr_expect_eq(codebuf_find(&cb, at[i] + 9 + 13 * i), &blocks[i]);
+    }
+    cr_expect_null(codebuf_find(&cb, at[0] + 10)); /* between pieces */
+    cr_expect_null(codebuf_find(&cb, (uintptr_t)cb.rx + c1->next));
+    cr_expect_null(codebuf_find(&cb, (uintptr_t)cb.rx + cb.size - 1));
+    cr_expect_null(codebuf_find(&cb, (uintptr_t)cb.rx - 1));
+    codebuf_destroy(&cb);
+}
+
+Test(codebuf, chunks_run_out)
+{
+    CodeBuf cb = make(4 * CODEBUF_CHUNK);
+
+    for (unsigned i = 0; i < 4; i++) {
+        CodeChunk *c = codebuf_chunk(&cb);
+        cr_assert_not_null(c);
+        cr_expect_eq(c->end - c->start, CODEBUF_CHUNK);
+    }
+    cr_expect_null(codebuf_chunk(&cb));
+    cr_expect_null(codebuf_chunk(&cb));
+    codebuf_destroy(&cb);
+}
+
+/* After fork each process patches its own copy. */
+Test(codebuf, fork_makes_it_private)
+{
+    CodeBuf cb = make(1u << 20);
+    CodeChunk *c = codebuf_chunk(&cb);
+    uint8_t *rw = codebuf_rw(&cb, (uintptr_t)cb.rx + c->start);
+    const uint8_t *rx = cb.rx + c->start;
+    Block b;
+
+    memset(&b, 0, sizeof b);
+    write_function(rw, 1);
+    codebuf_commit(c, 6, &b);
+    cr_assert_eq(codebuf_fork_prepare(&cb), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (codebuf_fork_child(&cb) != 0 || call(rx) != 1)
+            _exit(1);
+        write_function(rw, 2);
+        _exit(call(rx) == 2 ? 0 : 2);
+    }
+    codebuf_fork_parent(&cb);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect_eq(status, 0);
+    cr_expect_eq(call(rx), 1u);
+    codebuf_destroy(&cb);
+}
