@@ -112,7 +112,7 @@ static double window_cost(const Model *m, const Set *s, Path path, int shift, in
     if (members > 8L * s->n + 64) {
         return DBL_MAX;
     }
-    return bits_left / (1 << width) + 0.01 * (1 << width) / (s->n + 1) + 0.02 * width;
+    return bits_left / (1 << width) + 0.1 * (1 << width) / (s->n + 1) + 0.02 * width;
 }
 
 static bool choose_window(const Model *m, const Set *s, Path path, int *shift, int *width)
