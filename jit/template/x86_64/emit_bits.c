@@ -403,17 +403,3 @@ bool emit_trunc(Emit *e, const Uop *u)
     ra_alias(e, u->dst, u->a);
     return true;
 }
-
-/* ---- CRC ------------------------------------------------------------------------------------------------------------------------------------ */
-
-bool emit_crc(Emit *e, const Uop *u)
-{
-    if (u->imm != 1 || !asm_has(&e->a, JIT_HOST_SSE42))
-        return false;
-    emit_clobber_flags(e);
-    unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b), d = ra_def_g(e, u->dst);
-    asm_mov_rr(&e->a, 2, d, a);
-    asm_crc32(&e->a, u->sub, d, b);
-    ra_set_upper_zero(e, u->dst);
-    return true;
-}

@@ -39,6 +39,8 @@ bool emit_trunc(Emit *e, const Uop *u);
 bool emit_icmp(Emit *e, const Uop *u);
 bool emit_select(Emit *e, const Uop *u);
 bool emit_minmax(Emit *e, const Uop *u);
+
+/* emit_crc.c */
 bool emit_crc(Emit *e, const Uop *u);
 
 /* emit_state.c: the register file */
