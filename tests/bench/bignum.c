@@ -2,7 +2,7 @@
 // 128-bit products and carries: multiplication of large numbers.
 #include "bench.h"
 
-BENCH(75000, integer)
+BENCH(37500, integer)
 {
     enum { WORDS = 64 };
     static uint64_t a[WORDS], b[WORDS], r[2 * WORDS];

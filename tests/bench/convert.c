@@ -2,7 +2,7 @@
 // Between integers, floats and doubles.
 #include "bench.h"
 
-BENCH(22500000, conversions)
+BENCH(11250000, conversions)
 {
     double d = 0;
     float f = 0;

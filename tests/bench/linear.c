@@ -2,7 +2,7 @@
 // Gaussian elimination with pivots.
 #include "bench.h"
 
-BENCH(750, scalar double)
+BENCH(375, scalar double)
 {
     enum { N = 120 };
     static double a[N][N + 1];

@@ -2,7 +2,7 @@
 // Bodies under gravity: scalar double arithmetic with square roots.
 #include "bench.h"
 
-BENCH(2400000, scalar double)
+BENCH(1200000, scalar double)
 {
     static double p[5][3] = {{0, 0, 0}, {4.84, -1.16, -.10}, {8.34, 4.12, -.4}, {12.89, -15.11, -.22}, {15.37, -25.9, .179}};
     static double v[5][3] = {{0, 0, 0}, {.6, 2.8, -.02}, {-1.01, 1.82, .008}, {1.08, .86, -.01}, {.97, .59, -.03}};

@@ -15,7 +15,9 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 
+LIMIT = 120  # seconds for one run
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PREFIX = "/usr/aarch64-linux-gnu"
@@ -82,10 +84,13 @@ def geometric_mean(values):
 
 
 def measure(command, out):
-    """(seconds of processor time, exit status) of a command whose output goes to a file."""
+    """(seconds of processor time, exit status) of a command whose output goes to a file; it is ended after LIMIT seconds."""
     with open(out, "wb") as file, open(os.devnull, "rb") as null:
         process = subprocess.Popen(command, stdin=null, stdout=file, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+        timer = threading.Timer(LIMIT, process.kill)
+        timer.start()
         _, status, usage = os.wait4(process.pid, 0)
+        timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime, process.returncode
 

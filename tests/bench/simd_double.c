@@ -4,7 +4,7 @@
 
 typedef double F64 __attribute__((vector_size(16)));
 
-BENCH(180, SIMD float)
+BENCH(60, SIMD float)
 {
     enum { N = 160 };
     static double a[N][N];

@@ -5,7 +5,7 @@
 typedef float F32 __attribute__((vector_size(16)));
 typedef int32_t I32 __attribute__((vector_size(16)));
 
-BENCH(360000, SIMD float)
+BENCH(120000, SIMD float)
 {
     enum { N = 256 };
     static F32 x[N], y[N], z[N];

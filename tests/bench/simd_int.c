@@ -6,7 +6,7 @@ typedef uint8_t U8 __attribute__((vector_size(16)));
 typedef uint16_t U16 __attribute__((vector_size(16)));
 typedef int32_t I32 __attribute__((vector_size(16)));
 
-BENCH(300000, SIMD integer)
+BENCH(150000, SIMD integer)
 {
     enum { N = 512 };
     static U8 x[N], y[N];

@@ -3,7 +3,7 @@
 // flags: -O3
 #include "bench.h"
 
-BENCH(96000, SIMD integer)
+BENCH(48000, SIMD integer)
 {
     enum { N = 2048 };
     static int16_t a[N], b[N];

@@ -2,7 +2,7 @@
 // Searching and comparing strings by the C library.
 #include "bench.h"
 
-BENCH(60000, strings)
+BENCH(30000, strings)
 {
     enum { WORDS = 200 };
     static char text[WORDS][64], all[WORDS * 64];
