@@ -7,21 +7,24 @@
 #include <stdio.h>
 
 typedef struct Options {
-    const char *prefix;      /* -L; NULL: none given */
-    const char *argv0;       /* -0; NULL: the program's path */
-    const char *cpu;         /* -cpu */
-    uint64_t stack_size;     /* -s; 0: the stack's resource limit */
-    uint64_t reserved_va;    /* -R; 0: all */
+    const char *prefix;   /* -L; NULL: none given */
+    const char *argv0;    /* -0; NULL: the program's path */
+    const char *cpu;      /* -cpu */
+    uint64_t stack_size;  /* -s; 0: the stack's resource limit */
+    uint64_t reserved_va; /* -R; 0: all */
     bool strace;
-    uint32_t tiers;          /* JIT_TIER_*; 0: all that there are */
-    uint32_t dump;           /* JIT_DUMP_* */
+    uint32_t tiers;              /* JIT_TIER_*; 0: all that there are */
+    uint32_t dump;               /* JIT_DUMP_* */
     uint64_t dump_from, dump_to; /* guest addresses; 0, 0: all */
     bool one_insn_per_block;
     uint64_t host_features_off;
-    int stats;               /* 0 no, 1 text, 2 JSON */
-    const char *log_file;    /* -D; NULL: standard error */
+    int stats;            /* 0 no, 1 text, 2 JSON */
+    const char *log_file; /* -D; NULL: standard error */
     FILE *log;
-    int execfd;              /* AT_EXECFD that the kernel opened for binfmt_misc; -1: none */
+    int execfd; /* the program, opened already (AT_EXECFD of binfmt_misc, or before an exec); -1:
+                   none */
+    bool limits_as; /* the guest's RLIMIT_AS, which must not bind xemu itself */
+    uint64_t as_soft, as_hard;
     /* Options as they are given again when the guest executes another program. */
     const char **carry;
     unsigned ncarry;

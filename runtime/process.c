@@ -17,14 +17,15 @@
 
 __thread Thread *thread_current;
 
-/* The code arena lies below the image at 0x60000000 (the heap follows that at a random distance): within reach of direct
- * calls into the image, and where no program is linked. */
+/* The code arena lies below the image at 0x60000000 (the heap follows that at a random distance):
+ * within reach of direct calls into the image, and where no program is linked. */
 static void *const arena_place = (void *)0x40000000;
 
 Thread *thread_alloc(Process *p)
 {
     /* Pages of its own, zeroed by the kernel as they are touched. */
-    long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(Thread)), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(Thread)), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     if (at < 0) {
         return NULL;
     }
@@ -77,18 +78,11 @@ void thread_loop(Thread *t)
     for (;;) {
         CpuExit exit = jit_run(cpu);
         switch (exit) {
-        case CPU_EXIT_SYSCALL:
-            sys_call(t);
-            break;
-        case CPU_EXIT_TRAP:
-            signal_trap(t);
-            break;
-        case CPU_EXIT_FAULT:
-            signal_fault(t);
-            break;
+        case CPU_EXIT_SYSCALL: sys_call(t); break;
+        case CPU_EXIT_TRAP: signal_trap(t); break;
+        case CPU_EXIT_FAULT: signal_fault(t); break;
         case CPU_EXIT_INTERRUPT: /* jit_run() has cleared the request */
-        case CPU_EXIT_NONE:
-            break;
+        case CPU_EXIT_NONE: break;
         }
         if (exit == CPU_EXIT_INTERRUPT || cpu->interrupt) {
             cpu->interrupt = 0;
@@ -115,6 +109,17 @@ void process_exit(Process *p, int status)
     }
 }
 
+/* The limit that the guest set before it executed this program, or what the host says. */
+static void set_space_limit(Process *p)
+{
+    if (p->options->limits_as) {
+        p->as_limit = (struct rlimit){p->options->as_soft, p->options->as_hard};
+        p->mem->most = p->options->as_soft;
+    } else {
+        getrlimit(RLIMIT_AS, &p->as_limit);
+    }
+}
+
 static int start_jit(Process *p)
 {
     const Options *o = p->options;
@@ -128,10 +133,16 @@ static int start_jit(Process *p)
         .host_features_off = o->host_features_off,
         .arena_hint = arena_place,
     };
-    JitHost host = { .fetch = mem_fetch, .ctx = p->mem, .guarded = mem_guarded, .any_guarded = mem_any_guarded };
+    JitHost host = {
+        .fetch = mem_fetch, .ctx = p->mem, .guarded = mem_guarded, .any_guarded = mem_any_guarded};
     int err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     if (err == -ENOSYS && !o->tiers) {
         jit_options.tiers = JIT_TIER_INTERP; /* a host that tier 1 can't emit code for */
+        err = jit_create(&p->jit, p->frontend, &jit_options, &host);
+    }
+    /* Under a limit of the host's (ulimit -v) less has to do. */
+    for (size_t size = (size_t)64 << 20; err == -ENOMEM && size >= (size_t)1 << 20; size /= 4) {
+        jit_options.arena_size = size;
         err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     }
     p->mem->jit = p->jit;
@@ -161,6 +172,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     };
     mem_init(p->mem, options->reserved_va);
     path_set_prefix(p, options->prefix);
+    set_space_limit(p);
 
     LoadError error;
     GuestAddr entry, sp;
@@ -171,7 +183,9 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     int err = start_jit(p);
     Thread *t = err ? NULL : thread_alloc(p);
     if (!t) {
-        fprintf(stderr, "xemu: %s: no memory for translated code: %s; raise the limit on address space\n", path, strerror(err ? -err : ENOMEM));
+        fprintf(stderr,
+                "xemu: %s: no memory for translated code: %s; raise the limit on address space\n",
+                path, strerror(err ? -err : ENOMEM));
         return 126;
     }
     thread_current = t;
@@ -183,7 +197,8 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     if (!setjmp(t->leave)) {
         thread_loop(t);
     }
-    /* The first thread ended alone: its host thread is the process's leader and stays until the others are gone. */
+    /* The first thread ended alone: its host thread is the process's leader and stays until the
+     * others are gone. */
     int status = t->exit_status;
     uint64_t all = ~(uint64_t)0;
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);

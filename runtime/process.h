@@ -1,7 +1,8 @@
 /* process.h - a guest process and its threads.
  *
- * struct Process is what the threads of a process share, struct Thread what one guest thread has; nothing of the guest is
- * global but thread_current, which signal handlers need. Cpu.process and Cpu.runtime point back from what translated code sees.
+ * struct Process is what the threads of a process share, struct Thread what one guest thread has;
+ * nothing of the guest is global but thread_current, which signal handlers need. Cpu.process and
+ * Cpu.runtime point back from what translated code sees.
  *
  *     Thread ──cpu──▶ Cpu (registers, interrupt flag)
  *        └──process─▶ Process ──mem──▶ Mem     (shared with the child of a vfork too)
@@ -49,17 +50,18 @@ typedef struct Process {
     SigTable *sig;
     Jit *jit;
     Lock threads_lock;
-    Thread *threads;      /* all guest threads of this process */
+    Thread *threads; /* all guest threads of this process */
     unsigned nthreads;
     StackInfo stack;
     uint64_t personality;
     /* Limits that must not bind xemu itself are the guest's only. */
-    struct rlimit stack_limit;
-    int exe_fd;           /* xemu's own executable, opened before the guest changes its root; -1: by /proc/self/exe */
-    int prefix_fd;        /* the -L folder, -1: none */
+    struct rlimit stack_limit, as_limit;
+    int exe_fd;    /* xemu's own executable, opened before the guest changes its root; -1: by
+                      /proc/self/exe */
+    int prefix_fd; /* the -L folder, -1: none */
     char prefix[PATH_MAX]; /* "" : none; absolute, without a slash at its end */
-    char exe[PATH_MAX];   /* the guest program: what /proc/self/exe says */
-    bool vforked;         /* the child of a vfork that still runs in its parent's memory */
+    char exe[PATH_MAX];    /* the guest program: what /proc/self/exe says */
+    bool vforked;          /* the child of a vfork that still runs in its parent's memory */
 } Process;
 
 struct Thread {
@@ -69,22 +71,23 @@ struct Thread {
     int tid;
 
     /* -- signals (sig/) -- */
-    uint64_t mask;        /* blocked by the guest; bit n - 1 is signal n */
-    uint64_t wait_mask;   /* in force instead of mask while sigsuspend, ppoll ... wait */
+    uint64_t mask;      /* blocked by the guest; bit n - 1 is signal n */
+    uint64_t wait_mask; /* in force instead of mask while sigsuspend, ppoll ... wait */
     bool waiting;
-    volatile bool queued; /* queued_info waits for delivery; all asynchronous signals are blocked for the host meanwhile */
+    volatile bool queued; /* queued_info waits for delivery; all asynchronous signals are blocked
+                             for the host meanwhile */
     siginfo_t queued_info;
-    uint64_t held;        /* signals of synchronous numbers sent while blocked: the host can't hold them */
+    uint64_t held; /* signals of synchronous numbers sent while blocked: the host can't hold them */
     siginfo_t held_info[SIGNALS + 1];
     volatile bool faulted; /* fault_info tells of the CPU_EXIT_FAULT */
     siginfo_t fault_info;
     uint64_t fault_error; /* x86 page fault error code: bit 1 write, bit 4 fetch */
     GuestAddr alt_sp;
     uint64_t alt_size;
-    uint32_t alt_flags;   /* SS_DISABLE, SS_AUTODISARM */
+    uint32_t alt_flags; /* SS_DISABLE, SS_AUTODISARM */
 
     /* -- threads -- */
-    jmp_buf leave;        /* back to the thread's start, to end it */
+    jmp_buf leave;                /* back to the thread's start, to end it */
     struct HostStack *host_stack; /* NULL for the first thread */
     int exit_status;
 };
@@ -92,9 +95,13 @@ struct Thread {
 /* The thread that runs on this host thread. */
 extern __thread Thread *thread_current;
 
-static inline Thread *cpu_thread(Cpu *cpu) { return (Thread *)(void *)cpu; }
+static inline Thread *cpu_thread(Cpu *cpu)
+{
+    return (Thread *)(void *)cpu;
+}
 
-/* Loads and starts a program; returns only if that fails, with the exit status (126, 127) after one line on standard error. */
+/* Loads and starts a program; returns only if that fails, with the exit status (126, 127) after one
+ * line on standard error. */
 int process_run(const Options *options, const char *path, char *const *argv, char *const *envp);
 
 /* Runs a guest thread until it ends (through thread->leave or the end of the process). */

@@ -1,13 +1,14 @@
-/* System call and signal conventions of Linux on AArch64: number in x8, arguments in x0 to x5, result in x0; the signal frame of
- * arch/arm64/kernel/signal.c with uapi asm/sigcontext.h:
+/* System call and signal conventions of Linux on AArch64: number in x8, arguments in x0 to x5,
+ * result in x0; the signal frame of arch/arm64/kernel/signal.c with uapi asm/sigcontext.h:
  *
  *     old sp ->  (16-byte aligned)
- *                frame record: fp, lr                         16 bytes; x29 points here in the handler
+ *                frame record: fp, lr                         16 bytes; x29 points here in the
+ * handler
  *                ... end of the used part of __reserved: { magic 0, size 0 }
- *     0x130+     __reserved[4096] of sigcontext: fpsimd record (magic, size 528, fpsr, fpcr, v0..v31), esr record (faults)
- *                sigcontext: fault_address, regs[31], sp, pc, pstate; __reserved aligned to 16
- *                ucontext: flags, link, stack, sigmask (8 bytes, padded to 128)
- *     sp ->      siginfo, 128 bytes
+ *     0x130+     __reserved[4096] of sigcontext: fpsimd record (magic, size 528, fpsr, fpcr,
+ * v0..v31), esr record (faults) sigcontext: fault_address, regs[31], sp, pc, pstate; __reserved
+ * aligned to 16 ucontext: flags, link, stack, sigmask (8 bytes, padded to 128) sp ->      siginfo,
+ * 128 bytes
  */
 #include <linux/audit.h>
 #include <linux/prctl.h>
@@ -66,9 +67,15 @@ typedef struct Frame {
 _Static_assert(sizeof(Frame) == 4688, "struct rt_sigframe");
 
 /* The part of a frame that is written: up to the end of the records. */
-enum { FRAME_USED = offsetof(Frame, uc.mc.reserved) + sizeof(FpsimdRecord) + sizeof(EsrRecord) + sizeof(RecordHead) };
+enum {
+    FRAME_USED = offsetof(Frame, uc.mc.reserved) + sizeof(FpsimdRecord) + sizeof(EsrRecord) +
+                 sizeof(RecordHead)
+};
 
-static const A64State *state_of(const Cpu *cpu) { return (const A64State *)(const void *)cpu->file; }
+static const A64State *state_of(const Cpu *cpu)
+{
+    return (const A64State *)(const void *)cpu->file;
+}
 
 static uint64_t syscall_args(const Cpu *cpu, uint64_t args[6])
 {
@@ -122,13 +129,15 @@ static int cpuinfo(char *buf, size_t size, unsigned processor)
 {
     uint32_t midr = (uint32_t)a64_id_register(0, 0);
     return snprintf(buf, size,
-                    "processor\t: %u\nBogoMIPS\t: %u.00\nFeatures\t: %s\nCPU implementer\t: 0x%02x\nCPU architecture: 8\n"
+                    "processor\t: %u\nBogoMIPS\t: %u.00\nFeatures\t: %s\nCPU implementer\t: "
+                    "0x%02x\nCPU architecture: 8\n"
                     "CPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
-                    processor, 2 * (A64_COUNTER_HZ / 1000000), frontend_aarch64.features, midr >> 24, midr >> 20 & 15,
-                    midr >> 4 & 0xfff, midr & 15);
+                    processor, 2 * (A64_COUNTER_HZ / 1000000), frontend_aarch64.features,
+                    midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
 }
 
-/* arch/arm64/kernel/pointer_auth.c. Keys in the order of PR_PAC_APIAKEY, APIBKEY, APDAKEY, APDBKEY, APGAKEY. */
+/* arch/arm64/kernel/pointer_auth.c. Keys in the order of PR_PAC_APIAKEY, APIBKEY, APDAKEY, APDBKEY,
+ * APGAKEY. */
 static long pointer_auth(Cpu *cpu, const uint64_t a[6])
 {
     enum { ENABLED_KEYS = 15, ALL_KEYS = 31 };
@@ -149,16 +158,16 @@ static long pointer_auth(Cpu *cpu, const uint64_t a[6])
         }
         a64_set_pac_keys(cpu, (a64_state(cpu)->pac_enabled & ~(uint32_t)a[1]) | (uint32_t)a[2]);
         return 0;
-    default:
-        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (long)a64_state(cpu)->pac_enabled;
+    default: return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (long)a64_state(cpu)->pac_enabled;
     }
 }
 
 static uint64_t pstate_of(Cpu *cpu)
 {
     const A64State *s = a64_state(cpu);
-    return (uint64_t)s->nzcv[0] << 31 | (uint64_t)s->nzcv[1] << 30 | (uint64_t)s->nzcv[2] << 29 | (uint64_t)s->nzcv[3] << 28 |
-           (uint64_t)(s->dit & 1) << 24 | (uint64_t)(s->ssbs & 1) << 12 | (uint64_t)a64_btype(cpu) << 10;
+    return (uint64_t)s->nzcv[0] << 31 | (uint64_t)s->nzcv[1] << 30 | (uint64_t)s->nzcv[2] << 29 |
+           (uint64_t)s->nzcv[3] << 28 | (uint64_t)(s->dit & 1) << 24 |
+           (uint64_t)(s->ssbs & 1) << 12 | (uint64_t)a64_btype(cpu) << 10;
 }
 
 /* cpu->pc is set already. */
@@ -177,7 +186,7 @@ static void write_records(uint8_t *at, Cpu *cpu, const AbiSignal *signal)
 {
     A64State *s = a64_state(cpu);
     FpsimdRecord fp = {
-        .head = { FPSIMD_MAGIC, sizeof fp },
+        .head = {FPSIMD_MAGIC, sizeof fp},
         .fpsr = a64_fpsr(cpu),
         .fpcr = a64_fpcr(cpu),
     };
@@ -185,7 +194,7 @@ static void write_records(uint8_t *at, Cpu *cpu, const AbiSignal *signal)
     memcpy(at, &fp, sizeof fp);
     at += sizeof fp;
     if (signal->is_fault && signal->syndrome) {
-        EsrRecord esr = { { ESR_MAGIC, sizeof esr }, signal->syndrome };
+        EsrRecord esr = {{ESR_MAGIC, sizeof esr}, signal->syndrome};
         memcpy(at, &esr, sizeof esr);
         at += sizeof esr;
     }
@@ -216,7 +225,7 @@ static int push_frame(Thread *t, const AbiSignal *signal)
     uc->mc.pstate = pstate_of(cpu);
     write_records(uc->mc.reserved, cpu, signal);
 
-    uint64_t link[2] = { s->x[29], s->x[30] };
+    uint64_t link[2] = {s->x[29], s->x[30]};
     if (guest_write(sp, u.bytes, FRAME_USED) || guest_write(record, link, sizeof link)) {
         return -EFAULT;
     }
@@ -245,7 +254,8 @@ static int read_records(const uint8_t *reserved, const FpsimdRecord **fp)
         if (head.magic == 0) {
             return head.size == 0 && *fp ? 0 : -EFAULT;
         }
-        if (head.size < sizeof head || (head.size & 15) || head.size > RESERVED_BYTES - sizeof head - at) {
+        if (head.size < sizeof head || (head.size & 15) ||
+            head.size > RESERVED_BYTES - sizeof head - at) {
             return -EFAULT;
         }
         if (head.magic == FPSIMD_MAGIC) {
@@ -267,7 +277,8 @@ static int pop_frame(Thread *t, uint64_t *mask)
     GuestAddr sp = s->sp;
     Frame frame;
     const FpsimdRecord *fp;
-    if ((sp & 15) || guest_read(&frame, sp, sizeof frame) || read_records(frame.uc.mc.reserved, &fp)) {
+    if ((sp & 15) || guest_read(&frame, sp, sizeof frame) ||
+        read_records(frame.uc.mc.reserved, &fp)) {
         return -EFAULT;
     }
     memcpy(s->x, frame.uc.mc.regs, sizeof s->x);
@@ -279,18 +290,27 @@ static int pop_frame(Thread *t, uint64_t *mask)
     a64_set_fpsr(cpu, fp->fpsr);
     *mask = frame.uc.mask;
     /* restore_altstack(): errors are ignored, such as a change while on it. */
-    stack_t alt = { .ss_sp = guest_ptr(frame.uc.stack_sp), .ss_flags = (int)frame.uc.stack_flags, .ss_size = frame.uc.stack_size };
+    stack_t alt = {.ss_sp = guest_ptr(frame.uc.stack_sp),
+                   .ss_flags = (int)frame.uc.stack_flags,
+                   .ss_size = frame.uc.stack_size};
     signal_set_altstack(t, &alt);
     return 0;
 }
 
-/* ESR_EL1 of a data or instruction abort from EL0 (Arm ARM D19.2.37): EC in bits 31..26, IL, ISS: WnR bit 6, DFSC bits 5..0. */
+/* ESR_EL1 of a data or instruction abort from EL0 (Arm ARM D19.2.37): EC in bits 31..26, IL, ISS:
+ * WnR bit 6, DFSC bits 5..0. */
 static uint64_t fault_syndrome(uint64_t error, bool mapped)
 {
-    enum { EC_INSN_ABORT = 0x20, EC_DATA_ABORT = 0x24, IL = 1 << 25, TRANSLATION_L3 = 7, PERMISSION_L3 = 15 };
+    enum {
+        EC_INSN_ABORT = 0x20,
+        EC_DATA_ABORT = 0x24,
+        IL = 1 << 25,
+        TRANSLATION_L3 = 7,
+        PERMISSION_L3 = 15
+    };
     bool fetch = error & 16, write = error & 2;
-    return (uint64_t)(fetch ? EC_INSN_ABORT : EC_DATA_ABORT) << 26 | IL | (write && !fetch ? 1u << 6 : 0) |
-           (mapped ? PERMISSION_L3 : TRANSLATION_L3);
+    return (uint64_t)(fetch ? EC_INSN_ABORT : EC_DATA_ABORT) << 26 | IL |
+           (write && !fetch ? 1u << 6 : 0) | (mapped ? PERMISSION_L3 : TRANSLATION_L3);
 }
 
 const Abi abi_aarch64 = {

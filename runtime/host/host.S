@@ -1,7 +1,9 @@
-/* host.S - entry of guest system calls into the host kernel, and guest memory copies that may fault (x86-64 host).
+/* host.S - entry of guest system calls into the host kernel, and guest memory copies that may
+ * fault (x86-64 host).
  *
- * The addresses of the labels are known to host.c: a signal that finds a thread in [host_syscall_check, host_syscall_done) moves
- * it to host_syscall_restart; a fault at one of the host_*_access instructions continues at host_access_failed.
+ * The addresses of the labels are known to host.c: a signal that finds a thread in
+ * [host_syscall_check, host_syscall_done) moves it to host_syscall_restart; a fault at one of the
+ * host_*_access instructions continues at host_access_failed.
  */
     .text
 
@@ -56,7 +58,8 @@ host_fill0_access:
     ret
     .size host_fill0, . - host_fill0
 
-/* long host_copy_str(char *dst, const char *src, size_t size): bytes copied before the NUL, `size` if there is none, or -EFAULT */
+/* long host_copy_str(char *dst, const char *src, size_t size): bytes copied before the NUL, `size`
+ * if there is none, or -EFAULT */
     .globl host_copy_str
     .type host_copy_str, @function
 host_copy_str:
@@ -95,7 +98,8 @@ host_access_failed:
     movq $-14, %rax                 /* -EFAULT */
     ret
 
-/* _Noreturn void host_exit_thread(uint32_t *stack_in_use): lets go of this thread's stack and ends it, without touching it again. */
+/* _Noreturn void host_exit_thread(uint32_t *stack_in_use): lets go of this thread's stack and ends
+ * it, without touching it again. */
     .globl host_exit_thread
     .type host_exit_thread, @function
 host_exit_thread:
@@ -106,13 +110,14 @@ host_exit_thread:
     hlt
     .size host_exit_thread, . - host_exit_thread
 
-/* long host_clone3(struct clone_args *args, size_t size, void (*fn)(void *), void *arg): clone3 with a stack in args. In the child
+/* long host_clone3(struct clone_args *args, size_t size, void (*fn)(void *), void *arg): clone3
+ * with a stack in args. In the child
  * fn(arg) runs there and must not return. The parent gets the child's id or -errno. */
     .globl host_clone3
     .type host_clone3, @function
 host_clone3:
     movq %rcx, %r8
-    movl $435, %eax                 /* clone3: keeps all registers but rax, rcx, r11; the child gets rsp from args */
+    movl $435, %eax                 /* clone3: keeps rdx and r8; the child gets rsp from args */
     syscall
     testq %rax, %rax
     jz 1f

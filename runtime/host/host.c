@@ -7,7 +7,8 @@ long host_strnlen(const char *src, size_t max);
 
 /* Labels of host.S. */
 extern const char host_syscall_check[], host_syscall_done[], host_syscall_restart[];
-extern const char host_copy_access[], host_fill0_access[], host_copy_str_access[], host_strnlen_access[];
+extern const char host_copy_access[], host_fill0_access[], host_copy_str_access[],
+    host_strnlen_access[];
 extern const char host_access_failed[];
 
 bool host_rewind(uintptr_t *pc)

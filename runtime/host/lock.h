@@ -1,5 +1,6 @@
-/* lock.h - a futex mutex that needs no thread-local state of the C library: it works between the threads of a process and with
- * the child of a clone(CLONE_VM | CLONE_VFORK), and can be taken before fork and released in parent and child.
+/* lock.h - a futex mutex that needs no thread-local state of the C library: it works between the
+ * threads of a process and with the child of a clone(CLONE_VM | CLONE_VFORK), and can be taken
+ * before fork and released in parent and child.
  */
 #ifndef XEMU_RUNTIME_HOST_LOCK_H
 #define XEMU_RUNTIME_HOST_LOCK_H

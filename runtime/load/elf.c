@@ -16,8 +16,9 @@ bool elf_is_for(const void *bytes, size_t n, uint16_t machine)
         return false;
     }
     memcpy(&h, bytes, sizeof h);
-    return !memcmp(h.e_ident, ELFMAG, SELFMAG) && h.e_ident[EI_CLASS] == ELFCLASS64 && h.e_ident[EI_DATA] == ELFDATA2LSB &&
-           h.e_machine == machine && (h.e_type == ET_EXEC || h.e_type == ET_DYN);
+    return !memcmp(h.e_ident, ELFMAG, SELFMAG) && h.e_ident[EI_CLASS] == ELFCLASS64 &&
+           h.e_ident[EI_DATA] == ELFDATA2LSB && h.e_machine == machine &&
+           (h.e_type == ET_EXEC || h.e_type == ET_DYN);
 }
 
 static int check_header(const Elf64_Ehdr *h, uint16_t machine, uint64_t size, const char **why)
@@ -66,7 +67,8 @@ static int check_load(const Elf64_Phdr *p, uint64_t size, uint64_t previous_end,
     return -ENOEXEC;
 }
 
-/* GNU property note: n_namesz 4, n_descsz, NT_GNU_PROPERTY_TYPE_0, "GNU", then {type, size, data padded to 8}. */
+/* GNU property note: n_namesz 4, n_descsz, NT_GNU_PROPERTY_TYPE_0, "GNU", then {type, size, data
+ * padded to 8}. */
 static bool property_says_bti(const uint8_t *note, size_t n)
 {
     enum { TYPE_FEATURE_1_AND = 0xc0000000, FEATURE_BTI = 1, PROPERTY_TYPE_0 = 5 };
@@ -93,7 +95,8 @@ static bool property_says_bti(const uint8_t *note, size_t n)
     return false;
 }
 
-static int read_exact(ElfRead read, void *ctx, void *buf, size_t n, uint64_t offset, const char **why)
+static int read_exact(ElfRead read, void *ctx, void *buf, size_t n, uint64_t offset,
+                      const char **why)
 {
     long got = read(ctx, buf, n, offset);
     if (got != (long)n) {
@@ -118,7 +121,8 @@ static int read_interp(ElfFile *elf, const Elf64_Phdr *p, ElfRead read, void *ct
     return err;
 }
 
-static int read_segments(ElfFile *elf, const Elf64_Ehdr *h, ElfRead read, void *ctx, uint64_t size, const char **why)
+static int read_segments(ElfFile *elf, const Elf64_Ehdr *h, ElfRead read, void *ctx, uint64_t size,
+                         const char **why)
 {
     int err = 0;
     uint64_t end = 0;
@@ -147,18 +151,13 @@ static int read_segments(ElfFile *elf, const Elf64_Ehdr *h, ElfRead read, void *
                 elf->phdr = p->p_vaddr + (h->e_phoff - p->p_offset);
             }
             break;
-        case PT_INTERP:
-            err = elf->has_interp ? 0 : read_interp(elf, p, read, ctx, why);
-            break;
-        case PT_GNU_STACK:
-            elf->stack_exec = p->p_flags & PF_X;
-            break;
+        case PT_INTERP: err = elf->has_interp ? 0 : read_interp(elf, p, read, ctx, why); break;
+        case PT_GNU_STACK: elf->stack_exec = p->p_flags & PF_X; break;
         case PT_GNU_PROPERTY:
             n = p->p_filesz > sizeof note ? -1 : read(ctx, note, p->p_filesz, p->p_offset);
             elf->bti = n > 0 && property_says_bti(note, (size_t)n);
             break;
-        default:
-            break;
+        default: break;
         }
     }
     if (!err && !any) {
@@ -170,7 +169,8 @@ static int read_segments(ElfFile *elf, const Elf64_Ehdr *h, ElfRead read, void *
     return err;
 }
 
-int elf_read(ElfFile *elf, uint16_t machine, ElfRead read, void *ctx, uint64_t size, const char **why)
+int elf_read(ElfFile *elf, uint16_t machine, ElfRead read, void *ctx, uint64_t size,
+             const char **why)
 {
     Elf64_Ehdr h;
     memset(elf, 0, offsetof(ElfFile, interp));

@@ -3,7 +3,10 @@
 #include <linux/mman.h>
 #include <sys/mman.h>
 
-static bool failed(long r) { return r < 0 && r > -4096; }
+static bool failed(long r)
+{
+    return r < 0 && r > -4096;
+}
 
 /* Takes the whole span first, so that every segment lands in memory that is known to be free. */
 static long reserve(Mem *mem, const ElfFile *elf, GuestAddr hint)
@@ -38,7 +41,8 @@ static long reserve(Mem *mem, const ElfFile *elf, GuestAddr hint)
 
 static int segment_prot(const ElfFile *elf, const Elf64_Phdr *p)
 {
-    int prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) | (p->p_flags & PF_X ? PROT_EXEC : 0);
+    int prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
+               (p->p_flags & PF_X ? PROT_EXEC : 0);
     return prot | (elf->bti && (p->p_flags & PF_X) ? (int)MEM_PROT_BTI : 0);
 }
 
@@ -50,15 +54,17 @@ static long map_segment(Mem *mem, const ElfFile *elf, const Elf64_Phdr *p, uint6
     int prot = segment_prot(elf, p);
     long r = 0;
     if (p->p_filesz) {
-        r = mem_mmap(mem, start, file_end - start, (uint64_t)prot, MAP_PRIVATE | MAP_FIXED, fd, mem_page_down(p->p_offset));
-        /* Beyond the file's bytes the whole last page is zero, past the segment's end too: ld.so's allocator relies on it. Only
-         * a writable segment can want that. */
+        r = mem_mmap(mem, start, file_end - start, (uint64_t)prot, MAP_PRIVATE | MAP_FIXED, fd,
+                     mem_page_down(p->p_offset));
+        /* Beyond the file's bytes the whole last page is zero, past the segment's end too: ld.so's
+         * allocator relies on it. Only a writable segment can want that. */
         if (!failed(r) && mem_end > file_end && (prot & PROT_WRITE)) {
             r = guest_zero(file_end, zero - file_end);
         }
     }
     if (!failed(r) && mem_end > zero) {
-        r = mem_mmap(mem, zero, mem_end - zero, (uint64_t)prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        r = mem_mmap(mem, zero, mem_end - zero, (uint64_t)prot,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     }
     return failed(r) ? r : 0;
 }
@@ -67,7 +73,8 @@ int image_map(Image *image, Mem *mem, const ElfFile *elf, int fd, GuestAddr hint
 {
     long at = reserve(mem, elf, hint);
     if (failed(at)) {
-        *why = elf->type == ET_EXEC && (at == -EEXIST || at == -ENOMEM || at == -EPERM || at == -EINVAL)
+        *why = elf->type == ET_EXEC &&
+                       (at == -EEXIST || at == -ENOMEM || at == -EPERM || at == -EINVAL)
                    ? "needs addresses that cannot be had here"
                    : "does not fit into memory";
         return (int)at;
@@ -83,7 +90,8 @@ int image_map(Image *image, Mem *mem, const ElfFile *elf, int fd, GuestAddr hint
         r = map_segment(mem, elf, p, bias, fd);
         GuestAddr start = mem_page_down(p->p_vaddr + bias);
         if (!r && start > previous) {
-            r = mem_munmap(mem, previous, start - previous); /* a hole between segments is nobody's */
+            r = mem_munmap(mem, previous,
+                           start - previous); /* a hole between segments is nobody's */
         }
         previous = mem_page_up(p->p_vaddr + p->p_memsz + bias);
     }

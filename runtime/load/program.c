@@ -12,9 +12,10 @@
 #include "runtime/load/vdso.h"
 #include "runtime/sys/path.h"
 
-/* Where distributions put the libraries of other architectures, before and after the architecture's name. Looked at when no
- * -L is given and the interpreter isn't found where the program says. */
-static const char *const default_prefixes[][2] = { { "/usr/", "-linux-gnu" }, { "/etc/qemu-binfmt/", "" } };
+/* Where distributions put the libraries of other architectures, before and after the architecture's
+ * name. Looked at when no -L is given and the interpreter isn't found where the program says. */
+static const char *const default_prefixes[][2] = {{"/usr/", "-linux-gnu"},
+                                                  {"/etc/qemu-binfmt/", ""}};
 
 enum {
     DEFAULT_STACK = 8 << 20,
@@ -24,7 +25,8 @@ enum {
 /* A position-independent program goes to two thirds of the address space (ELF_ET_DYN_BASE). */
 #define PIE_BASE (MEM_TASK_SIZE / 3 * 2 & ~(uint64_t)0xffff)
 
-__attribute__((format(printf, 3, 4))) static int fail(LoadError *error, int status, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail(LoadError *error, int status,
+                                                      const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -67,7 +69,8 @@ static int open_program(const char *path, int *fd, LoadError *error)
 {
     long r = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (r < 0) {
-        return fail(error, r == -ENOENT || r == -ENOTDIR ? 127 : 126, "%s: cannot be opened: %s; check the path", path, strerror((int)-r));
+        return fail(error, r == -ENOENT || r == -ENOTDIR ? 127 : 126,
+                    "%s: cannot be opened: %s; check the path", path, strerror((int)-r));
     }
     *fd = (int)r;
     return 0;
@@ -79,10 +82,12 @@ static int read_headers(const Process *p, const char *path, int fd, ElfFile *elf
     struct stat st;
     const char *why = "cannot be read";
     if (fstat(fd, &st)) {
-        return fail(error, 126, "%s: cannot be examined: %s; check the file", path, strerror(errno));
+        return fail(error, 126, "%s: cannot be examined: %s; check the file", path,
+                    strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return fail(error, 126, "%s: is %s, not a program; give a regular file", path, S_ISDIR(st.st_mode) ? "a directory" : "a special file");
+        return fail(error, 126, "%s: is %s, not a program; give a regular file", path,
+                    S_ISDIR(st.st_mode) ? "a directory" : "a special file");
     }
     int err = elf_read(elf, p->frontend->elf_machine, read_file, &fd, (uint64_t)st.st_size, &why);
     if (err) {
@@ -91,15 +96,18 @@ static int read_headers(const Process *p, const char *path, int fd, ElfFile *elf
     return 0;
 }
 
-/* The interpreter's file: under the prefix, as it is, or under a default prefix, which then becomes the prefix. */
+/* The interpreter's file: under the prefix, as it is, or under a default prefix, which then becomes
+ * the prefix. */
 static int open_interp(Process *p, const char *path, const char *interp, int *fd, LoadError *error)
 {
     char buf[PATH_MAX];
     const char *name = path_lookup(p, interp, true, buf);
     long r = host_raw3(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
-    for (unsigned i = 0; r < 0 && !p->prefix[0] && i < sizeof default_prefixes / sizeof default_prefixes[0]; i++) {
+    for (unsigned i = 0;
+         r < 0 && !p->prefix[0] && i < sizeof default_prefixes / sizeof default_prefixes[0]; i++) {
         char prefix[64];
-        snprintf(prefix, sizeof prefix, "%s%s%s", default_prefixes[i][0], p->frontend->name, default_prefixes[i][1]);
+        snprintf(prefix, sizeof prefix, "%s%s%s", default_prefixes[i][0], p->frontend->name,
+                 default_prefixes[i][1]);
         snprintf(buf, sizeof buf, "%s%.4000s", prefix, interp);
         r = host_raw3(SYS_openat, AT_FDCWD, buf, O_RDONLY | O_CLOEXEC);
         if (r >= 0) {
@@ -107,7 +115,10 @@ static int open_interp(Process *p, const char *path, const char *interp, int *fd
         }
     }
     if (r < 0) {
-        return fail(error, 127, "%.2000s: its interpreter %.2000s is not there; give the folder that holds the guest's libraries with -L", path, interp);
+        return fail(error, 127,
+                    "%.2000s: its interpreter %.2000s is not there; give the folder that holds the "
+                    "guest's libraries with -L",
+                    path, interp);
     }
     *fd = (int)r;
     return 0;
@@ -115,15 +126,18 @@ static int open_interp(Process *p, const char *path, const char *interp, int *fd
 
 static int make_stack(Process *p, bool executable, LoadError *error)
 {
-    struct rlimit limit = { DEFAULT_STACK, DEFAULT_STACK };
+    struct rlimit limit = {DEFAULT_STACK, DEFAULT_STACK};
     getrlimit(RLIMIT_STACK, &limit);
     p->stack_limit = limit;
     uint64_t size = p->options->stack_size ? p->options->stack_size : limit.rlim_cur;
     if (size > STACK_MOST) {
         size = p->options->stack_size ? STACK_MOST : (uint64_t)STACK_RESERVE;
     }
-    int err = mem_make_stack(p->mem, size, p->options->reserved_va ? size : STACK_RESERVE, executable);
-    return err ? fail(error, 126, "no stack of %llu bytes: %s; choose another size with -s", (unsigned long long)size, strerror(-err)) : 0;
+    int err =
+        mem_make_stack(p->mem, size, p->options->reserved_va ? size : STACK_RESERVE, executable);
+    return err ? fail(error, 126, "no stack of %llu bytes: %s; choose another size with -s",
+                      (unsigned long long)size, strerror(-err))
+               : 0;
 }
 
 /* Bits for addresses, from the kernel's own random bytes. */
@@ -147,13 +161,14 @@ static void note_exe(Process *p, int fd, const char *path)
     }
 }
 
-int program_load(Process *p, const char *path, char *const *argv, char *const *envp, GuestAddr *entry, GuestAddr *sp, LoadError *error)
+int program_load(Process *p, const char *path, char *const *argv, char *const *envp,
+                 GuestAddr *entry, GuestAddr *sp, LoadError *error)
 {
     const uint8_t *random = guest_ptr(getauxval(AT_RANDOM));
     bool shuffle = !(p->personality & ADDR_NO_RANDOMIZE);
     int fd = p->options->execfd, interp_fd = -1;
-    ElfFile elf = { 0 }, interp = { 0 };
-    Image image, interp_image = { 0 };
+    ElfFile elf = {0}, interp = {0};
+    Image image, interp_image = {0};
     const char *why = NULL;
     int result = -1;
 
@@ -163,7 +178,8 @@ int program_load(Process *p, const char *path, char *const *argv, char *const *e
     if (read_headers(p, path, fd, &elf, error)) {
         goto out;
     }
-    if (elf.has_interp && (open_interp(p, path, elf.interp, &interp_fd, error) || read_headers(p, elf.interp, interp_fd, &interp, error))) {
+    if (elf.has_interp && (open_interp(p, path, elf.interp, &interp_fd, error) ||
+                           read_headers(p, elf.interp, interp_fd, &interp, error))) {
         goto out;
     }
     GuestAddr hint = 0;
@@ -186,7 +202,8 @@ int program_load(Process *p, const char *path, char *const *argv, char *const *e
         fail(error, 126, "%s: no room for the vDSO: %s; free some memory", path, strerror(-err));
         goto out;
     }
-    mem_set_brk(p->mem, mem_page_up(image.end) + (shuffle ? random_bits(random, 3, 12) * MEM_PAGE : 0));
+    mem_set_brk(p->mem,
+                mem_page_up(image.end) + (shuffle ? random_bits(random, 3, 12) * MEM_PAGE : 0));
     note_exe(p, fd, path);
     StackPlan plan = {
         .frontend = p->frontend,
@@ -201,7 +218,10 @@ int program_load(Process *p, const char *path, char *const *argv, char *const *e
         .shuffle = shuffle,
     };
     if ((err = stack_build(&p->stack, p->mem, &plan))) {
-        fail(error, 126, "%s: arguments and environment don't fit on the stack; raise its size with -s or ulimit -s", path);
+        fail(error, 126,
+             "%s: arguments and environment don't fit on the stack; raise its size with -s or "
+             "ulimit -s",
+             path);
         goto out;
     }
     *entry = elf.has_interp ? interp_image.entry : image.entry;

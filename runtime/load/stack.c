@@ -1,4 +1,5 @@
-/* The initial stack, from the top down (fs/exec.c, fs/binfmt_elf.c create_elf_tables, arch/arm64/include/asm/elf.h):
+/* The initial stack, from the top down (fs/exec.c, fs/binfmt_elf.c create_elf_tables,
+ * arch/arm64/include/asm/elf.h):
  *
  *     stack_high   8 zero bytes
  *                  execfn string
@@ -25,7 +26,8 @@
 enum {
     AUXV_MAX = 26,
     RANDOM_BYTES = 16,
-    /* Size of the arm64 signal frame: siginfo, ucontext, frame record, alignment (arch/arm64/kernel/signal.c, minsigstksz_setup). */
+    /* Size of the arm64 signal frame: siginfo, ucontext, frame record, alignment
+       (arch/arm64/kernel/signal.c, minsigstksz_setup). */
     SIGNAL_FRAME_BYTES = 4720,
 };
 
@@ -49,7 +51,8 @@ static GuestAddr put_strings(GuestAddr at, char *const *v, uint64_t *pointers)
     return at;
 }
 
-static unsigned fill_auxv(uint64_t (*aux)[2], const Mem *mem, const StackPlan *plan, GuestAddr platform, GuestAddr random, GuestAddr execfn)
+static unsigned fill_auxv(uint64_t (*aux)[2], const Mem *mem, const StackPlan *plan,
+                          GuestAddr platform, GuestAddr random, GuestAddr execfn)
 {
     unsigned n = 0;
 #define AUX(type, value) (aux[n][0] = (type), aux[n][1] = (value), n++)
@@ -85,7 +88,8 @@ int stack_build(StackInfo *info, const Mem *mem, const StackPlan *plan)
 {
     const char *platform_name = plan->frontend->name;
     uint64_t arg_bytes = 0, env_bytes = 0;
-    uint64_t argc = count_strings(plan->argv, &arg_bytes), envc = count_strings(plan->envp, &env_bytes);
+    uint64_t argc = count_strings(plan->argv, &arg_bytes),
+             envc = count_strings(plan->envp, &env_bytes);
     size_t fn_bytes = strlen(plan->execfn) + 1, platform_bytes = strlen(platform_name) + 1;
     uint64_t pointers = 8 * (1 + argc + 1 + envc + 1) + 16 * (uint64_t)AUXV_MAX;
     /* A part of the stack must remain to run on: the kernel leaves three quarters. */

@@ -8,16 +8,17 @@
 typedef struct StackPlan {
     const Frontend *frontend;
     char *const *argv, *const *envp;
-    const char *execfn;       /* AT_EXECFN */
+    const char *execfn; /* AT_EXECFN */
     const Image *program;
     uint16_t phnum;
-    GuestAddr base;           /* of the interpreter, 0 without one */
-    int execfd;               /* AT_EXECFD, -1: none */
-    const uint8_t *random;    /* 16 bytes for AT_RANDOM */
-    bool shuffle;             /* the stack's place is randomized */
+    GuestAddr base;        /* of the interpreter, 0 without one */
+    int execfd;            /* AT_EXECFD, -1: none */
+    const uint8_t *random; /* 16 bytes for AT_RANDOM */
+    bool shuffle;          /* the stack's place is randomized */
 } StackPlan;
 
-/* Where what the kernel would tell of the process stands (for /proc/self/{cmdline,environ,auxv,stat}). */
+/* Where what the kernel would tell of the process stands (for
+ * /proc/self/{cmdline,environ,auxv,stat}). */
 typedef struct StackInfo {
     GuestAddr sp;
     GuestAddr arg_start, arg_end, env_start, env_end;

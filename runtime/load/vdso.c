@@ -1,9 +1,11 @@
-/* The image is a C structure whose layout is the file's: offsets in it are addresses in the library. The functions of the clock
- * make the system call, which costs no entry into the host's kernel (sys/time.c asks the host's vDSO); what matters is that
- * they exist under the names and the version that C libraries look for (arch/arm64/kernel/vdso/vdso.lds.S).
+/* The image is a C structure whose layout is the file's: offsets in it are addresses in the
+ * library. The functions of the clock make the system call, which costs no entry into the host's
+ * kernel (sys/time.c asks the host's vDSO); what matters is that they exist under the names and the
+ * version that C libraries look for (arch/arm64/kernel/vdso/vdso.lds.S).
  *
- * __kernel_rt_sigreturn has no unwind information: unwinders know such a frame by its two instructions, which therefore stand
- * there exactly as in the kernel's, with a nop before them (a return address is looked up one byte earlier).
+ * __kernel_rt_sigreturn has no unwind information: unwinders know such a frame by its two
+ * instructions, which therefore stand there exactly as in the kernel's, with a nop before them (a
+ * return address is looked up one byte earlier).
  */
 #include "runtime/load/vdso.h"
 
@@ -20,17 +22,20 @@ enum {
     INSN_MOV_X8 = 0xd2800008, /* movz x8, #imm16 << 5 */
 };
 #define MOV_X8(nr) (INSN_MOV_X8 | (unsigned)(nr) << 5)
-#define CALL(nr) { INSN_BTI_C, MOV_X8(nr), INSN_SVC, INSN_RET }
+#define CALL(nr)                                                                                   \
+    {                                                                                              \
+        INSN_BTI_C, MOV_X8(nr), INSN_SVC, INSN_RET                                                 \
+    }
 
 enum { SYMBOLS = 6, DYN_ENTRIES = 9 };
 
-#define STRINGS(X)                                                                                                      \
-    X(empty, "")                                                                                                        \
-    X(soname, "linux-vdso.so.1")                                                                                        \
-    X(version, "LINUX_2.6.39")                                                                                          \
-    X(sigreturn, "__kernel_rt_sigreturn")                                                                               \
-    X(gettimeofday, "__kernel_gettimeofday")                                                                            \
-    X(clock_gettime, "__kernel_clock_gettime")                                                                          \
+#define STRINGS(X)                                                                                 \
+    X(empty, "")                                                                                   \
+    X(soname, "linux-vdso.so.1")                                                                   \
+    X(version, "LINUX_2.6.39")                                                                     \
+    X(sigreturn, "__kernel_rt_sigreturn")                                                          \
+    X(gettimeofday, "__kernel_gettimeofday")                                                       \
+    X(clock_gettime, "__kernel_clock_gettime")                                                     \
     X(clock_getres, "__kernel_clock_getres")
 
 typedef struct Strings {
@@ -59,62 +64,89 @@ typedef struct VdsoImage {
 _Static_assert(sizeof(VdsoImage) <= MEM_PAGE, "the vDSO is one page");
 
 #define AT(member) offsetof(VdsoImage, member)
-#define STR(name) offsetof(Strings, name)
-#define FUNCTION(name, code, skip)                                                                                      \
-    {                                                                                                                   \
-        .st_name = STR(name), .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = 1,                            \
-        .st_value = AT(code) + (skip), .st_size = sizeof((VdsoImage *)0)->code - (skip)                                 \
+#define STR(name)  offsetof(Strings, name)
+#define FUNCTION(name, code, skip)                                                                 \
+    {                                                                                              \
+        .st_name = STR(name), .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = 1,       \
+        .st_value = AT(code) + (skip), .st_size = sizeof((VdsoImage *)0)->code - (skip)            \
     }
 
 static const VdsoImage image = {
-    .eh = {
-        .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-        .e_type = ET_DYN,
-        .e_machine = EM_AARCH64,
-        .e_version = EV_CURRENT,
-        .e_phoff = AT(ph),
-        .e_ehsize = sizeof(Elf64_Ehdr),
-        .e_phentsize = sizeof(Elf64_Phdr),
-        .e_phnum = 2,
-    },
-    .ph = {
-        { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = sizeof(VdsoImage), .p_memsz = sizeof(VdsoImage), .p_align = MEM_PAGE },
-        { .p_type = PT_DYNAMIC, .p_flags = PF_R, .p_offset = AT(dyn), .p_vaddr = AT(dyn), .p_paddr = AT(dyn),
-          .p_filesz = sizeof image.dyn, .p_memsz = sizeof image.dyn, .p_align = 8 },
-    },
-    .hash = { 1, SYMBOLS, 1, 0, 2, 3, 4, 5, 0 },
-    .sym = {
-        [1] = FUNCTION(sigreturn, code_sigreturn, 4),
-        [2] = FUNCTION(gettimeofday, code_gettimeofday, 0),
-        [3] = FUNCTION(clock_gettime, code_clock_gettime, 0),
-        [4] = FUNCTION(clock_getres, code_clock_getres, 0),
-        [5] = { .st_name = STR(version), .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = SHN_ABS },
-    },
-    .versym = { 0, 2, 2, 2, 2, 2 },
-    .verdef = {
-        { { .vd_version = 1, .vd_flags = VER_FLG_BASE, .vd_ndx = 1, .vd_cnt = 1, .vd_hash = 0x0deebfa1,
-            .vd_aux = sizeof(Elf64_Verdef), .vd_next = sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux) },
-          { .vda_name = STR(soname) } },
-        { { .vd_version = 1, .vd_ndx = 2, .vd_cnt = 1, .vd_hash = 0x075fcb89, .vd_aux = sizeof(Elf64_Verdef) },
-          { .vda_name = STR(version) } },
-    },
-    .strings = {
+    .eh =
+        {
+            .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+            .e_type = ET_DYN,
+            .e_machine = EM_AARCH64,
+            .e_version = EV_CURRENT,
+            .e_phoff = AT(ph),
+            .e_ehsize = sizeof(Elf64_Ehdr),
+            .e_phentsize = sizeof(Elf64_Phdr),
+            .e_phnum = 2,
+        },
+    .ph =
+        {
+            {.p_type = PT_LOAD,
+             .p_flags = PF_R | PF_X,
+             .p_filesz = sizeof(VdsoImage),
+             .p_memsz = sizeof(VdsoImage),
+             .p_align = MEM_PAGE},
+            {.p_type = PT_DYNAMIC,
+             .p_flags = PF_R,
+             .p_offset = AT(dyn),
+             .p_vaddr = AT(dyn),
+             .p_paddr = AT(dyn),
+             .p_filesz = sizeof image.dyn,
+             .p_memsz = sizeof image.dyn,
+             .p_align = 8},
+        },
+    .hash = {1, SYMBOLS, 1, 0, 2, 3, 4, 5, 0},
+    .sym =
+        {
+            [1] = FUNCTION(sigreturn, code_sigreturn, 4),
+            [2] = FUNCTION(gettimeofday, code_gettimeofday, 0),
+            [3] = FUNCTION(clock_gettime, code_clock_gettime, 0),
+            [4] = FUNCTION(clock_getres, code_clock_getres, 0),
+            [5] = {.st_name = STR(version),
+                   .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
+                   .st_shndx = SHN_ABS},
+        },
+    .versym = {0, 2, 2, 2, 2, 2},
+    .verdef =
+        {
+            {{.vd_version = 1,
+              .vd_flags = VER_FLG_BASE,
+              .vd_ndx = 1,
+              .vd_cnt = 1,
+              .vd_hash = 0x0deebfa1,
+              .vd_aux = sizeof(Elf64_Verdef),
+              .vd_next = sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux)},
+             {.vda_name = STR(soname)}},
+            {{.vd_version = 1,
+              .vd_ndx = 2,
+              .vd_cnt = 1,
+              .vd_hash = 0x075fcb89,
+              .vd_aux = sizeof(Elf64_Verdef)},
+             {.vda_name = STR(version)}},
+        },
+    .strings =
+        {
 #define STRING_VALUE(name, text) .name = text,
-        STRINGS(STRING_VALUE)
+            STRINGS(STRING_VALUE)
 #undef STRING_VALUE
-    },
-    .dyn = {
-        { DT_SONAME, { STR(soname) } },
-        { DT_HASH, { AT(hash) } },
-        { DT_STRTAB, { AT(strings) } },
-        { DT_SYMTAB, { AT(sym) } },
-        { DT_STRSZ, { sizeof(Strings) } },
-        { DT_SYMENT, { sizeof(Elf64_Sym) } },
-        { DT_VERSYM, { AT(versym) } },
-        { DT_VERDEF, { AT(verdef) } },
-        /* The kernel's has DT_VERDEFNUM too; no C library reads it. DT_NULL ends. */
-    },
-    .code_sigreturn = { INSN_NOP, MOV_X8(139), INSN_SVC },
+        },
+    .dyn =
+        {
+            {DT_SONAME, {STR(soname)}},
+            {DT_HASH, {AT(hash)}},
+            {DT_STRTAB, {AT(strings)}},
+            {DT_SYMTAB, {AT(sym)}},
+            {DT_STRSZ, {sizeof(Strings)}},
+            {DT_SYMENT, {sizeof(Elf64_Sym)}},
+            {DT_VERSYM, {AT(versym)}},
+            {DT_VERDEF, {AT(verdef)}},
+            /* The kernel's has DT_VERDEFNUM too; no C library reads it. DT_NULL ends. */
+        },
+    .code_sigreturn = {INSN_NOP, MOV_X8(139), INSN_SVC},
     .code_gettimeofday = CALL(169),
     .code_clock_gettime = CALL(113),
     .code_clock_getres = CALL(114),

@@ -1,4 +1,5 @@
-/* The two areas that grow: the brk heap upwards, the first thread's stack downwards into its reserve. */
+/* The two areas that grow: the brk heap upwards, the first thread's stack downwards into its
+ * reserve. */
 #include <linux/mman.h>
 #include <sys/mman.h>
 
@@ -18,6 +19,9 @@ GuestAddr mem_brk(Mem *mem, GuestAddr want)
     }
     if (want_end > have_end) {
         uint64_t len = want_end - have_end;
+        if (mem->map.bytes + len > mem->most) {
+            goto out;
+        }
         long p = host_raw6(SYS_mmap, have_end, len, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
         if (p != (long)have_end) {
@@ -69,15 +73,17 @@ int mem_make_stack(Mem *mem, uint64_t size, uint64_t reserve, bool executable)
     if (r) {
         return (int)r;
     }
-    map_set(&mem->map, mem->stack_low, mem->stack_high, PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0), MAP_FLAG_STACK);
+    map_set(&mem->map, mem->stack_low, mem->stack_high,
+            PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0), MAP_FLAG_STACK);
     return 0;
 }
 
 void mem_grow_stack(Mem *mem, uint64_t size)
 {
     lock_take(&mem->lock);
-    GuestAddr low = mem->stack_high - mem->stack_reserve < size ? mem->stack_reserve
-                                                                : mem_page_down(mem->stack_high - size);
+    GuestAddr low = mem->stack_high - mem->stack_reserve < size
+                        ? mem->stack_reserve
+                        : mem_page_down(mem->stack_high - size);
     MapRange r;
     if (mem->stack_high && low < mem->stack_low && !map_reserve(&mem->map) &&
         map_find(&mem->map, mem->stack_high - 1, &r) &&

@@ -39,7 +39,8 @@ int map_reserve(GuestMap *m)
     if (m->nfree + m->nfresh >= NODES_PER_CHANGE) {
         return 0;
     }
-    long p = host_raw6(SYS_mmap, 0, CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    long p = host_raw6(SYS_mmap, 0, CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                       (uint64_t)-1, 0);
     if (p < 0) {
         return -ENOMEM;
     }
@@ -65,7 +66,7 @@ static MapNode *new_node(GuestMap *m, MapRange r)
     m->priority ^= m->priority << 13;
     m->priority ^= m->priority >> 7;
     m->priority ^= m->priority << 17;
-    *n = (MapNode){ .r = r, .priority = m->priority };
+    *n = (MapNode){.r = r, .priority = m->priority};
     m->bytes += r.end - r.start;
     m->count++;
     return n;
@@ -181,7 +182,8 @@ bool map_covers(const GuestMap *m, GuestAddr start, GuestAddr end)
 
 bool map_any_prot(const GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot)
 {
-    for (const MapNode *n = next_node(m, start); n && n->r.start < end; n = next_node(m, n->r.end)) {
+    for (const MapNode *n = next_node(m, start); n && n->r.start < end;
+         n = next_node(m, n->r.end)) {
         if (n->r.prot & prot) {
             return true;
         }
@@ -253,12 +255,13 @@ void map_set(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_
         return;
     }
     map_remove(m, start, end);
-    insert(m, new_node(m, (MapRange){ start, end, prot, flags }));
+    insert(m, new_node(m, (MapRange){start, end, prot, flags}));
     join(m, start);
     join(m, end);
 }
 
-void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t mask, uint32_t flags)
+void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t mask,
+                 uint32_t flags)
 {
     if (start >= end) {
         return;

@@ -1,9 +1,11 @@
-/* map.h - the set of guest mappings: disjoint address ranges, each with the protection and flags the guest gave.
+/* map.h - the set of guest mappings: disjoint address ranges, each with the protection and flags
+ * the guest gave.
  *
- * It is needed for what the host kernel can't tell: which pages the guest may execute (they are never executable for the host),
- * which ranges are the guest's at all and not xemu's own. A treap ordered by address; neighbours that agree are joined. No
- * locking here (mem.h does that). The nodes come from the map's own pool, so that nothing fails halfway through a change:
- * call map_reserve() before one.
+ * It is needed for what the host kernel can't tell: which pages the guest may execute (they are
+ * never executable for the host), which ranges are the guest's at all and not xemu's own. A treap
+ * ordered by address; neighbours that agree are joined. No locking here (mem.h does that). The
+ * nodes come from the map's own pool, so that nothing fails halfway through a change: call
+ * map_reserve() before one.
  */
 #ifndef XEMU_RUNTIME_MEM_MAP_H
 #define XEMU_RUNTIME_MEM_MAP_H
@@ -32,8 +34,8 @@ typedef struct MapRange {
 typedef struct MapNode MapNode;
 typedef struct GuestMap {
     MapNode *root;
-    MapNode *free;     /* used before */
-    MapNode *fresh;    /* never touched yet: the rest of the newest chunk */
+    MapNode *free;  /* used before */
+    MapNode *fresh; /* never touched yet: the rest of the newest chunk */
     unsigned nfree, nfresh;
     void *chunks;      /* memory of the nodes */
     uint64_t priority; /* state of the priority generator */
@@ -58,10 +60,13 @@ bool map_any_prot(const GuestMap *m, GuestAddr start, GuestAddr end, uint32_t pr
 /* [start, end) becomes one range; what was there goes. */
 void map_set(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t flags);
 void map_remove(GuestMap *m, GuestAddr start, GuestAddr end);
-/* Changes the protection of what is mapped in [start, end), and the flag bits in `mask` to those of `flags`. */
-void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t mask, uint32_t flags);
+/* Changes the protection of what is mapped in [start, end), and the flag bits in `mask` to those of
+ * `flags`. */
+void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t mask,
+                 uint32_t flags);
 
-/* The highest gap of `size` bytes (a multiple of the page) within [low, high); 0 if there is none. */
+/* The highest gap of `size` bytes (a multiple of the page) within [low, high); 0 if there is none.
+ */
 GuestAddr map_gap(const GuestMap *m, uint64_t size, GuestAddr low, GuestAddr high);
 
 #endif

@@ -7,18 +7,20 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 
-/* Flags of the host's mmap that a guest of the generic ABI doesn't know: MAP_32BIT and MAP_ABOVE4G of x86. */
+/* Flags of the host's mmap that a guest of the generic ABI doesn't know: MAP_32BIT and MAP_ABOVE4G
+ * of x86. */
 enum { HOST_ONLY_MAP_FLAGS = 0x40 | 0x80 };
 
 void mem_init(Mem *mem, GuestAddr limit)
 {
-    *mem = (Mem){ .limit = limit ? limit : MEM_TASK_SIZE };
+    *mem = (Mem){.limit = limit ? limit : MEM_TASK_SIZE, .most = UINT64_MAX};
     map_init(&mem->map);
 }
 
 static int host_prot(uint64_t prot)
 {
-    return (int)(prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) | (prot & PROT_EXEC ? PROT_READ : 0);
+    return (int)(prot & (PROT_READ | PROT_WRITE | PROT_GROWSDOWN | PROT_GROWSUP)) |
+           (prot & PROT_EXEC ? PROT_READ : 0);
 }
 
 static uint32_t map_prot(uint64_t prot)
@@ -26,14 +28,20 @@ static uint32_t map_prot(uint64_t prot)
     return prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
-static long host_mmap(GuestAddr addr, uint64_t len, int prot, uint64_t flags, int fd, uint64_t offset)
+static long host_mmap(GuestAddr addr, uint64_t len, int prot, uint64_t flags, int fd,
+                      uint64_t offset)
 {
-    return host_raw6(SYS_mmap, addr, len, (uint64_t)prot, flags & ~(uint64_t)HOST_ONLY_MAP_FLAGS, (uint64_t)fd, offset);
+    return host_raw6(SYS_mmap, addr, len, (uint64_t)prot, flags & ~(uint64_t)HOST_ONLY_MAP_FLAGS,
+                     (uint64_t)fd, offset);
 }
 
-static bool failed(long r) { return r < 0 && r > -4096; }
+static bool failed(long r)
+{
+    return r < 0 && r > -4096;
+}
 
-/* Drops translations of what was executable in the range; call it with the lock held, before the map changes. */
+/* Drops translations of what was executable in the range; call it with the lock held, before the
+ * map changes. */
 static bool had_code(const Mem *mem, GuestAddr start, GuestAddr end)
 {
     return mem->jit && map_any_prot(&mem->map, start, end, PROT_EXEC);
@@ -46,7 +54,8 @@ static void drop_code(Mem *mem, bool had, GuestAddr start, GuestAddr end)
     }
 }
 
-/* Code on a guarded page. Translations made before the first one don't care for the targets of indirect branches. */
+/* Code on a guarded page. Translations made before the first one don't care for the targets of
+ * indirect branches. */
 static void guard(Mem *mem, uint64_t prot)
 {
     if ((prot & MEM_PROT_BTI) && (prot & PROT_EXEC) && !mem->guarded) {
@@ -55,7 +64,8 @@ static void guard(Mem *mem, uint64_t prot)
     }
 }
 
-/* Takes the parts of [start, end) that are not in the map; -ENOMEM if something of xemu is there. */
+/* Takes the parts of [start, end) that are not in the map; -ENOMEM if something of xemu is there.
+ */
 static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
 {
     GuestAddr at = start;
@@ -67,7 +77,9 @@ static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
             at = r.end;
             continue;
         }
-        long p = host_mmap(at, gap_end - at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        long p =
+            host_mmap(at, gap_end - at, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
         if (p != (long)at) {
             if (!failed(p)) {
                 host_raw2(SYS_munmap, p, gap_end - at);
@@ -90,7 +102,8 @@ static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
     return 0;
 }
 
-/* The guest wants exactly [addr, addr + len), whatever is there: makes sure that nothing of xemu's is. */
+/* The guest wants exactly [addr, addr + len), whatever is there: makes sure that nothing of xemu's
+ * is. */
 static int claim_fixed(Mem *mem, GuestAddr addr, uint64_t len)
 {
     if ((addr & MEM_PAGE_MASK) || addr + len < addr || addr + len > MEM_TASK_SIZE) {
@@ -106,7 +119,8 @@ static bool noexec_file(int fd)
     return !host_raw2(SYS_fstatfs, fd, &fs) && (fs.f_flags & ST_NOEXEC);
 }
 
-static long place_below_limit(Mem *mem, uint64_t len, int prot, uint64_t flags, int fd, uint64_t offset)
+static long place_below_limit(Mem *mem, uint64_t len, int prot, uint64_t flags, int fd,
+                              uint64_t offset)
 {
     GuestAddr high = mem->limit;
     for (;;) {
@@ -134,11 +148,15 @@ static uint32_t flags_of(uint64_t flags, uint64_t prot)
     return f | (flags & MAP_ANONYMOUS ? 0 : MAP_FLAG_FILE);
 }
 
-static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t offset)
+static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags,
+                        int fd, uint64_t offset)
 {
     int err = map_reserve(&mem->map);
     if (err) {
         return err;
+    }
+    if (mem->map.bytes > mem->most || len > mem->most - mem->map.bytes) {
+        return -ENOMEM;
     }
     long p;
     bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
@@ -152,7 +170,8 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
         p = host_mmap(addr, len, host_prot(prot), flags, fd, offset);
         if (failed(p)) {
             if (!covered) {
-                /* The reservation goes; what the guest had stays (the host failed before unmapping it). */
+                /* The reservation goes; what the guest had stays (the host failed before unmapping
+                 * it). */
                 GuestAddr at = addr;
                 MapRange r;
                 while (at < addr + len) {
@@ -170,7 +189,9 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
         p = host_mmap(addr, len, host_prot(prot), flags, fd, offset);
         if (!failed(p) && (GuestAddr)p + len > mem->limit) {
             host_raw2(SYS_munmap, p, len);
-            p = flags & MAP_FIXED_NOREPLACE ? -ENOMEM : place_below_limit(mem, len, host_prot(prot), flags, fd, offset);
+            p = flags & MAP_FIXED_NOREPLACE
+                    ? -ENOMEM
+                    : place_below_limit(mem, len, host_prot(prot), flags, fd, offset);
         }
         if (failed(p)) {
             return p;
@@ -183,7 +204,8 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     return p;
 }
 
-long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t offset)
+long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
+              uint64_t offset)
 {
     uint64_t size = mem_page_up(len);
     if (len == 0 || (offset & MEM_PAGE_MASK)) {
@@ -207,7 +229,8 @@ long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t fl
 long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len)
 {
     uint64_t size = mem_page_up(len);
-    if ((addr & MEM_PAGE_MASK) || size == 0 || addr > MEM_TASK_SIZE || size > MEM_TASK_SIZE - addr) {
+    if ((addr & MEM_PAGE_MASK) || size == 0 || addr > MEM_TASK_SIZE ||
+        size > MEM_TASK_SIZE - addr) {
         return -EINVAL;
     }
     GuestAddr end = addr + size;
@@ -216,8 +239,10 @@ long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len)
     if (!r) {
         bool code = had_code(mem, addr, end);
         MapRange part;
-        for (GuestAddr at = addr; !r && map_next(&mem->map, at, &part) && part.start < end; at = part.end) {
-            GuestAddr from = part.start > addr ? part.start : addr, to = part.end < end ? part.end : end;
+        for (GuestAddr at = addr; !r && map_next(&mem->map, at, &part) && part.start < end;
+             at = part.end) {
+            GuestAddr from = part.start > addr ? part.start : addr,
+                      to = part.end < end ? part.end : end;
             r = host_raw2(SYS_munmap, from, to - from);
             if (!r) {
                 map_remove(&mem->map, from, to);
@@ -258,7 +283,8 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
             to = to < end ? to : end;
             r = host_raw3(SYS_mprotect, at, to - at, host_prot(prot));
             if (!r) {
-                map_protect(&mem->map, at, to, map_prot(prot), MAP_FLAG_BTI, prot & MEM_PROT_BTI ? MAP_FLAG_BTI : 0);
+                map_protect(&mem->map, at, to, map_prot(prot), MAP_FLAG_BTI,
+                            prot & MEM_PROT_BTI ? MAP_FLAG_BTI : 0);
                 r = map_reserve(&mem->map);
             }
             at = to;
@@ -273,7 +299,8 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
     return r;
 }
 
-static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags, GuestAddr fixed)
+static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len,
+                          uint64_t flags, GuestAddr fixed)
 {
     MapRange r;
     int err = map_reserve(&mem->map);
@@ -282,6 +309,9 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
     }
     if (!map_find(&mem->map, old, &r) || (old_len && !map_covers(&mem->map, old, old + old_len))) {
         return -EFAULT;
+    }
+    if (new_len > old_len && mem->map.bytes + (new_len - old_len) > mem->most) {
+        return -ENOMEM;
     }
     bool code = had_code(mem, old, old + (old_len > new_len ? old_len : new_len));
     bool target_code = false;
@@ -302,18 +332,20 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
         map_remove(&mem->map, old, old + old_len);
         err = map_reserve(&mem->map);
     }
-    map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + new_len, r.prot, r.flags & ~(uint32_t)MAP_FLAG_HEAP);
+    map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + new_len, r.prot,
+            r.flags & ~(uint32_t)MAP_FLAG_HEAP);
     drop_code(mem, code, old, old + old_len);
     drop_code(mem, target_code, (GuestAddr)p, (GuestAddr)p + new_len);
     return p;
 }
 
-long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags, GuestAddr fixed)
+long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+                GuestAddr fixed)
 {
     old_len = mem_page_up(old_len);
     new_len = mem_page_up(new_len);
-    if ((old & MEM_PAGE_MASK) || new_len == 0 || old > MEM_TASK_SIZE || old_len > MEM_TASK_SIZE || new_len > MEM_TASK_SIZE ||
-        ((flags & MREMAP_FIXED) && (fixed & MEM_PAGE_MASK))) {
+    if ((old & MEM_PAGE_MASK) || new_len == 0 || old > MEM_TASK_SIZE || old_len > MEM_TASK_SIZE ||
+        new_len > MEM_TASK_SIZE || ((flags & MREMAP_FIXED) && (fixed & MEM_PAGE_MASK))) {
         return -EINVAL;
     }
     lock_take(&mem->lock);
@@ -334,7 +366,9 @@ long mem_madvise(Mem *mem, GuestAddr addr, uint64_t len, int advice)
             return -ENOMEM;
         }
         long r = host_raw3(SYS_madvise, addr, len, advice);
-        drop_code(mem, code && (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE), addr, addr + size);
+        drop_code(mem,
+                  code && (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE),
+                  addr, addr + size);
         return r;
     }
     return host_raw3(SYS_madvise, addr, len, advice);
@@ -357,8 +391,10 @@ long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
     if (!r) {
         r = host_raw3(SYS_shmat, id, addr, flags & ~SHM_EXEC);
         if (!failed(r)) {
-            uint64_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
-            map_set(&mem->map, (GuestAddr)r, (GuestAddr)r + size, map_prot(prot), MAP_FLAG_SHARED | MAP_FLAG_FILE);
+            uint64_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+                            (flags & SHM_EXEC ? PROT_EXEC : 0);
+            map_set(&mem->map, (GuestAddr)r, (GuestAddr)r + size, map_prot(prot),
+                    MAP_FLAG_SHARED | MAP_FLAG_FILE);
             drop_code(mem, code, (GuestAddr)r, (GuestAddr)r + size);
         }
     }
@@ -391,7 +427,8 @@ long mem_shmdt(Mem *mem, GuestAddr addr)
     return r;
 }
 
-long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t pgoff, uint64_t flags)
+long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t pgoff,
+                          uint64_t flags)
 {
     MapRange r;
     if (!mem_lookup(mem, addr, &r)) {

@@ -1,14 +1,15 @@
 /* mem.h - the guest's address space.
  *
- * Guest memory is host memory at the same addresses. Every change goes through here, so that `map` knows what the guest has,
- * and translated code goes when its bytes do. xemu's own memory (image, heap, code arena, host stacks, vDSO of the host) is
- * simply not in the map: guest requests never change what is neither in the map nor free.
+ * Guest memory is host memory at the same addresses. Every change goes through here, so that `map`
+ * knows what the guest has, and translated code goes when its bytes do. xemu's own memory (image,
+ * heap, code arena, host stacks, vDSO of the host) is simply not in the map: guest requests never
+ * change what is neither in the map nor free.
  *
  *     guest asks                      host gets
  *     PROT_EXEC                       PROT_READ          (only the map knows)
  *     MAP_FIXED over own mappings     MAP_FIXED
- *     MAP_FIXED over anything else    the gaps are reserved first with MAP_FIXED_NOREPLACE: -ENOMEM if xemu sits there
- *     munmap, mprotect, madvise       applied to what the map has
+ *     MAP_FIXED over anything else    the gaps are reserved first with MAP_FIXED_NOREPLACE: -ENOMEM
+ * if xemu sits there munmap, mprotect, madvise       applied to what the map has
  */
 #ifndef XEMU_RUNTIME_MEM_MEM_H
 #define XEMU_RUNTIME_MEM_MEM_H
@@ -17,45 +18,60 @@
 #include "runtime/host/lock.h"
 #include "runtime/mem/map.h"
 
-#define MEM_PAGE 4096u
+#define MEM_PAGE      4096u
 #define MEM_PAGE_MASK ((uint64_t)MEM_PAGE - 1)
-#define MEM_TASK_SIZE ((GuestAddr)1 << 47) /* first address that a guest can't have, on an x86-64 host */
+#define MEM_TASK_SIZE                                                                              \
+    ((GuestAddr)1 << 47) /* first address that a guest can't have, on an x86-64 host */
 
 /* Guest-only protection bits (AArch64 uapi asm/mman.h). */
 #define MEM_PROT_BTI 0x10u
 #define MEM_PROT_MTE 0x20u
 
 typedef struct Mem {
-    Lock lock; /* guards map and the brk fields, and makes a change of the map and of the host's mappings one step */
+    Lock lock; /* guards map and the brk fields, and makes a change of the map and of the host's
+                  mappings one step */
     GuestMap map;
-    Jit *jit;                 /* told when executable bytes go; NULL before it exists and in tests */
-    bool guarded;             /* there is, or was, a guarded page */
-    GuestAddr limit;          /* the kernel-chosen addresses lie below */
+    Jit *jit;        /* told when executable bytes go; NULL before it exists and in tests */
+    bool guarded;    /* there is, or was, a guarded page */
+    GuestAddr limit; /* the kernel-chosen addresses lie below */
+    uint64_t most;   /* bytes that may be mapped: the guest's RLIMIT_AS */
     GuestAddr brk_start, brk; /* brk area: [brk_start, page_up(brk)) is mapped */
-    GuestAddr stack_low, stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */
+    GuestAddr stack_low,
+        stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */
     GuestAddr stack_reserve;
     GuestAddr vdso, vdso_end;
 } Mem;
 
-static inline uint64_t mem_page_down(uint64_t a) { return a & ~MEM_PAGE_MASK; }
-static inline uint64_t mem_page_up(uint64_t a) { return (a + MEM_PAGE_MASK) & ~MEM_PAGE_MASK; }
+static inline uint64_t mem_page_down(uint64_t a)
+{
+    return a & ~MEM_PAGE_MASK;
+}
+static inline uint64_t mem_page_up(uint64_t a)
+{
+    return (a + MEM_PAGE_MASK) & ~MEM_PAGE_MASK;
+}
 
 void mem_init(Mem *mem, GuestAddr limit);
 
-/* The system calls' semantics: an address or -errno, 0 or -errno. Flags and protections as the guest's kernel takes them. */
-long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t offset);
+/* The system calls' semantics: an address or -errno, 0 or -errno. Flags and protections as the
+ * guest's kernel takes them. */
+long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
+              uint64_t offset);
 long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len);
 long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot);
-long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags, GuestAddr fixed);
+long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+                GuestAddr fixed);
 long mem_madvise(Mem *mem, GuestAddr addr, uint64_t len, int advice);
 long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags);
 long mem_shmdt(Mem *mem, GuestAddr addr);
-long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t pgoff, uint64_t flags);
+long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t pgoff,
+                          uint64_t flags);
 /* The new (or, if it can't be had, the old) break. */
 GuestAddr mem_brk(Mem *mem, GuestAddr want);
 void mem_set_brk(Mem *mem, GuestAddr start);
 
-/* A stack of `size` bytes with room reserved to become `reserve` bytes; sets the stack fields. 0 or -errno. */
+/* A stack of `size` bytes with room reserved to become `reserve` bytes; sets the stack fields. 0 or
+ * -errno. */
 int mem_make_stack(Mem *mem, uint64_t size, uint64_t reserve, bool executable);
 /* The stack's resource limit was raised: the stack takes as much of its reserve. */
 void mem_grow_stack(Mem *mem, uint64_t size);

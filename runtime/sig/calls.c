@@ -23,7 +23,8 @@ long sys_rt_sigaction(Thread *t, const uint64_t a[6])
     if (old.handler == 0 && !(SIGNALS_SYNC & SIGNAL_BIT(number))) {
         /* Ignored by inheritance: only the host knows. */
         HostSigAction host;
-        if (!host_raw4(SYS_rt_sigaction, number, 0, &host, sizeof(uint64_t)) && host.handler == (uintptr_t)SIG_IGN) {
+        if (!host_raw4(SYS_rt_sigaction, number, 0, &host, sizeof(uint64_t)) &&
+            host.handler == (uintptr_t)SIG_IGN) {
             old.handler = host.handler;
         }
     }
@@ -50,22 +51,16 @@ long sys_rt_sigprocmask(Thread *t, const uint64_t a[6])
             return -EFAULT;
         }
         switch ((int)a[0]) {
-        case SIG_BLOCK:
-            mask |= set;
-            break;
-        case SIG_UNBLOCK:
-            mask &= ~set;
-            break;
-        case SIG_SETMASK:
-            mask = set;
-            break;
-        default:
-            return -EINVAL;
+        case SIG_BLOCK: mask |= set; break;
+        case SIG_UNBLOCK: mask &= ~set; break;
+        case SIG_SETMASK: mask = set; break;
+        default: return -EINVAL;
         }
     }
     uint64_t old = t->mask;
     if (a[1]) {
-        /* A signal that is noted but not delivered yet was not blocked when it came; it is delivered before the mask changes. */
+        /* A signal that is noted but not delivered yet was not blocked when it came; it is
+         * delivered before the mask changes. */
         if (t->queued) {
             return -HOST_ERESTART;
         }

@@ -1,4 +1,5 @@
-/* Delivery: which signal, on which stack, with which masks; default actions of those that the host doesn't carry out itself. */
+/* Delivery: which signal, on which stack, with which masks; default actions of those that the host
+ * doesn't carry out itself. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -24,9 +25,9 @@ _Noreturn void signal_die(Process *p, int number)
 {
     process_finish(p);
     /* xemu's memory is not the guest's: no core file of it. */
-    struct rlimit none = { 0, 0 };
+    struct rlimit none = {0, 0};
     host_raw4(SYS_prlimit64, 0, RLIMIT_CORE, &none, 0);
-    HostSigAction act = { .handler = (uintptr_t)SIG_DFL };
+    HostSigAction act = {.handler = (uintptr_t)SIG_DFL};
     host_raw4(SYS_rt_sigaction, number, &act, 0, sizeof(uint64_t));
     uint64_t mask = ~SIGNAL_BIT(number);
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
@@ -36,11 +37,13 @@ _Noreturn void signal_die(Process *p, int number)
     }
 }
 
-/* ---- alternate stack (kernel/signal.c do_sigaltstack, include/linux/sched/signal.h) ---------------------------------------- */
+/* ---- alternate stack (kernel/signal.c do_sigaltstack, include/linux/sched/signal.h)
+ * ---------------------------------------- */
 
 static bool on_alt_stack(const Thread *t, GuestAddr sp)
 {
-    return !(t->alt_flags & SS_AUTODISARM) && t->alt_size && sp > t->alt_sp && sp - t->alt_sp <= t->alt_size;
+    return !(t->alt_flags & SS_AUTODISARM) && t->alt_size && sp > t->alt_sp &&
+           sp - t->alt_sp <= t->alt_size;
 }
 
 long signal_set_altstack(Thread *t, const stack_t *alt)
@@ -72,18 +75,23 @@ void signal_get_altstack(const Thread *t, stack_t *alt)
     memset(alt, 0, sizeof *alt);
     alt->ss_sp = guest_ptr(t->alt_sp);
     alt->ss_size = t->alt_size;
-    alt->ss_flags = (int)((!t->alt_size ? SS_DISABLE : on_alt_stack(t, sp) ? SS_ONSTACK : 0) | (t->alt_flags & SS_AUTODISARM));
+    alt->ss_flags = (int)((!t->alt_size          ? SS_DISABLE
+                           : on_alt_stack(t, sp) ? SS_ONSTACK
+                                                 : 0) |
+                          (t->alt_flags & SS_AUTODISARM));
 }
 
-/* ---- delivery --------------------------------------------------------------------------------------------------------------- */
+/* ---- delivery ------------------------------------------------------------------------------ */
 
 static bool ignored_by_default(int number)
 {
-    return SIGNAL_BIT(number) & (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT));
+    return SIGNAL_BIT(number) &
+           (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT));
 }
 
 /* Enters the guest's handler. saved: the mask that its return restores. */
-static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uint64_t saved, uint64_t syndrome, bool is_fault)
+static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uint64_t saved,
+                  uint64_t syndrome, bool is_fault)
 {
     const Abi *abi = t->process->abi;
     int number = info->si_signo;
@@ -101,8 +109,10 @@ static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uin
         .fault_address = guest_addr(info->si_addr),
         .syndrome = syndrome,
     };
-    /* A frame that would overflow the alternate stack it stands on is as bad as one that can't be written. */
-    bool overflow = !switch_stack && on_alt_stack(t, sp) && !on_alt_stack(t, sp - abi->min_sigstack);
+    /* A frame that would overflow the alternate stack it stands on is as bad as one that can't be
+     * written. */
+    bool overflow =
+        !switch_stack && on_alt_stack(t, sp) && !on_alt_stack(t, sp - abi->min_sigstack);
     if (overflow || abi->push_frame(t, &signal)) {
         if (number == SIGSEGV) {
             signal_die(t->process, SIGSEGV);
@@ -116,7 +126,8 @@ static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uin
     }
     uint64_t during = t->waiting ? t->wait_mask : t->mask;
     t->waiting = false;
-    signal_set_mask(t, during | action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(number)));
+    signal_set_mask(t,
+                    during | action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(number)));
 }
 
 static SigAction take_action(Process *p, int number)
@@ -207,12 +218,14 @@ void signal_fault(Thread *t)
     bool mapped = info.si_code != SEGV_MAPERR;
     t->faulted = false;
     uint64_t syndrome = 0;
-    if (info.si_code == SI_KERNEL && t->process->frontend->tagged_addresses && !(t->cpu.mode & CPU_MODE_TAGGED)) {
+    if (info.si_code == SI_KERNEL && t->process->frontend->tagged_addresses &&
+        !(t->cpu.mode & CPU_MODE_TAGGED)) {
         t->cpu.mode |= CPU_MODE_TAGGED; /* the instruction is tried again, without the tag */
         return;
     }
     if (info.si_code == SI_KERNEL) {
-        /* x86 tells nothing of an address that isn't canonical, and makes it SIGBUS when the base register is rsp or rbp; the guest's kernel calls it unmapped. */
+        /* x86 tells nothing of an address that isn't canonical, and makes it SIGBUS when the base
+         * register is rsp or rbp; the guest's kernel calls it unmapped. */
         info.si_signo = SIGSEGV;
         info.si_code = SEGV_MAPERR;
         mapped = false;
@@ -230,18 +243,10 @@ void signal_trap(Thread *t)
     MapRange range;
     switch ((UopTrap)cpu->exit_trap) {
     case UOP_TRAP_UNDEFINED:
-    case UOP_TRAP_BRANCH_TARGET:
-        signal_force(t, SIGILL, ILL_ILLOPC, pc);
-        break;
-    case UOP_TRAP_PAC:
-        signal_force(t, SIGILL, ILL_ILLOPN, pc);
-        break;
-    case UOP_TRAP_BREAKPOINT:
-        signal_force(t, SIGTRAP, TRAP_BRKPT, pc);
-        break;
-    case UOP_TRAP_ALIGNMENT:
-        signal_force(t, SIGBUS, BUS_ADRALN, cpu->exit_arg);
-        break;
+    case UOP_TRAP_BRANCH_TARGET: signal_force(t, SIGILL, ILL_ILLOPC, pc); break;
+    case UOP_TRAP_PAC: signal_force(t, SIGILL, ILL_ILLOPN, pc); break;
+    case UOP_TRAP_BREAKPOINT: signal_force(t, SIGTRAP, TRAP_BRKPT, pc); break;
+    case UOP_TRAP_ALIGNMENT: signal_force(t, SIGBUS, BUS_ADRALN, cpu->exit_arg); break;
     case UOP_TRAP_FETCH:
         if ((pc & ((1u << t->process->frontend->insn_shift) - 1)) != 0) {
             signal_force(t, SIGBUS, BUS_ADRALN, pc);

@@ -1,5 +1,5 @@
-/* The host's signal handlers, and the dispositions that follow the guest's. Everything here but signal_init() and
- * signal_host_action() runs in handlers: no locks, no memory, no C library. */
+/* The host's signal handlers, and the dispositions that follow the guest's. Everything here but
+ * signal_init() and signal_host_action() runs in handlers: no locks, no memory, no C library. */
 #include <string.h>
 #include <ucontext.h>
 
@@ -41,7 +41,8 @@ static void on_async(int number, siginfo_t *info, void *context)
     }
 }
 
-/* Signals that were sent under a synchronous number: the host never blocks those, so the guest's mask is applied here. */
+/* Signals that were sent under a synchronous number: the host never blocks those, so the guest's
+ * mask is applied here. */
 static void on_sent(Thread *t, int number, siginfo_t *info, ucontext_t *uc)
 {
     uint64_t bit = SIGNAL_BIT(number);
@@ -79,7 +80,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
         return;
     }
     /* xemu's own fault: the default action, at the same instruction again. */
-    HostSigAction act = { .handler = (uintptr_t)SIG_DFL };
+    HostSigAction act = {.handler = (uintptr_t)SIG_DFL};
     host_sigaction(number, &act, NULL);
 }
 
@@ -117,7 +118,7 @@ long signal_host_action(const SigAction *action, int number)
     return 0;
 }
 
-static const int sync_numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+static const int sync_numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
 void signal_install_sync(void)
 {
@@ -136,8 +137,8 @@ void signal_init(Process *p, Thread *t)
         }
     }
     signal_install_sync();
-    /* The other dispositions that a program inherits (ignored or default) stay as they are; the table is filled on demand
-     * (rt_sigaction), their mask is the guest's. */
+    /* The other dispositions that a program inherits (ignored or default) stay as they are; the
+     * table is filled on demand (rt_sigaction), their mask is the guest's. */
     host_raw4(SYS_rt_sigprocmask, SIG_BLOCK, 0, &t->mask, sizeof t->mask);
     uint64_t host = signal_host_mask(t->mask);
     if (host != t->mask) {

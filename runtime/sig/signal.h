@@ -1,16 +1,19 @@
 /* signal.h - guest signals on top of host signals.
  *
- * The host's mask of blocked signals is the guest's, and the host's disposition is default or ignore where the guest's is: so
- * what is pending, who is woken, what stops, continues or ends a process is the host kernel's own decision. Exceptions are the
- * synchronous numbers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP): xemu always handles those and never blocks them.
+ * The host's mask of blocked signals is the guest's, and the host's disposition is default or
+ * ignore where the guest's is: so what is pending, who is woken, what stops, continues or ends a
+ * process is the host kernel's own decision. Exceptions are the synchronous numbers (SIGSEGV,
+ * SIGBUS, SIGFPE, SIGILL, SIGTRAP): xemu always handles those and never blocks them.
  *
  * The life of an asynchronous signal that the guest handles:
  *
- *   1. The host handler runs wherever the thread was. It notes the siginfo in thread->queued_info, sets cpu->interrupt and
- *      returns with all asynchronous signals blocked: at most one is ever noted per thread, the rest stays in the kernel.
- *      A thread that was about to enter a system call is moved to its restart exit (host_rewind); one that was blocked in a
- *      call gets EINTR, or, by SA_RESTART, stands at the instruction again and is moved likewise.
- *   2. Translated code leaves at its next poll, a system call when it returns; thread_loop() calls signal_deliver().
+ *   1. The host handler runs wherever the thread was. It notes the siginfo in thread->queued_info,
+ * sets cpu->interrupt and returns with all asynchronous signals blocked: at most one is ever noted
+ * per thread, the rest stays in the kernel. A thread that was about to enter a system call is moved
+ * to its restart exit (host_rewind); one that was blocked in a call gets EINTR, or, by SA_RESTART,
+ * stands at the instruction again and is moved likewise.
+ *   2. Translated code leaves at its next poll, a system call when it returns; thread_loop() calls
+ * signal_deliver().
  *   3. That pushes the guest's frame and sets both masks to the handler's.
  *
  * A fault of guest code is made precise by jit_handle_fault() and comes back as CPU_EXIT_FAULT.
@@ -20,10 +23,11 @@
 
 #include "runtime/process.h"
 
-#define SIGNAL_BIT(n) ((uint64_t)1 << ((n) - 1))
+#define SIGNAL_BIT(n) ((uint64_t)1 << ((n)-1))
 /* Signals whose host handler is always xemu's. */
-#define SIGNALS_SYNC                                                                                                    \
-    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP))
+#define SIGNALS_SYNC                                                                               \
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |          \
+     SIGNAL_BIT(SIGTRAP))
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
 /* struct sigaction of the host kernel. */
@@ -34,15 +38,18 @@ typedef struct HostSigAction {
     uint64_t mask;
 } HostSigAction;
 
-/* Installs the handlers of the synchronous signals and takes over what the parent left ignored. Once per program. */
+/* Installs the handlers of the synchronous signals and takes over what the parent left ignored.
+ * Once per program. */
 void signal_init(Process *p, Thread *t);
 
 /* The handlers of the synchronous signals. */
 void signal_install_sync(void);
 
-/* Delivers what is due; called by thread_loop() whenever cpu->interrupt was set, and after masks changed. */
+/* Delivers what is due; called by thread_loop() whenever cpu->interrupt was set, and after masks
+ * changed. */
 void signal_deliver(Thread *t);
-/* A synchronous signal of the thread itself: delivered at once, even if blocked or ignored (then the process ends by it). */
+/* A synchronous signal of the thread itself: delivered at once, even if blocked or ignored (then
+ * the process ends by it). */
 void signal_force(Thread *t, int number, int code, GuestAddr address);
 void signal_force_info(Thread *t, const siginfo_t *info, uint64_t syndrome);
 /* The exits of translated code. */

@@ -1,12 +1,11 @@
 /* Text of arguments. The types of syscalls.def:
  *
  *     int uint long size hex ptr   numbers             fd dirfd            descriptors (AT_FDCWD)
- *     path str                     strings             buf outbuf outstr   bytes: the next argument, or the result, is how many
- *     mode                         octal               fds                 two descriptors, written by the call
- *     sig sigset                   signals             timespec outtimespec
- *     sockaddr                     an address, its length in the next argument
- *     strv                         an array of strings
- *     and the lists of names.def
+ *     path str                     strings             buf outbuf outstr   bytes: the next
+ * argument, or the result, is how many mode                         octal               fds two
+ * descriptors, written by the call sig sigset                   signals             timespec
+ * outtimespec sockaddr                     an address, its length in the next argument strv an
+ * array of strings and the lists of names.def
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -51,10 +50,10 @@ typedef struct Word {
 } Word;
 
 static const Word words[] = {
-#define BITS(list, name, value) { #list, #name, value, true },
-#define ENUM(list, name, value) { #list, #name, value, false },
-#define SAME_BITS(list, name) { #list, #name, name, true },
-#define SAME_ENUM(list, name) { #list, #name, name, false },
+#define BITS(list, name, value) {#list, #name, value, true},
+#define ENUM(list, name, value) {#list, #name, value, false},
+#define SAME_BITS(list, name)   {#list, #name, name, true},
+#define SAME_ENUM(list, name)   {#list, #name, name, false},
 #include "runtime/strace/names.def"
 #undef SAME_ENUM
 #undef SAME_BITS
@@ -200,23 +199,48 @@ static void put_sockaddr(Out *o, GuestAddr addr, uint64_t n)
     if (!addr || n < sizeof u.sa.sa_family || guest_read(&u, addr, n < sizeof u ? n : sizeof u)) {
         put(o, "%#" PRIx64, addr);
     } else if (u.sa.sa_family == AF_UNIX) {
-        put(o, "{AF_UNIX, \"%s%.107s\"}", u.un.sun_path[0] ? "" : "@", u.un.sun_path + !u.un.sun_path[0]);
+        put(o, "{AF_UNIX, \"%s%.107s\"}", u.un.sun_path[0] ? "" : "@",
+            u.un.sun_path + !u.un.sun_path[0]);
     } else if (u.sa.sa_family == AF_INET) {
-        put(o, "{AF_INET, %s:%u}", inet_ntop(AF_INET, &u.in.sin_addr, text, sizeof text), ntohs(u.in.sin_port));
+        put(o, "{AF_INET, %s:%u}", inet_ntop(AF_INET, &u.in.sin_addr, text, sizeof text),
+            ntohs(u.in.sin_port));
     } else if (u.sa.sa_family == AF_INET6) {
-        put(o, "{AF_INET6, [%s]:%u}", inet_ntop(AF_INET6, &u.in6.sin6_addr, text, sizeof text), ntohs(u.in6.sin6_port));
+        put(o, "{AF_INET6, [%s]:%u}", inet_ntop(AF_INET6, &u.in6.sin6_addr, text, sizeof text),
+            ntohs(u.in6.sin6_port));
     } else {
         put(o, "{family %u}", u.sa.sa_family);
     }
 }
 
 static const char *const plain_types[] = {
-    "int", "uint", "long", "size", "hex", "ptr", "fd", "dirfd", "path", "str", "buf", "outbuf", "outstr",
-    "mode", "fds", "sig", "sigset", "timespec", "outtimespec", "sockaddr", "strv", "socktype",
+    "int",    "uint",     "long",        "size",     "hex",    "ptr",      "fd",  "dirfd",
+    "path",   "str",      "buf",         "outbuf",   "outstr", "mode",     "fds", "sig",
+    "sigset", "timespec", "outtimespec", "sockaddr", "strv",   "socktype",
 };
 enum {
-    T_INT, T_UINT, T_LONG, T_SIZE, T_HEX, T_PTR, T_FD, T_DIRFD, T_PATH, T_STR, T_BUF, T_OUTBUF, T_OUTSTR,
-    T_MODE, T_FDS, T_SIG, T_SIGSET, T_TIMESPEC, T_OUTTIMESPEC, T_SOCKADDR, T_STRV, T_SOCKTYPE, PLAIN_TYPES
+    T_INT,
+    T_UINT,
+    T_LONG,
+    T_SIZE,
+    T_HEX,
+    T_PTR,
+    T_FD,
+    T_DIRFD,
+    T_PATH,
+    T_STR,
+    T_BUF,
+    T_OUTBUF,
+    T_OUTSTR,
+    T_MODE,
+    T_FDS,
+    T_SIG,
+    T_SIGSET,
+    T_TIMESPEC,
+    T_OUTTIMESPEC,
+    T_SOCKADDR,
+    T_STRV,
+    T_SOCKTYPE,
+    PLAIN_TYPES
 };
 _Static_assert(sizeof plain_types / sizeof plain_types[0] == PLAIN_TYPES, "one name for each");
 
@@ -278,16 +302,20 @@ static void put_arg(Out *o, const char *type, size_t n, uint64_t v, uint64_t nex
     case T_SOCKADDR: put_sockaddr(o, v, next); break;
     case T_STRV: put_strings(o, v); break;
     case T_SOCKTYPE:
-        put(o, "%s%s%s", (v & 15) == SOCK_STREAM ? "SOCK_STREAM" : (v & 15) == SOCK_DGRAM ? "SOCK_DGRAM" : "SOCK_RAW",
+        put(o, "%s%s%s",
+            (v & 15) == SOCK_STREAM  ? "SOCK_STREAM"
+            : (v & 15) == SOCK_DGRAM ? "SOCK_DGRAM"
+                                     : "SOCK_RAW",
             v & SOCK_CLOEXEC ? "|SOCK_CLOEXEC" : "", v & SOCK_NONBLOCK ? "|SOCK_NONBLOCK" : "");
         break;
     default: put_words(o, find_list(type, n), v); break;
     }
 }
 
-void strace_format_call(char *buf, size_t size, size_t *at, const SysEntry *entry, const uint64_t args[6], long result)
+void strace_format_call(char *buf, size_t size, size_t *at, const SysEntry *entry,
+                        const uint64_t args[6], long result)
 {
-    Out o = { buf, size, at };
+    Out o = {buf, size, at};
     const char *type = entry->args;
     put(&o, "%s(", entry->name);
     for (unsigned i = 0; i < 6 && *type && *type != '='; i++) {
@@ -303,14 +331,15 @@ void strace_format_call(char *buf, size_t size, size_t *at, const SysEntry *entr
 
 void strace_format_result(char *buf, size_t size, size_t *at, const SysEntry *entry, long result)
 {
-    Out o = { buf, size, at };
+    Out o = {buf, size, at};
     if (result == -HOST_ERESTART) {
         put(&o, " = ? (to be restarted)");
     } else if (result == SYS_REGISTERS_SET) {
         put(&o, " = ?");
     } else if (result < 0 && result >= -4095) {
         const char *name = strerrorname_np((int)-result);
-        put(&o, " = -1 %s (%s)", name ? name : "?", strerrordesc_np((int)-result) ? strerrordesc_np((int)-result) : "unknown");
+        put(&o, " = -1 %s (%s)", name ? name : "?",
+            strerrordesc_np((int)-result) ? strerrordesc_np((int)-result) : "unknown");
     } else {
         put(&o, entry && strstr(entry->args, "=hex") ? " = %#lx" : " = %ld", result);
     }

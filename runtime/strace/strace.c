@@ -22,7 +22,8 @@ static size_t begin(char *line)
 /* Calls that don't come back, when they do what they should. */
 static bool never_returns(const SysEntry *entry)
 {
-    return !strcmp(entry->name, "exit") || !strcmp(entry->name, "exit_group") || !strncmp(entry->name, "execve", 6);
+    return !strcmp(entry->name, "exit") || !strcmp(entry->name, "exit_group") ||
+           !strncmp(entry->name, "execve", 6);
 }
 
 void strace_enter(Thread *t, uint64_t number, const SysEntry *entry, const uint64_t args[6])
@@ -30,9 +31,11 @@ void strace_enter(Thread *t, uint64_t number, const SysEntry *entry, const uint6
     char line[LINE_SIZE];
     size_t at = begin(line);
     if (!entry) {
-        at += (size_t)snprintf(line + at, sizeof line - at, "syscall_%llu(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)", (unsigned long long)number,
-                               (unsigned long long)args[0], (unsigned long long)args[1], (unsigned long long)args[2],
-                               (unsigned long long)args[3], (unsigned long long)args[4], (unsigned long long)args[5]);
+        at += (size_t)snprintf(
+            line + at, sizeof line - at, "syscall_%llu(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)",
+            (unsigned long long)number, (unsigned long long)args[0], (unsigned long long)args[1],
+            (unsigned long long)args[2], (unsigned long long)args[3], (unsigned long long)args[4],
+            (unsigned long long)args[5]);
         strace_format_result(line, sizeof line, &at, NULL, -ENOSYS);
     } else if (never_returns(entry)) {
         strace_format_call(line, sizeof line, &at, entry, args, 0);
@@ -60,9 +63,12 @@ void strace_signal(Thread *t, const siginfo_t *info)
     size_t at = begin(line);
     const char *name = sigabbrev_np(info->si_signo);
     if (info->si_code > 0 && info->si_signo != SIGCHLD) {
-        at += (size_t)snprintf(line + at, sizeof line - at, "--- SIG%s {si_code=%d, si_addr=%p} ---", name ? name : "?", info->si_code, info->si_addr);
+        at +=
+            (size_t)snprintf(line + at, sizeof line - at, "--- SIG%s {si_code=%d, si_addr=%p} ---",
+                             name ? name : "?", info->si_code, info->si_addr);
     } else {
-        at += (size_t)snprintf(line + at, sizeof line - at, "--- SIG%s%.0d {si_code=%d, si_pid=%d} ---", name ? name : "RT_",
+        at += (size_t)snprintf(line + at, sizeof line - at,
+                               "--- SIG%s%.0d {si_code=%d, si_pid=%d} ---", name ? name : "RT_",
                                name ? 0 : info->si_signo - 32, info->si_code, info->si_pid);
     }
     print(t, line, at);

@@ -2,15 +2,19 @@
 
 uint64_t convert_open_flags_to_host(uint64_t flags)
 {
-    return (flags & ~(uint64_t)O_BITS_THAT_MOVE) | (flags & GUEST_O_DIRECTORY ? HOST_O_DIRECTORY : 0) |
-           (flags & GUEST_O_NOFOLLOW ? HOST_O_NOFOLLOW : 0) | (flags & GUEST_O_DIRECT ? HOST_O_DIRECT : 0) |
+    return (flags & ~(uint64_t)O_BITS_THAT_MOVE) |
+           (flags & GUEST_O_DIRECTORY ? HOST_O_DIRECTORY : 0) |
+           (flags & GUEST_O_NOFOLLOW ? HOST_O_NOFOLLOW : 0) |
+           (flags & GUEST_O_DIRECT ? HOST_O_DIRECT : 0) |
            (flags & GUEST_O_LARGEFILE ? HOST_O_LARGEFILE : 0);
 }
 
 uint64_t convert_open_flags_to_guest(uint64_t flags)
 {
-    return (flags & ~(uint64_t)O_BITS_THAT_MOVE) | (flags & HOST_O_DIRECTORY ? GUEST_O_DIRECTORY : 0) |
-           (flags & HOST_O_NOFOLLOW ? GUEST_O_NOFOLLOW : 0) | (flags & HOST_O_DIRECT ? GUEST_O_DIRECT : 0) |
+    return (flags & ~(uint64_t)O_BITS_THAT_MOVE) |
+           (flags & HOST_O_DIRECTORY ? GUEST_O_DIRECTORY : 0) |
+           (flags & HOST_O_NOFOLLOW ? GUEST_O_NOFOLLOW : 0) |
+           (flags & HOST_O_DIRECT ? GUEST_O_DIRECT : 0) |
            (flags & HOST_O_LARGEFILE ? GUEST_O_LARGEFILE : 0);
 }
 

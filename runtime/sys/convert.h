@@ -7,7 +7,8 @@
 
 #include "frontend/cpu.h"
 
-/* open flags: O_DIRECTORY, O_NOFOLLOW, O_DIRECT and O_LARGEFILE have other bits on AArch64 (arch/arm64/include/uapi/asm/fcntl.h). */
+/* open flags: O_DIRECTORY, O_NOFOLLOW, O_DIRECT and O_LARGEFILE have other bits on AArch64
+ * (arch/arm64/include/uapi/asm/fcntl.h). */
 enum {
     GUEST_O_DIRECTORY = 040000,
     GUEST_O_NOFOLLOW = 0100000,
@@ -51,7 +52,8 @@ typedef struct __attribute__((packed)) HostEpollEvent {
     uint64_t data;
 } HostEpollEvent;
 
-/* struct semid64_ds: x86-64 has unused words behind its times (asm-generic/sembuf.h, x86 asm/sembuf.h); ipc64_perm is the same. */
+/* struct semid64_ds: x86-64 has unused words behind its times (asm-generic/sembuf.h, x86
+ * asm/sembuf.h); ipc64_perm is the same. */
 typedef struct GuestSemDs {
     uint8_t perm[48];
     int64_t otime, ctime;

@@ -5,9 +5,11 @@
 #include "runtime/sys/convert.h"
 #include "runtime/sys/sys.h"
 
-/* Calls that replace the signal mask while they wait: the host gets its form of the mask, and a signal that ends the wait is
- * handled with the mask of the wait in force (kernel/signal.c, set_user_sigmask). */
-static long call_with_mask(Thread *t, long nr, uint64_t args[6], unsigned at, GuestAddr mask_addr, uint64_t size)
+/* Calls that replace the signal mask while they wait: the host gets its form of the mask, and a
+ * signal that ends the wait is handled with the mask of the wait in force (kernel/signal.c,
+ * set_user_sigmask). */
+static long call_with_mask(Thread *t, long nr, uint64_t args[6], unsigned at, GuestAddr mask_addr,
+                           uint64_t size)
 {
     uint64_t mask, host;
     if (mask_addr) {
@@ -31,15 +33,15 @@ static long call_with_mask(Thread *t, long nr, uint64_t args[6], unsigned at, Gu
 
 long sys_ppoll(Thread *t, const uint64_t a[6])
 {
-    uint64_t args[6] = { a[0], a[1], a[2], 0, 8 };
+    uint64_t args[6] = {a[0], a[1], a[2], 0, 8};
     return call_with_mask(t, SYS_ppoll, args, 3, a[3], a[4]);
 }
 
 long sys_pselect6(Thread *t, const uint64_t a[6])
 {
     /* The sixth argument points to { mask, its size }. */
-    uint64_t pair[2] = { 0, 0 }, host_pair[2] = { 0, 8 };
-    uint64_t args[6] = { a[0], a[1], a[2], a[3], a[4], 0 };
+    uint64_t pair[2] = {0, 0}, host_pair[2] = {0, 8};
+    uint64_t args[6] = {a[0], a[1], a[2], a[3], a[4], 0};
     if (a[5] && guest_read(pair, a[5], sizeof pair)) {
         return -EFAULT;
     }
@@ -66,7 +68,7 @@ long sys_pselect6(Thread *t, const uint64_t a[6])
 long sys_epoll_ctl(Thread *t, const uint64_t a[6])
 {
     GuestEpollEvent guest;
-    HostEpollEvent host = { 0 };
+    HostEpollEvent host = {0};
     if (a[3]) {
         if (guest_read(&guest, a[3], sizeof guest)) {
             return -EFAULT;
@@ -77,7 +79,8 @@ long sys_epoll_ctl(Thread *t, const uint64_t a[6])
     return host_call(&t->cpu, SYS_epoll_ctl, a[0], a[1], a[2], a[3] ? (uintptr_t)&host : 0);
 }
 
-/* The host writes its packed events to the guest's larger array; they are spread from the last to the first. */
+/* The host writes its packed events to the guest's larger array; they are spread from the last to
+ * the first. */
 static long spread_events(GuestAddr events, long n)
 {
     for (long i = n; i-- > 0;) {
@@ -85,7 +88,7 @@ static long spread_events(GuestAddr events, long n)
         if (guest_read(&host, events + (uint64_t)i * sizeof host, sizeof host)) {
             return -EFAULT;
         }
-        GuestEpollEvent guest = { .events = host.events, .data = host.data };
+        GuestEpollEvent guest = {.events = host.events, .data = host.data};
         if (guest_write(events + (uint64_t)i * sizeof guest, &guest, sizeof guest)) {
             return -EFAULT;
         }
@@ -95,12 +98,12 @@ static long spread_events(GuestAddr events, long n)
 
 long sys_epoll_pwait(Thread *t, const uint64_t a[6])
 {
-    uint64_t args[6] = { a[0], a[1], a[2], a[3], 0, 8 };
+    uint64_t args[6] = {a[0], a[1], a[2], a[3], 0, 8};
     return spread_events(a[1], call_with_mask(t, SYS_epoll_pwait, args, 4, a[4], a[5]));
 }
 
 long sys_epoll_pwait2(Thread *t, const uint64_t a[6])
 {
-    uint64_t args[6] = { a[0], a[1], a[2], a[3], 0, 8 };
+    uint64_t args[6] = {a[0], a[1], a[2], a[3], 0, 8};
     return spread_events(a[1], call_with_mask(t, SYS_epoll_pwait2, args, 4, a[4], a[5]));
 }

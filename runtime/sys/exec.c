@@ -4,7 +4,8 @@
  *
  *     xemu <options as given> -0 ARGV0 [--exec-fd N] -- PATH args...
  *
- * so nothing depends on binfmt_misc. Everything else is the host kernel's business: host programs, wrong formats, errors.
+ * so nothing depends on binfmt_misc. Everything else is the host kernel's business: host programs,
+ * wrong formats, errors.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -19,9 +20,9 @@
 #include "runtime/sys/sys.h"
 
 enum {
-    HEAD_BYTES = 256,   /* what the kernel looks at (BINPRM_BUF_SIZE) */
+    HEAD_BYTES = 256, /* what the kernel looks at (BINPRM_BUF_SIZE) */
     SCRIPT_DEPTH = 5,
-    EXTRA_WORDS = 16,   /* beside the carried options */
+    EXTRA_WORDS = 16, /* beside the carried options */
 };
 
 typedef enum Kind { KIND_HOST, KIND_GUEST, KIND_SCRIPT } Kind;
@@ -112,7 +113,8 @@ static long words_alloc(Words *w, size_t n)
 {
     w->n = 0;
     w->bytes = mem_page_up(n * sizeof *w->v);
-    long at = host_raw6(SYS_mmap, 0, w->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    long at = host_raw6(SYS_mmap, 0, w->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                        (uint64_t)-1, 0);
     w->v = at < 0 ? NULL : guest_ptr((uint64_t)at);
     return at < 0 ? -ENOMEM : 0;
 }
@@ -122,10 +124,11 @@ static void words_add(Words *w, const char *word)
     w->v[w->n++] = word;
 }
 
-/* Before another program takes over, the host must show what the guest set for signals that xemu keeps to itself. */
+/* Before another program takes over, the host must show what the guest set for signals that xemu
+ * keeps to itself. */
 static void hand_over_signals(Thread *t, bool undo)
 {
-    static const HostSigAction ignore = { .handler = (uintptr_t)1 }; /* SIG_IGN */
+    static const HostSigAction ignore = {.handler = (uintptr_t)1}; /* SIG_IGN */
     for (int n = 1; n <= SIGNALS && !undo; n++) {
         if ((SIGNALS_SYNC & SIGNAL_BIT(n)) && t->process->sig->action[n].handler == 1) {
             host_raw4(SYS_rt_sigaction, n, &ignore, 0, sizeof(uint64_t));
@@ -141,7 +144,7 @@ static void hand_over_signals(Thread *t, bool undo)
 static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
 {
     Process *p = t->process;
-    static const char *const no_env[] = { NULL };
+    static const char *const no_env[] = {NULL};
     const void *env = envp ? guest_ptr(envp) : no_env;
     long r = -ENOENT;
     hand_over_signals(t, false);
@@ -158,32 +161,42 @@ static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
     return r;
 }
 
-static long exec_host(Thread *t, int dirfd, const char *path, GuestAddr argv, GuestAddr envp, int flags)
+static long exec_host(Thread *t, int dirfd, const char *path, GuestAddr argv, GuestAddr envp,
+                      int flags)
 {
+    /* The limit on address space that was kept from binding xemu binds that program. */
+    struct rlimit own, as = t->process->as_limit;
+    getrlimit(RLIMIT_AS, &own);
+    as.rlim_max = own.rlim_max;
+    as.rlim_cur = as.rlim_cur < as.rlim_max ? as.rlim_cur : as.rlim_max;
+    setrlimit(RLIMIT_AS, &as);
     hand_over_signals(t, false);
     long r = host_raw5(SYS_execveat, dirfd, path, argv, envp, flags);
     hand_over_signals(t, true);
+    setrlimit(RLIMIT_AS, &own);
     return r;
 }
 
 typedef struct Target {
     int dirfd, flags;
-    const char *path;   /* for the host */
-    const char *shown;  /* what the program is told it is called */
+    const char *path;  /* for the host */
+    const char *shown; /* what the program is told it is called */
     GuestAddr argv, envp;
 } Target;
 
-/* A descriptor of the program itself, when its path would not lead there: kept open over the exec. */
+/* A descriptor of the program itself, when its path would not lead there: kept open over the exec.
+ */
 static int keep_open(int fd)
 {
     long high = host_raw3(SYS_fcntl, fd, F_DUPFD, 500);
     return high < 0 ? (int)host_raw3(SYS_fcntl, fd, F_DUPFD, 3) : (int)high;
 }
 
-static long exec_guest(Thread *t, const Target *target, const Script *scripts, unsigned nscripts, const char *interp_path, int program_fd)
+static long exec_guest(Thread *t, const Target *target, const Script *scripts, unsigned nscripts,
+                       const char *interp_path, int program_fd)
 {
     const Options *o = t->process->options;
-    char fd_text[16];
+    char fd_text[16], limit_text[48];
     Words w;
     long given = count_words(target->argv), r;
     if (given < 0) {
@@ -206,6 +219,13 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
         snprintf(fd_text, sizeof fd_text, "%d", kept);
         words_add(&w, "--exec-fd");
         words_add(&w, fd_text);
+    }
+    const struct rlimit *as = &t->process->as_limit;
+    if (as->rlim_max != RLIM_INFINITY || as->rlim_cur != RLIM_INFINITY) {
+        snprintf(limit_text, sizeof limit_text, "%llu,%llu", (unsigned long long)as->rlim_cur,
+                 (unsigned long long)as->rlim_max);
+        words_add(&w, "--rlimit-as");
+        words_add(&w, limit_text);
     }
     words_add(&w, "--");
     words_add(&w, nscripts ? interp_path : target->shown);
@@ -260,7 +280,9 @@ static long exec_target(Thread *t, const Target *target)
     }
     if (fd < 0) {
         /* Executable but not readable: only the kernel can start it. */
-        return fd == -EACCES ? exec_host(t, target->dirfd, target->path, target->argv, target->envp, target->flags) : fd;
+        return fd == -EACCES ? exec_host(t, target->dirfd, target->path, target->argv, target->envp,
+                                         target->flags)
+                             : fd;
     }
     long look = fd;
     Kind kind;
@@ -282,8 +304,10 @@ static long exec_target(Thread *t, const Target *target)
     }
     if (!r) {
         bool path_leads = !by_fd && target->dirfd == AT_FDCWD;
-        r = kind == KIND_GUEST ? exec_guest(t, target, scripts, nscripts, interp_path, path_leads ? -1 : (int)fd)
-                               : exec_host(t, target->dirfd, target->path, target->argv, target->envp, target->flags);
+        r = kind == KIND_GUEST
+                ? exec_guest(t, target, scripts, nscripts, interp_path, path_leads ? -1 : (int)fd)
+                : exec_host(t, target->dirfd, target->path, target->argv, target->envp,
+                            target->flags);
     }
     if (look >= 0 && look != fd) {
         host_raw1(SYS_close, look);
@@ -300,7 +324,7 @@ long sys_execve(Thread *t, const uint64_t a[6])
         return -HOST_ERESTART;
     }
     long r = path_arg(t->process, a[0], true, &room, &path);
-    Target target = { AT_FDCWD, 0, path, path, a[1], a[2] };
+    Target target = {AT_FDCWD, 0, path, path, a[1], a[2]};
     return r ? r : exec_target(t, &target);
 }
 
@@ -320,8 +344,9 @@ long sys_execveat(Thread *t, const uint64_t a[6])
     if (r) {
         return r;
     }
-    /* do_open_execat(): a program found through a descriptor is called /dev/fd/N or /dev/fd/N/path. */
-    Target target = { dirfd, flags, path, path, a[2], a[3] };
+    /* do_open_execat(): a program found through a descriptor is called /dev/fd/N or /dev/fd/N/path.
+     */
+    Target target = {dirfd, flags, path, path, a[2], a[3]};
     if (!path[0]) {
         if (!(flags & AT_EMPTY_PATH)) {
             return -ENOENT;

@@ -34,7 +34,9 @@ long sys_openat(Thread *t, const uint64_t a[6])
         return r;
     }
     r = procfs_open(t, path, (int)flags);
-    return r != PROCFS_NOT_OURS ? r : host_call(&t->cpu, SYS_openat, a[0], (uintptr_t)path, flags, a[3]);
+    return r != PROCFS_NOT_OURS
+               ? r
+               : host_call(&t->cpu, SYS_openat, a[0], (uintptr_t)path, flags, a[3]);
 }
 
 long sys_openat2(Thread *t, const uint64_t a[6])
@@ -64,7 +66,9 @@ long sys_openat2(Thread *t, const uint64_t a[6])
         return r;
     }
     r = procfs_open(t, path, (int)how.flags);
-    return r != PROCFS_NOT_OURS ? r : host_call(&t->cpu, SYS_openat2, a[0], (uintptr_t)path, (uintptr_t)&how, sizeof how);
+    return r != PROCFS_NOT_OURS ? r
+                                : host_call(&t->cpu, SYS_openat2, a[0], (uintptr_t)path,
+                                            (uintptr_t)&how, sizeof how);
 }
 
 long sys_open_by_handle_at(Thread *t, const uint64_t a[6])
@@ -107,8 +111,7 @@ long sys_fcntl(Thread *t, const uint64_t a[6])
     case F_GETFL:
         r = host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
         return r < 0 ? r : (long)convert_open_flags_to_guest((uint64_t)r);
-    default:
-        return host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
+    default: return host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
     }
 }
 
@@ -134,14 +137,20 @@ long sys_newfstatat(Thread *t, const uint64_t a[6])
     PathRoom room;
     const char *path = NULL;
     /* With AT_EMPTY_PATH the path may be NULL (Linux 6.11). */
-    long r = (a[3] & AT_EMPTY_PATH) && !a[1] ? 0 : path_arg(t->process, a[1], !(a[3] & AT_SYMLINK_NOFOLLOW), &room, &path);
-    return r ? r : give_stat(host_call(&t->cpu, SYS_newfstatat, a[0], (uintptr_t)path, (uintptr_t)&st, a[3]), &st, a[2]);
+    long r = (a[3] & AT_EMPTY_PATH) && !a[1]
+                 ? 0
+                 : path_arg(t->process, a[1], !(a[3] & AT_SYMLINK_NOFOLLOW), &room, &path);
+    return r ? r
+             : give_stat(
+                   host_call(&t->cpu, SYS_newfstatat, a[0], (uintptr_t)path, (uintptr_t)&st, a[3]),
+                   &st, a[2]);
 }
 
 long sys_statx(Thread *t, const uint64_t a[6])
 {
-    return (a[2] & AT_EMPTY_PATH) && !a[1] ? host_syscall(&t->cpu, SYS_statx, a)
-                                           : with_path(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
+    return (a[2] & AT_EMPTY_PATH) && !a[1]
+               ? host_syscall(&t->cpu, SYS_statx, a)
+               : with_path(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
 }
 
 long sys_statfs(Thread *t, const uint64_t a[6])
@@ -161,7 +170,8 @@ long sys_faccessat2(Thread *t, const uint64_t a[6])
 
 long sys_utimensat(Thread *t, const uint64_t a[6])
 {
-    return a[1] ? with_path(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW)) : host_syscall(&t->cpu, SYS_utimensat, a);
+    return a[1] ? with_path(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW))
+                : host_syscall(&t->cpu, SYS_utimensat, a);
 }
 
 long sys_chdir(Thread *t, const uint64_t a[6])
@@ -195,14 +205,17 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
     return host_call(&t->cpu, SYS_readlinkat, a[0], (uintptr_t)path, a[2], a[3]);
 }
 
-/* xemu starts itself again for every program that the guest executes: it has to be found after the root has changed. */
+/* xemu starts itself again for every program that the guest executes: it has to be found after the
+ * root has changed. */
 static void keep_own_executable(Process *p)
 {
     if (p->exe_fd < 0) {
         long fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
         if (fd >= 0) {
             struct rlimit limit;
-            long at = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20 ? 1 << 20 : (long)limit.rlim_cur;
+            long at = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20
+                          ? 1 << 20
+                          : (long)limit.rlim_cur;
             long high = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at - 16);
             if (high >= 0) {
                 host_raw1(SYS_close, fd);

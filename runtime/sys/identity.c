@@ -5,6 +5,7 @@
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "runtime/sys/sys.h"
 
@@ -35,7 +36,8 @@ long sys_personality(Thread *t, const uint64_t a[6])
     return (long)old;
 }
 
-/* The stack's limit is kept by xemu: the host would apply it to xemu's own stack, and the guest's was made by its value. */
+/* The stack's limit is kept by xemu: the host would apply it to xemu's own stack, and the guest's
+ * was made by its value. */
 static long stack_limit(Process *p, const struct rlimit *set, struct rlimit *old)
 {
     if (old) {
@@ -52,17 +54,41 @@ static long stack_limit(Process *p, const struct rlimit *set, struct rlimit *old
     return 0;
 }
 
-static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limit, GuestAddr old_limit)
+/* RLIMIT_AS would bind xemu's own memory too: the guest's map is held to it instead (kernel/sys.c,
+ * do_prlimit). */
+static long space_limit(Process *p, const struct rlimit *set, struct rlimit *old)
+{
+    *old = p->as_limit;
+    if (!set) {
+        return 0;
+    }
+    if (set->rlim_cur > set->rlim_max) {
+        return -EINVAL;
+    }
+    if (set->rlim_max > p->as_limit.rlim_max && geteuid() != 0) {
+        return -EPERM;
+    }
+    p->as_limit = *set;
+    p->mem->most = set->rlim_cur;
+    return 0;
+}
+
+static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limit,
+                  GuestAddr old_limit)
 {
     struct rlimit set, old;
     if (new_limit && guest_read(&set, new_limit, sizeof set)) {
         return -EFAULT;
     }
     long r;
-    if ((uint32_t)resource == RLIMIT_STACK && ((int)pid == 0 || (int)pid == host_raw0(SYS_getpid))) {
+    bool own = (int)pid == 0 || (int)pid == host_raw0(SYS_getpid);
+    if (own && (uint32_t)resource == RLIMIT_STACK) {
         r = stack_limit(t->process, new_limit ? &set : NULL, &old);
+    } else if (own && (uint32_t)resource == RLIMIT_AS) {
+        r = space_limit(t->process, new_limit ? &set : NULL, &old);
     } else {
-        r = host_call(&t->cpu, SYS_prlimit64, pid, resource, new_limit ? (uintptr_t)&set : 0, (uintptr_t)&old);
+        r = host_call(&t->cpu, SYS_prlimit64, pid, resource, new_limit ? (uintptr_t)&set : 0,
+                      (uintptr_t)&old);
     }
     return !r && old_limit ? guest_write(old_limit, &old, sizeof old) : r;
 }
@@ -109,15 +135,11 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     switch ((int)a[0]) {
     case PR_PAC_RESET_KEYS:
     case PR_PAC_SET_ENABLED_KEYS:
-    case PR_PAC_GET_ENABLED_KEYS:
-        r = t->process->abi->pointer_auth(&t->cpu, a);
-        return r;
-    case PR_GET_AUXV:
-        return get_auxv(t->process, a);
+    case PR_PAC_GET_ENABLED_KEYS: r = t->process->abi->pointer_auth(&t->cpu, a); return r;
+    case PR_GET_AUXV: return get_auxv(t->process, a);
     case PR_SET_SECCOMP:
         return -EINVAL; /* as a kernel without seccomp: filters would see the host's calls */
-    case PR_GET_SECCOMP:
-        return a[1] ? -EINVAL : SECCOMP_MODE_DISABLED;
+    case PR_GET_SECCOMP: return a[1] ? -EINVAL : SECCOMP_MODE_DISABLED;
     /* Of other architectures only, or of extensions that this machine hasn't. */
     case PR_SET_TSC:
     case PR_GET_TSC:
@@ -132,9 +154,7 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_SVE_SET_VL:
     case PR_SVE_GET_VL:
     case PR_SET_TAGGED_ADDR_CTRL:
-    case PR_GET_TAGGED_ADDR_CTRL:
-        return -EINVAL;
-    default:
-        return host_syscall(&t->cpu, SYS_prctl, a);
+    case PR_GET_TAGGED_ADDR_CTRL: return -EINVAL;
+    default: return host_syscall(&t->cpu, SYS_prctl, a);
     }
 }

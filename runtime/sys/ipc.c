@@ -13,7 +13,7 @@ static long sem_stat(Thread *t, const uint64_t a[6])
     if (r < 0) {
         return r;
     }
-    GuestSemDs guest = { .otime = host.otime, .ctime = host.ctime, .nsems = host.nsems };
+    GuestSemDs guest = {.otime = host.otime, .ctime = host.ctime, .nsems = host.nsems};
     memcpy(guest.perm, host.perm, sizeof guest.perm);
     int err = guest_write(a[3], &guest, sizeof guest);
     return err ? err : r;
@@ -22,7 +22,7 @@ static long sem_stat(Thread *t, const uint64_t a[6])
 static long sem_set(Thread *t, const uint64_t a[6])
 {
     GuestSemDs guest;
-    HostSemDs host = { 0 };
+    HostSemDs host = {0};
     if (guest_read(&guest, a[3], sizeof guest)) {
         return -EFAULT;
     }
@@ -36,11 +36,8 @@ long sys_semctl(Thread *t, const uint64_t a[6])
     switch ((int)a[2] & ~IPC_64_BIT) {
     case IPC_STAT:
     case SEM_STAT:
-    case SEM_STAT_ANY_NR:
-        return sem_stat(t, a);
-    case IPC_SET:
-        return sem_set(t, a);
-    default:
-        return host_syscall(&t->cpu, SYS_semctl, a);
+    case SEM_STAT_ANY_NR: return sem_stat(t, a);
+    case IPC_SET: return sem_set(t, a);
+    default: return host_syscall(&t->cpu, SYS_semctl, a);
     }
 }

@@ -10,7 +10,8 @@
 static int move_high(int fd)
 {
     struct rlimit limit;
-    long most = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20 ? 1 << 20 : (long)limit.rlim_cur;
+    long most = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20 ? 1 << 20
+                                                                             : (long)limit.rlim_cur;
     for (long at = most - 64; at > 64; at /= 2) {
         long high = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
         if (high >= 0) {
@@ -55,8 +56,8 @@ static long open_in_prefix(const Process *p, const char *path, bool follow)
 
 const char *path_lookup(Process *p, const char *path, bool follow, char buf[PATH_MAX])
 {
-    if (!p->prefix[0] || path[0] != '/' || is_below(path, "/proc") || is_below(path, "/sys") || is_below(path, "/dev") ||
-        is_below(path, p->prefix)) {
+    if (!p->prefix[0] || path[0] != '/' || is_below(path, "/proc") || is_below(path, "/sys") ||
+        is_below(path, "/dev") || is_below(path, p->prefix)) {
         return path;
     }
     if (p->prefix_fd < 0) {

@@ -1,4 +1,5 @@
-/* The files are made when they are opened, in memory. What the kernel itself can be told (procfs_publish) it shows to all. */
+/* The files are made when they are opened, in memory. What the kernel itself can be told
+ * (procfs_publish) it shows to all. */
 #include "runtime/sys/procfs.h"
 
 #include <fcntl.h>
@@ -75,7 +76,7 @@ static void make_cpuinfo(Thread *t, Text *x)
     }
 }
 
-/* ---- maps -------------------------------------------------------------------------------------------------------------------- */
+/* ---- maps ---------------------------------------------------------------------------------- */
 
 typedef struct HostLine {
     uint64_t start, end, offset;
@@ -87,7 +88,9 @@ static bool hex(const char **at, uint64_t *v, char stop)
 {
     *v = 0;
     for (; **at != stop; (*at)++) {
-        int c = **at, digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int c = **at, digit = c >= '0' && c <= '9'   ? c - '0'
+                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                                     : -1;
         if (digit < 0) {
             return false;
         }
@@ -118,18 +121,22 @@ static void put_mapping(Mem *mem, Text *x, const HostLine *h)
     bool has_file = strncmp(h->rest, "00:00 0", 7);
     MapRange r;
     for (GuestAddr at = h->start; map_next(&mem->map, at, &r) && r.start < h->end; at = r.end) {
-        GuestAddr from = r.start > h->start ? r.start : h->start, to = r.end < h->end ? r.end : h->end;
+        GuestAddr from = r.start > h->start ? r.start : h->start,
+                  to = r.end < h->end ? r.end : h->end;
         const char *name = r.flags & MAP_FLAG_STACK  ? "[stack]"
                            : r.flags & MAP_FLAG_VDSO ? "[vdso]"
                            : r.flags & MAP_FLAG_HEAP ? "[heap]"
                                                      : NULL;
         char *to_buf = room(x, PATH_MAX + 256);
-        int n = snprintf(to_buf, PATH_MAX + 256, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " ", from, to,
-                         r.prot & PROT_READ ? 'r' : '-', r.prot & PROT_WRITE ? 'w' : '-', r.prot & PROT_EXEC ? 'x' : '-', h->shared,
-                         has_file ? h->offset + (from - h->start) : 0);
+        int n =
+            snprintf(to_buf, PATH_MAX + 256, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " ",
+                     from, to, r.prot & PROT_READ ? 'r' : '-', r.prot & PROT_WRITE ? 'w' : '-',
+                     r.prot & PROT_EXEC ? 'x' : '-', h->shared,
+                     has_file ? h->offset + (from - h->start) : 0);
         if (name && !has_file) {
             int width = 73 - n;
-            n += snprintf(to_buf + n, (size_t)(PATH_MAX + 256 - n), "%-*s%s\n", width, "00:00 0", name);
+            n += snprintf(to_buf + n, (size_t)(PATH_MAX + 256 - n), "%-*s%s\n", width, "00:00 0",
+                          name);
         } else {
             n += snprintf(to_buf + n, (size_t)(PATH_MAX + 256 - n), "%s\n", h->rest);
         }
@@ -169,11 +176,11 @@ static void make_maps(Thread *t, Text *x)
     host_raw1(SYS_close, fd);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static long make_file(Thread *t, const char *name, int flags, void (*fill)(Thread *t, Text *x))
 {
-    Text x = { .at = 0 };
+    Text x = {.at = 0};
     if ((flags & O_ACCMODE) != O_RDONLY) {
         return -EACCES;
     }

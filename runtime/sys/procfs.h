@@ -6,11 +6,12 @@
 
 #define PROCFS_NOT_OURS (-100000L)
 
-/* Opens path if it is such a file: a descriptor or -errno; PROCFS_NOT_OURS if it isn't. flags: the host's open flags. */
+/* Opens path if it is such a file: a descriptor or -errno; PROCFS_NOT_OURS if it isn't. flags: the
+ * host's open flags. */
 long procfs_open(Thread *t, const char *path, int flags);
 
-/* Tells the host kernel where the guest's arguments, environment and auxiliary vector are, so that /proc/PID/cmdline and so on show them to
- * everybody, and names the process after its program. */
+/* Tells the host kernel where the guest's arguments, environment and auxiliary vector are, so that
+ * /proc/PID/cmdline and so on show them to everybody, and names the process after its program. */
 void procfs_publish(Process *p);
 
 #endif

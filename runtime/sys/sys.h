@@ -4,16 +4,17 @@
 
 #include "runtime/process.h"
 
-/* A handler returns what the guest's register gets, -HOST_ERESTART to have the call made again after signals were delivered, or
- * SYS_REGISTERS_SET if the registers are already as they should be. */
+/* A handler returns what the guest's register gets, -HOST_ERESTART to have the call made again
+ * after signals were delivered, or SYS_REGISTERS_SET if the registers are already as they should
+ * be. */
 #define SYS_REGISTERS_SET (-(long)(HOST_ERESTART + 1))
 
 typedef long (*SysHandler)(Thread *t, const uint64_t a[6]);
 
 typedef struct SysEntry {
-    const char *name;      /* NULL: no such call */
-    const char *args;      /* types for strace */
-    int16_t host;          /* the host's number, -1: `handler` does it */
+    const char *name; /* NULL: no such call */
+    const char *args; /* types for strace */
+    int16_t host;     /* the host's number, -1: `handler` does it */
     SysHandler handler;
 } SysEntry;
 
@@ -28,7 +29,7 @@ void sys_call(Thread *t);
 #define PASS(name)
 #define SAME(name)
 #define NONE(name)
-#define FN(name) long sys_##name(Thread *t, const uint64_t a[6]);
+#define FN(name)                         long sys_##name(Thread *t, const uint64_t a[6]);
 #define SYSCALL(number, name, how, args) how(name)
 #include "runtime/sys/syscalls.def"
 #undef SYSCALL

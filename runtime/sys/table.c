@@ -7,8 +7,9 @@ static const SysEntry table[SYS_TABLE_SIZE] = {
 #define PASS(number, name) .host = SYS_##name
 #define SAME(number, name) .host = number
 #define NONE(number, name) .host = -1
-#define FN(number, name) .host = -1, .handler = sys_##name
-#define SYSCALL(number, text, how, types) [number] = { .name = #text, .args = types, how(number, text) },
+#define FN(number, name)   .host = -1, .handler = sys_##name
+#define SYSCALL(number, text, how, types)                                                          \
+    [number] = {.name = #text, .args = types, how(number, text)},
 #include "runtime/sys/syscalls.def"
 #undef SYSCALL
 #undef FN

@@ -1,10 +1,12 @@
 /* clone and clone3: new processes, threads, and processes that share memory.
  *
  *     CLONE_VM not set               fork: the child goes on on a copy of this host stack
- *     CLONE_VM | CLONE_VFORK         the child runs on a stack of its own, with the thread-local storage of the parent, which waits
- *     CLONE_VM (| CLONE_THREAD)      a stack and thread-local storage of its own
+ *     CLONE_VM | CLONE_VFORK         the child runs on a stack of its own, with the thread-local
+ * storage of the parent, which waits CLONE_VM (| CLONE_THREAD)      a stack and thread-local
+ * storage of its own
  *
- * A child that is a process of its own has a struct Process of its own: same memory, its own signal actions unless CLONE_SIGHAND.
+ * A child that is a process of its own has a struct Process of its own: same memory, its own signal
+ * actions unless CLONE_SIGHAND.
  */
 #include <linux/sched.h>
 #include <sched.h>
@@ -16,8 +18,9 @@
 #include "runtime/sys/sys.h"
 #include "runtime/thread/stack.h"
 
-/* Of the C library: character tables of a new thread; its allocator's locks around fork (its own fork() can't be used: it expects
- * threads of its own making). Another allocator, as sanitizers bring it, hasn't got those. */
+/* Of the C library: character tables of a new thread; its allocator's locks around fork (its own
+ * fork() can't be used: it expects threads of its own making). Another allocator, as sanitizers
+ * bring it, hasn't got those. */
 void __ctype_init(void);
 void __malloc_fork_lock_parent(void) __attribute__((weak));
 void __malloc_fork_unlock_parent(void) __attribute__((weak));
@@ -42,7 +45,7 @@ static void restore_mask(uint64_t old)
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
 }
 
-/* ---- fork ----------------------------------------------------------------------------------------------------------------- */
+/* ---- fork ---------------------------------------------------------------------------------- */
 
 static void fork_prepare(Process *p)
 {
@@ -102,7 +105,7 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
     return r;
 }
 
-/* ---- threads and vfork ------------------------------------------------------------------------------------------------------ */
+/* ---- threads and vfork --------------------------------------------------------------------- */
 
 static void end_thread(Thread *t, HostStack *stack)
 {
@@ -138,7 +141,8 @@ typedef struct ProcessCopy {
 
 static Process *copy_process(const Process *p, uint64_t flags)
 {
-    long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(ProcessCopy)), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(ProcessCopy)), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     if (at < 0) {
         return NULL;
     }
@@ -185,7 +189,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
         child->alt_flags = t->alt_flags;
     }
     p->abi->start_thread(&child->cpu, &t->cpu, sp, args->flags & CLONE_SETTLS, args->tls);
-    Start start = { child, stack, waits };
+    Start start = {child, stack, waits};
     /* The child reads it from its own stack: the parent of a thread doesn't wait. */
     Start *kept = stack->base;
     *kept = start;

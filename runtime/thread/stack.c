@@ -8,14 +8,15 @@
 
 enum { STACK_SIZE = 512 << 10, GUARD_SIZE = 4096 };
 
-/* Of the C library's dynamic linker (also in its static form): storage for a new thread, initialized; returns the thread pointer. */
+/* Of the C library's dynamic linker (also in its static form): storage for a new thread,
+ * initialized; returns the thread pointer. */
 void *_dl_allocate_tls(void *mem);
 
 static Lock lock;
 static HostStack *all;
 
-/* The head of the thread control block on x86-64 (tcbhead_t): words 0 and 2 point to itself, 5 and 6 are the stack and pointer
- * guards, the same in every thread. */
+/* The head of the thread control block on x86-64 (tcbhead_t): words 0 and 2 point to itself, 5 and
+ * 6 are the stack and pointer guards, the same in every thread. */
 static void *make_tls(void)
 {
     void **tcb = _dl_allocate_tls(NULL);
@@ -32,7 +33,8 @@ static void *make_tls(void)
 
 static HostStack *make(void)
 {
-    long at = host_raw6(SYS_mmap, 0, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
+    long at = host_raw6(SYS_mmap, 0, STACK_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
     if (at < 0) {
         return NULL;
     }

@@ -1,4 +1,5 @@
-/* image.c - arbitrary files through the ELF reader and the mapper: refused or loaded, and nothing is left behind. */
+/* image.c - arbitrary files through the ELF reader and the mapper: refused or loaded, and nothing
+ * is left behind. */
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>

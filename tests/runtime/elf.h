@@ -6,7 +6,8 @@
 
 enum { SAMPLE_BYTES = 0x3000 };
 
-/* A well-formed position-independent program: code at 0, data at 0x2000 with BSS, an interpreter, BTI property, stack note. */
+/* A well-formed position-independent program: code at 0, data at 0x2000 with BSS, an interpreter,
+ * BTI property, stack note. */
 typedef struct Sample {
     Elf64_Ehdr eh;
     Elf64_Phdr ph[5];

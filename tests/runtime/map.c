@@ -32,10 +32,11 @@ static void check(const GuestMap *m, const int *model)
 Test(map, random_changes_match_model)
 {
     GuestMap m;
-    int model[PAGES] = { 0 };
+    int model[PAGES] = {0};
     map_init(&m);
     for (int step = 0; step < 20000; step++) {
-        unsigned a = rnd(PAGES), b = a + 1 + rnd(step % 3 ? 8 : PAGES), prot = 1 + rnd(7), flags = rnd(2);
+        unsigned a = rnd(PAGES), b = a + 1 + rnd(step % 3 ? 8 : PAGES), prot = 1 + rnd(7),
+                 flags = rnd(2);
         b = b > PAGES ? PAGES : b;
         cr_assert_eq(map_reserve(&m), 0);
         switch (rnd(3)) {

@@ -57,7 +57,8 @@ Test(mem, own_memory_is_out_of_reach)
     GuestAddr page = mem_page_up((uintptr_t)own);
     own[page - (uintptr_t)own] = 'x';
     cr_assert_eq(mem_mmap(&m, page, MEM_PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), -ENOMEM);
-    cr_assert_eq(mem_mmap(&m, page, MEM_PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0), -EEXIST);
+    cr_assert_eq(mem_mmap(&m, page, MEM_PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0),
+                 -EEXIST);
     cr_assert_eq(mem_munmap(&m, page, MEM_PAGE), 0, "as of unmapped memory");
     cr_assert_eq(mem_mprotect(&m, page, MEM_PAGE, PROT_NONE), -ENOMEM);
     cr_assert_eq(mem_madvise(&m, page, MEM_PAGE, MADV_DONTNEED), -ENOMEM);
@@ -65,7 +66,8 @@ Test(mem, own_memory_is_out_of_reach)
     cr_assert_eq(own[page - (uintptr_t)own], 'x');
     /* A range half the guest's, half xemu's: the guest's half survives the refusal. */
     GuestAddr at = map(&m, 1, PROT_READ | PROT_WRITE);
-    void *next = mmap(guest_ptr(at + MEM_PAGE), MEM_PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+    void *next =
+        mmap(guest_ptr(at + MEM_PAGE), MEM_PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0);
     *(char *)guest_ptr(at) = 'y';
     cr_assert_eq(mem_mmap(&m, at, 2 * MEM_PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), -ENOMEM);
     cr_assert_eq(*(char *)guest_ptr(at), 'y');
@@ -82,8 +84,10 @@ Test(mem, fixed_over_own_and_free)
     MapRange r;
     cr_assert_not(mem_lookup(&m, at + MEM_PAGE, &r));
     cr_assert_eq(mem_mprotect(&m, at, 3 * MEM_PAGE, PROT_READ), -ENOMEM, "a hole");
-    cr_assert(mem_lookup(&m, at, &r) && r.prot == PROT_READ, "what lies before the hole was changed");
-    cr_assert_eq(mem_mmap(&m, at, 4 * MEM_PAGE, PROT_READ | PROT_WRITE, ANON | MAP_FIXED, -1, 0), (long)at);
+    cr_assert(mem_lookup(&m, at, &r) && r.prot == PROT_READ,
+              "what lies before the hole was changed");
+    cr_assert_eq(mem_mmap(&m, at, 4 * MEM_PAGE, PROT_READ | PROT_WRITE, ANON | MAP_FIXED, -1, 0),
+                 (long)at);
     memset(guest_ptr(at), 1, 4 * MEM_PAGE);
     cr_assert_eq(m.map.count, 1);
     cr_assert_eq(mem_munmap(&m, at, 4 * MEM_PAGE), 0);
@@ -98,7 +102,8 @@ Test(mem, bad_arguments)
     cr_assert_eq(mem_mmap(&m, 0, UINT64_MAX, PROT_READ, ANON, -1, 0), -ENOMEM);
     cr_assert_eq(mem_mmap(&m, 0, MEM_PAGE, PROT_READ, ANON, -1, 1), -EINVAL);
     cr_assert_eq(mem_mmap(&m, at + 1, MEM_PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), -EINVAL);
-    cr_assert_eq(mem_mmap(&m, MEM_TASK_SIZE, MEM_PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), -ENOMEM);
+    cr_assert_eq(mem_mmap(&m, MEM_TASK_SIZE, MEM_PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0),
+                 -ENOMEM);
     cr_assert_eq(mem_mmap(&m, 0, MEM_PAGE, PROT_READ, MAP_PRIVATE, 12345, 0), -EBADF);
     cr_assert_eq(mem_munmap(&m, at + 1, MEM_PAGE), -EINVAL);
     cr_assert_eq(mem_munmap(&m, at, 0), -EINVAL);
@@ -118,7 +123,9 @@ Test(mem, mremap_moves_and_grows)
     cr_assert_eq(*(int *)guest_ptr((GuestAddr)moved), 42);
     cr_assert_eq(m.map.bytes, 1000 * MEM_PAGE);
     GuestAddr target = map(&m, 4, PROT_READ);
-    cr_assert_eq(mem_mremap(&m, (GuestAddr)moved, MEM_PAGE, MEM_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target), (long)target);
+    cr_assert_eq(
+        mem_mremap(&m, (GuestAddr)moved, MEM_PAGE, MEM_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target),
+        (long)target);
     cr_assert_eq(*(int *)guest_ptr(target), 42);
     cr_assert(mem_lookup(&m, target, &r) && r.prot == (PROT_READ | PROT_WRITE));
     cr_assert(mem_lookup(&m, target + MEM_PAGE, &r) && r.prot == PROT_READ);

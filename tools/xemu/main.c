@@ -9,7 +9,8 @@
 #include "tools/xemu/options.h"
 
 /* -D FILE, with %d as the process id. */
-static int open_log(Options *o) {
+static int open_log(Options *o)
+{
     o->log = stderr;
     if (!o->log_file) {
         return 0;
@@ -17,7 +18,8 @@ static int open_log(Options *o) {
     char path[PATH_MAX];
     const char *pid = strstr(o->log_file, "%d");
     if (pid) {
-        snprintf(path, sizeof path, "%.*s%d%s", (int)(pid - o->log_file), o->log_file, (int)getpid(), pid + 2);
+        snprintf(path, sizeof path, "%.*s%d%s", (int)(pid - o->log_file), o->log_file,
+                 (int)getpid(), pid + 2);
     } else {
         snprintf(path, sizeof path, "%s", o->log_file);
     }
@@ -30,16 +32,17 @@ static int open_log(Options *o) {
     return 0;
 }
 
-/* As a binfmt_misc interpreter with flag P: argv is {xemu, path, original argv[0], ...}; with O or C the program is open as AT_EXECFD. The
- * kernel says so in AT_FLAGS since 5.12. */
+/* As a binfmt_misc interpreter with flag P: argv is {xemu, path, original argv[0], ...}; with O or
+ * C the program is open as AT_EXECFD. The kernel says so in AT_FLAGS since 5.12. */
 enum { AT_FLAGS_PRESERVE_ARGV0 = 1 };
 
-int main(int argc, char **argv, char **envp) {
+int main(int argc, char **argv, char **envp)
+{
     CommandLine cl;
     bool keeps_argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0;
     int err;
     if (keeps_argv0 && argc > 2) {
-        char *no_options[] = { argv[0], NULL };
+        char *no_options[] = {argv[0], NULL};
         err = options_parse(&cl, 1, no_options, envp);
         cl.program = 1;
     } else {
@@ -58,7 +61,9 @@ int main(int argc, char **argv, char **envp) {
     }
     errno = 0;
     unsigned long fd = getauxval(AT_EXECFD);
-    cl.options.execfd = fd || errno == 0 ? (int)fd : -1;
+    if (fd || errno == 0) {
+        cl.options.execfd = (int)fd;
+    }
     const char *path = argv[cl.program];
     char **guest_argv = argv + cl.program;
     if (keeps_argv0 && argc > 2) {

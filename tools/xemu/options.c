@@ -2,6 +2,7 @@
 #include "tools/xemu/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -19,12 +20,14 @@ typedef struct Parse {
     unsigned cap_carry;
 } Parse;
 
-static int refuse(const Parse *p, const char *what) {
+static int refuse(const Parse *p, const char *what)
+{
     fprintf(stderr, "xemu: %s: %s; xemu -h lists the options\n", p->shown, what);
     return 126;
 }
 
-static void *grow(void *array, size_t bytes) {
+static void *grow(void *array, size_t bytes)
+{
     void *fresh = realloc(array, bytes);
     if (!fresh) {
         fprintf(stderr, "xemu: out of memory while reading the command line\n");
@@ -33,17 +36,30 @@ static void *grow(void *array, size_t bytes) {
     return fresh;
 }
 
-/* ---- numbers and lists ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers and lists --------------------------------------------------------------------- */
 
-static bool parse_size(const char *word, uint64_t *out) {
+static bool parse_size(const char *word, uint64_t *out)
+{
     char *end;
     errno = 0;
     uint64_t v = strtoull(word, &end, 0);
     unsigned shift = 0;
     switch (*end) {
-    case 'k': case 'K': shift = 10; end++; break;
-    case 'm': case 'M': shift = 20; end++; break;
-    case 'g': case 'G': shift = 30; end++; break;
+    case 'k':
+    case 'K':
+        shift = 10;
+        end++;
+        break;
+    case 'm':
+    case 'M':
+        shift = 20;
+        end++;
+        break;
+    case 'g':
+    case 'G':
+        shift = 30;
+        end++;
+        break;
     default: break;
     }
     if (errno || end == word || *end || *word == '-' || v > UINT64_MAX >> shift) {
@@ -53,8 +69,10 @@ static bool parse_size(const char *word, uint64_t *out) {
     return true;
 }
 
-/* Calls each(p, item, length) for the items of a comma-separated list; stops at the first that isn't 0. */
-static int each_item(Parse *p, const char *list, int (*each)(Parse *, const char *, size_t)) {
+/* Calls each(p, item, length) for the items of a comma-separated list; stops at the first that
+ * isn't 0. */
+static int each_item(Parse *p, const char *list, int (*each)(Parse *, const char *, size_t))
+{
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, ",");
         int err = n ? each(p, at, n) : 0;
@@ -66,13 +84,16 @@ static int each_item(Parse *p, const char *list, int (*each)(Parse *, const char
     return 0;
 }
 
-static bool is_word(const char *item, size_t n, const char *word) {
+static bool is_word(const char *item, size_t n, const char *word)
+{
     return strlen(word) == n && memcmp(item, word, n) == 0;
 }
 
-/* ---- the program's environment -------------------------------------------------------------------------------------------- */
+/* ---- the program's environment
+ * -------------------------------------------------------------------------------------------- */
 
-static void env_unset(Parse *p, const char *name, size_t n) {
+static void env_unset(Parse *p, const char *name, size_t n)
+{
     char **envp = p->cl->envp;
     unsigned kept = 0;
     for (unsigned i = 0; i < p->nenv; i++) {
@@ -84,7 +105,8 @@ static void env_unset(Parse *p, const char *name, size_t n) {
     envp[kept] = NULL;
 }
 
-static void env_add(Parse *p, char *setting) {
+static void env_add(Parse *p, char *setting)
+{
     if (p->nenv + 1 >= p->cap_env) {
         p->cap_env = p->cap_env * 2 + 64;
         p->cl->envp = grow(p->cl->envp, sizeof(char *) * p->cap_env);
@@ -93,7 +115,8 @@ static void env_add(Parse *p, char *setting) {
     p->cl->envp[p->nenv] = NULL;
 }
 
-static int env_set_item(Parse *p, const char *item, size_t n) {
+static int env_set_item(Parse *p, const char *item, size_t n)
+{
     const char *eq = memchr(item, '=', n);
     if (!eq || eq == item) {
         return refuse(p, "wants variable=value");
@@ -103,7 +126,8 @@ static int env_set_item(Parse *p, const char *item, size_t n) {
     return 0;
 }
 
-static int env_unset_item(Parse *p, const char *item, size_t n) {
+static int env_unset_item(Parse *p, const char *item, size_t n)
+{
     if (memchr(item, '=', n)) {
         return refuse(p, "wants a variable's name, without a value");
     }
@@ -111,57 +135,72 @@ static int env_unset_item(Parse *p, const char *item, size_t n) {
     return 0;
 }
 
-/* ---- one function an option ------------------------------------------------------------------------------------------------ */
+/* ---- one function an option ---------------------------------------------------------------- */
 
-static void usage(void) {
+static void usage(void)
+{
     printf("usage: xemu [options] program [arguments...]\n\n"
            "Runs a Linux program built for another CPU (AArch64) on this machine.\n\n");
-#define OPTION(id, long_name, variable, argument, arg_name, text)                                                        \
-    do {                                                                                                                 \
-        char left[64];                                                                                                   \
-        const char *fmt = sizeof(#id) <= 7 && strcmp(#id, "tiers") && strcmp(#id, "stats") && strcmp(#id, "dump")        \
-                              ? "-%s %s, --%s" : "%.0s%.0s--%s";                                                         \
-        snprintf(left, sizeof left, fmt, #id, arg_name, long_name);                                                      \
-        if (argument == MAYBE || (argument == WORD && fmt[0] == '%')) {                                                  \
-            size_t n = strlen(left);                                                                                     \
-            snprintf(left + n, sizeof left - n, argument == MAYBE ? "[=%s]" : "=%s", arg_name);                          \
-        }                                                                                                                \
-        printf("  %-36s %s%s%s\n", left, text, *variable ? "  XEMU_" : "", variable);                                    \
+#define OPTION(id, long_name, variable, argument, arg_name, text)                                  \
+    do {                                                                                           \
+        char left[64];                                                                             \
+        const char *fmt = sizeof(#id) <= 7 && strcmp(#id, "tiers") && strcmp(#id, "stats") &&      \
+                                  strcmp(#id, "dump")                                              \
+                              ? "-%s %s, --%s"                                                     \
+                              : "%.0s%.0s--%s";                                                    \
+        snprintf(left, sizeof left, fmt, #id, arg_name, long_name);                                \
+        if (argument == MAYBE || (argument == WORD && fmt[0] == '%')) {                            \
+            size_t n = strlen(left);                                                               \
+            snprintf(left + n, sizeof left - n, argument == MAYBE ? "[=%s]" : "=%s", arg_name);    \
+        }                                                                                          \
+        printf("  %-36s %s%s%s\n", left, text, *variable ? "  XEMU_" : "", variable);              \
     } while (0);
 #include "tools/xemu/options.def"
 #undef OPTION
     printf("\nEach variable is also known as QEMU_... . Options end at the program's name.\n");
 }
 
-static int set_h(Parse *p, const char *word) {
+static int set_h(Parse *p, const char *word)
+{
     (void)word;
     usage();
     p->cl->done = true;
     return 0;
 }
 
-static int set_version(Parse *p, const char *word) {
+static int set_version(Parse *p, const char *word)
+{
     (void)word;
     printf("xemu version " XEMU_VERSION " (guest aarch64)\n");
     p->cl->done = true;
     return 0;
 }
 
-static int set_L(Parse *p, const char *word) {
+static int set_L(Parse *p, const char *word)
+{
     p->cl->options.prefix = word;
     return 0;
 }
 
-static int set_E(Parse *p, const char *word) { return each_item(p, word, env_set_item); }
-static int set_U(Parse *p, const char *word) { return each_item(p, word, env_unset_item); }
+static int set_E(Parse *p, const char *word)
+{
+    return each_item(p, word, env_set_item);
+}
+static int set_U(Parse *p, const char *word)
+{
+    return each_item(p, word, env_unset_item);
+}
 
-static int set_0(Parse *p, const char *word) {
+static int set_0(Parse *p, const char *word)
+{
     p->cl->options.argv0 = word;
     return 0;
 }
 
-static int set_cpu(Parse *p, const char *word) {
-    static const char *const models[] = { "max", "any", "cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1" };
+static int set_cpu(Parse *p, const char *word)
+{
+    static const char *const models[] = {"max",        "any",        "cortex-a53", "cortex-a57",
+                                         "cortex-a72", "cortex-a76", "neoverse-n1"};
     if (strcmp(word, "help") == 0 || strcmp(word, "?") == 0) {
         printf("Available CPUs (each stands for what xemu implements, see AT_HWCAP):\n");
         for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
@@ -179,26 +218,31 @@ static int set_cpu(Parse *p, const char *word) {
     return refuse(p, "unknown CPU model; -cpu help lists them");
 }
 
-static int set_s(Parse *p, const char *word) {
+static int set_s(Parse *p, const char *word)
+{
     return parse_size(word, &p->cl->options.stack_size) ? 0 : refuse(p, "wants a size in bytes");
 }
 
-static int set_B(Parse *p, const char *word) {
+static int set_B(Parse *p, const char *word)
+{
     uint64_t base; /* nothing depends on it: guest addresses are host addresses */
     return parse_size(word, &base) ? 0 : refuse(p, "wants an address");
 }
 
-static int set_R(Parse *p, const char *word) {
+static int set_R(Parse *p, const char *word)
+{
     return parse_size(word, &p->cl->options.reserved_va) ? 0 : refuse(p, "wants a size in bytes");
 }
 
-static int set_strace(Parse *p, const char *word) {
+static int set_strace(Parse *p, const char *word)
+{
     (void)word;
     p->cl->options.strace = true;
     return 0;
 }
 
-static int set_D(Parse *p, const char *word) {
+static int set_D(Parse *p, const char *word)
+{
     p->cl->options.log_file = word;
     return 0;
 }
@@ -208,19 +252,20 @@ static const struct LogItem {
     uint32_t dump;
     const char *text;
 } log_items[] = {
-    { "in_asm", JIT_DUMP_IN_ASM, "guest instructions of each translated block" },
-    { "op", JIT_DUMP_UOP, "micro-operations" },
-    { "op_opt", JIT_DUMP_UOP_OPT, "micro-operations after optimizing" },
-    { "out_asm", JIT_DUMP_HOST, "host code" },
-    { "exec", JIT_DUMP_EXEC, "each entry from the dispatcher" },
-    { "cpu", JIT_DUMP_CPU, "registers at each entry from the dispatcher" },
-    { "strace", 0, "system calls" },
-    { "uop", JIT_DUMP_UOP | JIT_DUMP_UOP_OPT, "both stages of micro-operations" },
-    { "host", JIT_DUMP_HOST, "host code" },
+    {"in_asm", JIT_DUMP_IN_ASM, "guest instructions of each translated block"},
+    {"op", JIT_DUMP_UOP, "micro-operations"},
+    {"op_opt", JIT_DUMP_UOP_OPT, "micro-operations after optimizing"},
+    {"out_asm", JIT_DUMP_HOST, "host code"},
+    {"exec", JIT_DUMP_EXEC, "each entry from the dispatcher"},
+    {"cpu", JIT_DUMP_CPU, "registers at each entry from the dispatcher"},
+    {"strace", 0, "system calls"},
+    {"uop", JIT_DUMP_UOP | JIT_DUMP_UOP_OPT, "both stages of micro-operations"},
+    {"host", JIT_DUMP_HOST, "host code"},
 };
 enum { LOG_ITEMS = sizeof log_items / sizeof *log_items };
 
-static int log_item(Parse *p, const char *item, size_t n) {
+static int log_item(Parse *p, const char *item, size_t n)
+{
     if (is_word(item, n, "nochain") || is_word(item, n, "page") || is_word(item, n, "unimp") ||
         is_word(item, n, "guest_errors")) {
         return 0; /* known to users of other emulators; nothing here to log */
@@ -235,7 +280,8 @@ static int log_item(Parse *p, const char *item, size_t n) {
     return refuse(p, "unknown log item; -d help lists them");
 }
 
-static int set_d(Parse *p, const char *word) {
+static int set_d(Parse *p, const char *word)
+{
     if (strcmp(word, "help") == 0 || strcmp(word, "?") == 0) {
         printf("Log items:\n");
         for (int i = 0; i < LOG_ITEMS; i++) {
@@ -247,13 +293,15 @@ static int set_d(Parse *p, const char *word) {
     return each_item(p, word, log_item);
 }
 
-static int set_one_insn(Parse *p, const char *word) {
+static int set_one_insn(Parse *p, const char *word)
+{
     (void)word;
     p->cl->options.one_insn_per_block = true;
     return 0;
 }
 
-static int tier_item(Parse *p, const char *item, size_t n) {
+static int tier_item(Parse *p, const char *item, size_t n)
+{
     if (is_word(item, n, "interp")) {
         p->cl->options.tiers |= JIT_TIER_INTERP;
     } else if (is_word(item, n, "1")) {
@@ -264,22 +312,27 @@ static int tier_item(Parse *p, const char *item, size_t n) {
     return 0;
 }
 
-static int set_tiers(Parse *p, const char *word) {
+static int set_tiers(Parse *p, const char *word)
+{
     p->cl->options.tiers = 0;
     int err = each_item(p, word, tier_item);
     return !err && !p->cl->options.tiers ? refuse(p, "wants interp or 1") : err;
 }
 
-static int set_stats(Parse *p, const char *word) {
-    if (word && *word && strcmp(word, "json") != 0 && strcmp(word, "text") != 0 && strcmp(word, "1") != 0 &&
-        strcmp(word, "0") != 0) {
+static int set_stats(Parse *p, const char *word)
+{
+    if (word && *word && strcmp(word, "json") != 0 && strcmp(word, "text") != 0 &&
+        strcmp(word, "1") != 0 && strcmp(word, "0") != 0) {
         return refuse(p, "wants nothing or json");
     }
-    p->cl->options.stats = !word || !*word ? 1 : strcmp(word, "json") == 0 ? 2 : strcmp(word, "0") != 0;
+    p->cl->options.stats = !word || !*word             ? 1
+                           : strcmp(word, "json") == 0 ? 2
+                                                       : strcmp(word, "0") != 0;
     return 0;
 }
 
-static int set_dump(Parse *p, const char *word) {
+static int set_dump(Parse *p, const char *word)
+{
     const char *colon = strchr(word, ':');
     if (colon) {
         char *end;
@@ -299,20 +352,49 @@ static int set_dump(Parse *p, const char *word) {
     return err;
 }
 
-static int feature_item(Parse *p, const char *item, size_t n) {
-#define FEATURE(name, bit, text)                                                                                         \
-    if (n > 1 && *item == '-' && is_word(item + 1, n - 1, text)) {                                                       \
-        p->cl->options.host_features_off |= 1u << (bit);                                                                 \
-        return 0;                                                                                                        \
+static int feature_item(Parse *p, const char *item, size_t n)
+{
+#define FEATURE(name, bit, text)                                                                   \
+    if (n > 1 && *item == '-' && is_word(item + 1, n - 1, text)) {                                 \
+        p->cl->options.host_features_off |= 1u << (bit);                                           \
+        return 0;                                                                                  \
     }
     JIT_HOST_LIST(FEATURE)
 #undef FEATURE
     return refuse(p, "unknown host feature; write it as -avx512,-avx2");
 }
 
-static int set_host_features(Parse *p, const char *word) { return each_item(p, word, feature_item); }
+static int set_host_features(Parse *p, const char *word)
+{
+    return each_item(p, word, feature_item);
+}
 
-/* ---- the tables ---------------------------------------------------------------------------------------------------------------- */
+static int set_exec_fd(Parse *p, const char *word)
+{
+    uint64_t fd;
+    if (!parse_size(word, &fd) || fd > INT32_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return refuse(p, "wants an open descriptor");
+    }
+    p->cl->options.execfd = (int)fd;
+    return 0;
+}
+
+static int set_rlimit_as(Parse *p, const char *word)
+{
+    char soft[32];
+    const char *comma = strchr(word, ',');
+    size_t n = comma ? (size_t)(comma - word) : sizeof soft;
+    if (n >= sizeof soft) {
+        return refuse(p, "wants two sizes");
+    }
+    memcpy(soft, word, n);
+    soft[n] = 0;
+    Options *o = &p->cl->options;
+    o->limits_as = parse_size(soft, &o->as_soft) && parse_size(comma + 1, &o->as_hard);
+    return o->limits_as ? 0 : refuse(p, "wants two sizes");
+}
+
+/* ---- the tables ---------------------------------------------------------------------------- */
 
 typedef struct OptionRow {
     const char *name, *long_name, *variable;
@@ -321,15 +403,17 @@ typedef struct OptionRow {
 } OptionRow;
 
 static const OptionRow rows[] = {
-#define OPTION(id, long_name, variable, argument, arg_name, text) { #id, long_name, variable, argument, set_##id },
+#define OPTION(id, long_name, variable, argument, arg_name, text)                                  \
+    {#id, long_name, variable, argument, set_##id},
 #include "tools/xemu/options.def"
 #undef OPTION
-    { "singlestep", "singlestep", "SINGLESTEP", NONE, set_one_insn },
-    { "help", "help", "", NONE, set_h },
+    {"singlestep", "singlestep", "SINGLESTEP", NONE, set_one_insn},
+    {"help", "help", "", NONE, set_h},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-static const OptionRow *find_row(const char *word, size_t n, bool is_long) {
+static const OptionRow *find_row(const char *word, size_t n, bool is_long)
+{
     for (int i = 0; i < ROWS; i++) {
         if (is_word(word, n, rows[i].long_name) || (!is_long && is_word(word, n, rows[i].name))) {
             return &rows[i];
@@ -338,8 +422,10 @@ static const OptionRow *find_row(const char *word, size_t n, bool is_long) {
     return is_long ? find_row(word, n, false) : NULL;
 }
 
-/* What is given again on the command line of a program that the guest executes; the environment carries the rest. */
-static void carry(Parse *p, const char *word) {
+/* What is given again on the command line of a program that the guest executes; the environment
+ * carries the rest. */
+static void carry(Parse *p, const char *word)
+{
     Options *o = &p->cl->options;
     if (o->ncarry == p->cap_carry) {
         p->cap_carry = p->cap_carry * 2 + 8;
@@ -348,8 +434,10 @@ static void carry(Parse *p, const char *word) {
     o->carry[o->ncarry++] = word;
 }
 
-static bool is_carried(const OptionRow *row) {
-    static const char *const once[] = { "0", "E", "U", "h", "version", "help" };
+static bool is_carried(const OptionRow *row)
+{
+    static const char *const once[] = {"0",       "E",    "U",       "h",
+                                       "version", "help", "exec_fd", "rlimit_as"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
             return false;
@@ -358,7 +446,8 @@ static bool is_carried(const OptionRow *row) {
     return true;
 }
 
-static int from_environment(Parse *p, char **envp) {
+static int from_environment(Parse *p, char **envp)
+{
     /* Not for a program with more rights than who started it. */
     if (getauxval(AT_SECURE)) {
         return 0;
@@ -382,7 +471,8 @@ static int from_environment(Parse *p, char **envp) {
     return 0;
 }
 
-static int one_option(Parse *p, int argc, char **argv, int *at) {
+static int one_option(Parse *p, int argc, char **argv, int *at)
+{
     char *word = argv[*at];
     p->shown = word;
     bool is_long = word[1] == '-';
@@ -411,10 +501,11 @@ static int one_option(Parse *p, int argc, char **argv, int *at) {
     return row->set(p, value);
 }
 
-int options_parse(CommandLine *cl, int argc, char **argv, char **envp) {
-    *cl = (CommandLine){ .program = argc };
+int options_parse(CommandLine *cl, int argc, char **argv, char **envp)
+{
+    *cl = (CommandLine){.program = argc};
     cl->options.execfd = -1;
-    Parse p = { .cl = cl, .shown = "" };
+    Parse p = {.cl = cl, .shown = ""};
     for (char **e = envp; *e; e++) {
         env_add(&p, *e);
     }

@@ -6,9 +6,9 @@
 
 typedef struct CommandLine {
     Options options;
-    int program;   /* index in argv of the program; argc if none is named */
-    char **envp;   /* the program's environment: owned array, strings borrowed */
-    bool done;     /* -h, -version and the like: printed, nothing to run */
+    int program; /* index in argv of the program; argc if none is named */
+    char **envp; /* the program's environment: owned array, strings borrowed */
+    bool done;   /* -h, -version and the like: printed, nothing to run */
 } CommandLine;
 
 /* Parses argv and the environment. 0, or the exit status after one line on standard error. */
