@@ -396,7 +396,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     t->stats.host_bytes += b->host_len + b->cold_len;
 
     pthread_mutex_lock(&j->lock);
-    Block *other = t->generation == j->generation ? blockmap_find(&j->blocks, pc, mode) : NULL;
+    Block *other = t->generation == j->generation && j->threads->next ? blockmap_find(&j->blocks, pc, mode) : NULL;
     if (!other && t->generation == j->generation && blockmap_insert(&j->blocks, b) == 0) {
         other = b;
     }

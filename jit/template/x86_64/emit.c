@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "jit/template/x86_64/emit_ops.h"
+#include "jit/template/x86_64/ra.h"
 #include "jit/template/x86_64/template.h"
 
 /* ---- tables ---------------------------------------------------------------------------------------------------------------------- */
@@ -68,7 +69,8 @@ static void backward(Emit *e)
     const Uop *uops = e->ub->uops;
     uint32_t stamp = 1, barrier = 0, pin_g[16] = { 0 }, pin_x[32] = { 0 };
 
-    memset(e->vals, 0, sizeof *e->vals * e->ub->nvals);
+    for (uint32_t v = 0; v < e->ub->nvals; v++)
+        e->vals[v] = (ValState){ 0 };
     for (uint32_t i = e->ub->count; i-- > 0;) {
         const Uop *u = &uops[i];
         unsigned info = op_info[u->op];
@@ -86,6 +88,7 @@ static void backward(Emit *e)
                     e->vals[u->a].stamp = d->stamp;
                 }
             }
+            d->off = d->home = 0;
         }
         if (info & OP_BARRIER)
             barrier = stamp++;
@@ -150,6 +153,12 @@ static void backward(Emit *e)
 
 uint32_t emit_arena_off(const Emit *e, const uint8_t *p) { return (uint32_t)(p - e->arena); }
 
+void emit_tagged_call(Emit *e, unsigned stub, uint32_t link)
+{
+    asm_call(&e->a, emit_stub(e, stub));
+    asm_u32(&e->a, link << TAG_LINK_SHIFT | (uint32_t)(e->a.p - e->cold_start));
+}
+
 void emit_pad_patchable(Emit *e, unsigned ahead)
 {
     while ((((uintptr_t)e->a.p + ahead) & 63) > 60)
@@ -168,7 +177,7 @@ ColdPiece *emit_cold(Emit *e, void (*fn)(Emit *, const ColdPiece *), uint8_t *fr
     p->from = from;
     p->back = NULL;
     p->insn = e->insn_off;
-    p->link = UINT32_MAX;
+    p->link = TAG_NO_LINK;
     p->u = e->u;
     return p;
 }
@@ -354,6 +363,8 @@ void emit_slow(Emit *e, unsigned cc)
     ColdOperand opnd[4];
     const Uop *u = e->u;
 
+    if (e->ncold == e->slow_first)
+        ra_before_slow(e);
     capture_all(e, u, opnd);
     uint8_t *from = cc == EMIT_SLOW_JMP ? asm_jmp32(&e->a) : asm_jcc32(&e->a, cc);
     ColdPiece *p = emit_cold(e, cold_slow, from);
@@ -441,7 +452,7 @@ static void out_of_line(Emit *e, uint32_t hot_len)
             continue;
         l->stub = emit_arena_off(e, e->a.p);
         asm_patch32(emit_rw(e, l->site), e->a.p);
-        asm_call(&e->a, emit_stub(e, STUB_LINK));
+        emit_tagged_call(e, STUB_LINK, k);
     }
     if (e->a.p > e->cold_limit)
         e->failed = true;
@@ -492,6 +503,8 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     e->a.p = e->entry = e->arena + t->hot->next;
     e->limit = e->arena + t->hot->end - ASM_MARGIN;
     e->cold_start = e->cold_next = e->arena + t->cold->next;
+    memcpy(e->cold_next, &b, sizeof b); /* for the stubs' tags */
+    e->cold_next += sizeof b;
     e->cold_limit = e->arena + t->cold->end - ASM_MARGIN;
     e->int_pin_at = shared->int_pin_at;
     e->vec_pin_at = shared->vec_pin_at;

@@ -48,13 +48,19 @@ typedef struct ValState {
     uint8_t cond;      /* VK_COND, VK_MEMCOND: UopCond */
     uint16_t next;     /* next value in the same register */
     uint32_t last;     /* index of the last micro-op that uses it; 0: none */
-    uint32_t def;      /* index of the one that defines it */
-    uint32_t stamp;    /* pre-pass: when the hint was given */
-    uint32_t off;      /* VK_MEM, VK_MEMCOND: offset in struct Cpu; VK_COND: the flags value */
-    uint32_t home;     /* offset in struct Cpu where the value also stands; 0: nowhere */
+    union {
+        uint32_t stamp;        /* pre-pass, up to the definition: when the hint was given */
+        struct {
+            uint16_t off;      /* VK_MEM, VK_MEMCOND: offset in struct Cpu; VK_COND: the flags value */
+            uint16_t home;     /* offset in struct Cpu where the value also stands; 0: nowhere */
+        };
+    };
+    uint32_t def;      /* index of the micro-op that defines it */
     uint32_t need;     /* flags values: bit per UopCond that is tested; EMIT_NEED_ALL: all four flags */
     uint64_t imm;
 } ValState;
+_Static_assert(sizeof(Cpu) < 65536, "offsets in ValState");
+_Static_assert(sizeof(ValState) == 32, "two of them in a cache line");
 #define EMIT_NEED_ALL (1u << 31)
 
 /* What EFLAGS hold: */

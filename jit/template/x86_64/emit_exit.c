@@ -204,18 +204,17 @@ static uint8_t *look_up(Emit *e, unsigned target, unsigned t1, unsigned t2)
     return miss;
 }
 
-/* imm: register with the target; link: the site's inline cache, or UINT32_MAX */
+/* imm: register with the target; link: the site's inline cache, or TAG_NO_LINK */
 static void cold_miss(Emit *e, const ColdPiece *p)
 {
     asm_patch32(p->from, e->a.p);
-    if (p->link != UINT32_MAX) {
+    if (p->link != TAG_NO_LINK) {
         e->links[p->link].stub = emit_arena_off(e, e->a.p);
         asm_patch32(emit_rw(e, e->links[p->link].site), e->a.p);
     }
     if (p->imm != HR_RAX)
         asm_mov_rr(&e->a, 3, HR_RAX, p->imm);
-    asm_call(&e->a, emit_stub(e, STUB_MISS));
-    asm_u32(&e->a, p->link);
+    emit_tagged_call(e, STUB_MISS, p->link);
 }
 
 static void indirect(Emit *e, unsigned target)
@@ -248,8 +247,7 @@ static void cold_return_miss(Emit *e, const ColdPiece *p)
     asm_patch32(miss, e->a.p);
     if (target != HR_RAX)
         asm_mov_rr(&e->a, 3, HR_RAX, target);
-    asm_call(&e->a, emit_stub(e, STUB_MISS));
-    asm_u32(&e->a, UINT32_MAX);
+    emit_tagged_call(e, STUB_MISS, TAG_NO_LINK);
     asm_patch32(leave, e->a.p);
     if (target != HR_RAX)
         asm_mov_rr(&e->a, 3, HR_RAX, target);

@@ -14,7 +14,7 @@
  */
 #include "jit/template/x86_64/vec.h"
 
-enum { CMP_EQ_OQ = 0, CMP_UNORD_Q = 3, CMP_EQ_UQ = 8, CMP_GE_OS = 13, CMP_GT_OS = 14 };
+enum { CMP_EQ_OQ = 0, CMP_LT_OQ = 17, CMP_UNORD_Q = 3, CMP_EQ_UQ = 8, CMP_GE_OS = 13, CMP_GT_OS = 14 };
 
 /* The four forms of an instruction, by vec_form(). */
 typedef struct Forms {
@@ -363,13 +363,20 @@ static int flag_operand(Emit *e, const Uop *u, Val v, int x, unsigned k)
     int t = vec_tmp(e);
     vec_op_const(e, V_PAND, t, x, vec_pair(0xffff, 0));
     vec_mov_op(e, V_CVTPH2PS, t, t);
+    if (e->mode & CPU_MODE_FZ16) { /* below 2^-14 it was denormal */
+        int small = vec_tmp(e);
+        vec_op_const(e, V_ANDPS, small, t, vec_repeat(2, 0x7fffffff));
+        vec_op_const_imm(e, V_CMPPS, small, small, vec_repeat(2, 0x38800000), CMP_LT_OQ);
+        vec_op(e, V_ANDNPS, t, small, t);
+        vec_tmp_free(e, small);
+    }
     return t;
 }
 
 bool emit_fcmp_can(const Emit *e, const Uop *u)
 {
     bool half = uop_lane(u->type) == LANE_F16;
-    return vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) && (half ? !(e->mode & CPU_MODE_FZ16) : fp_on_host(e, u->type));
+    return vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) && (half || fp_on_host(e, u->type));
 }
 
 void emit_fcmp(Emit *e, const Uop *u, bool swapped)

@@ -157,8 +157,10 @@ bool emit_ll(Emit *e, const Uop *u)
 {
     unsigned log2 = uop_mem_log2(u->sub);
 
-    if (log2 == 4 || uop_mem_be(u->sub))
+    if (uop_mem_be(u->sub) || (log2 == 4 && !emit_can_16(e)))
         return false;
+    if (log2 == 4)
+        return emit_ll16(e, u);
     unsigned a = ra_use_g(e, u->a), t = ra_tmp_g(e);
     asm_movzx_rm(&e->a, log2, t, asm_mem(a, 0));
     asm_mov_mr(&e->a, 3, asm_cpu((uint32_t)offsetof(Cpu, ll_addr)), a);
@@ -175,8 +177,10 @@ bool emit_sc(Emit *e, const Uop *u)
 {
     unsigned log2 = uop_mem_log2(u->sub);
 
-    if (log2 == 4 || uop_mem_be(u->sub))
+    if (uop_mem_be(u->sub) || (log2 == 4 && !emit_can_16(e)))
         return false;
+    if (log2 == 4)
+        return emit_sc16(e, u);
     emit_clobber_flags(e);
     ra_tmp_g_fixed(e, HR_RAX);
     unsigned a = ra_use_g(e, u->a), c = ra_use_g(e, u->c), t = ra_tmp_g(e);
@@ -317,8 +321,10 @@ bool emit_cas(Emit *e, const Uop *u)
 {
     unsigned log2 = uop_mem_log2(u->sub);
 
-    if (log2 == 4 || uop_mem_be(u->sub) || !uop_is_int(u->type))
+    if (uop_mem_be(u->sub) || (log2 == 4 && !emit_can_16(e)))
         return false;
+    if (log2 == 4)
+        return emit_cas16(e, u);
     emit_clobber_flags(e);
     ra_tmp_g_fixed(e, HR_RAX);
     unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b), c = ra_use_g(e, u->c);

@@ -40,6 +40,12 @@ bool emit_icmp(Emit *e, const Uop *u);
 bool emit_select(Emit *e, const Uop *u);
 bool emit_minmax(Emit *e, const Uop *u);
 
+/* emit_mem16.c: of 16 bytes, if emit_can_16 */
+bool emit_can_16(const Emit *e);
+bool emit_ll16(Emit *e, const Uop *u);
+bool emit_sc16(Emit *e, const Uop *u);
+bool emit_cas16(Emit *e, const Uop *u);
+
 /* emit_crc.c */
 bool emit_crc(Emit *e, const Uop *u);
 
@@ -78,6 +84,8 @@ bool emit_call(Emit *e, const Uop *u);
 uint8_t *emit_data(Emit *e, unsigned bytes);
 /* Pads so that the four bytes `ahead` from here lie in one cache line: a patchable displacement is written at once. */
 void emit_pad_patchable(Emit *e, unsigned ahead);
+/* A call of STUB_LINK or STUB_MISS and the tag behind it (template.h). */
+void emit_tagged_call(Emit *e, unsigned stub, uint32_t link);
 uint32_t emit_arena_off(const Emit *e, const uint8_t *p);
 
 #endif

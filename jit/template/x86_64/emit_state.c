@@ -227,10 +227,10 @@ bool emit_put(Emit *e, const Uop *u)
             ra_use_g(e, u->a);
         else
             ra_use_x(e, u->a);
-        ra_move_out(e, kind, reg);
         store_pin(e, kind, reg, base);
-        put_mem(e, u);
+        put_mem(e, u); /* may be from the very register */
         emit_val(e, u->a)->home = 0;
+        ra_move_out(e, kind, reg);
         load_pin(e, kind, reg, base);
         return true;
     }

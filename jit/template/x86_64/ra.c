@@ -228,6 +228,20 @@ static void compute_bool(Emit *e, Val v)
     e->vals[v].flags |= VF_UPPER_ZERO;
 }
 
+/* Before the first jump out of line of an operation: registers for the temporaries that it will want afterwards, since what is saved to
+ * memory behind the jump isn't saved on the way through the slow path. Changes no EFLAGS. */
+void ra_before_slow(Emit *e)
+{
+    enum { WANTED = 3 };
+
+    while (__builtin_popcount(e->free_x & ~e->lock_x) < WANTED) {
+        uint32_t m = e->scratch_x & ~e->lock_x & ~e->free_x;
+        if (!m)
+            break;
+        spill(e, VK_XMM, choose_victim(e, m, e->head_x));
+    }
+}
+
 unsigned ra_use_g(Emit *e, Val v)
 {
     ValState *s = emit_val(e, v);

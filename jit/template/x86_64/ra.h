@@ -5,6 +5,8 @@
 #include "jit/template/x86_64/emit.h"
 
 void ra_begin_block(Emit *e);
+/* Before the first jump out of line of an operation (emit_slow). */
+void ra_before_slow(Emit *e);
 /* After each micro-op: temporaries and locks end. */
 void ra_end(Emit *e);
 /* The value isn't used any more. */

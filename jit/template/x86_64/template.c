@@ -62,17 +62,17 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
         __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
 }
 
-/* The unlinked exit whose stub was left by this return address. */
-static Link *link_of_stub(Jit *j, uintptr_t return_address)
+/* The link that the tag at the return address names; NULL if none. */
+static Link *tagged_link(uintptr_t return_address)
 {
-    Block *b = jit_block_of_code(j, return_address - 1);
-    uint32_t stub = (uint32_t)(return_address - 5 - (uintptr_t)b->arena); /* 5: the call */
+    uint32_t tag;
+    Block *b;
 
-    for (uint32_t k = 0; k < b->nlinks; k++) {
-        if (b->links[k].kind != LINK_CACHE && b->links[k].stub == stub)
-            return &b->links[k];
-    }
-    abort();
+    memcpy(&tag, (const void *)return_address, sizeof tag);
+    if (tag >> TAG_LINK_SHIFT == TAG_NO_LINK)
+        return NULL;
+    memcpy(&b, (const void *)(return_address - (tag & ((1u << TAG_LINK_SHIFT) - 1))), sizeof b);
+    return &b->links[tag >> TAG_LINK_SHIFT];
 }
 
 CpuExit template_run(Cpu *cpu, Block *b, Link **link)
@@ -94,21 +94,19 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     uint32_t reason = enter(cpu, b->code);
     tt->running = false;
     if (reason == TEMPLATE_LINK) {
-        Link *l = link_of_stub(j, cpu->exit_arg);
+        Link *l = tagged_link(cpu->exit_arg);
         cpu->pc = l->target;
         *link = l->to ? NULL : l;
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS) {
-        uint32_t index;
-        memcpy(&index, (const void *)cpu->exit_arg, sizeof index);
+        Link *l = tagged_link(cpu->exit_arg);
         t->stats.ibtc_misses++;
         tt->fill = true;
-        Block *from = index != UINT32_MAX ? jit_block_of_code(j, cpu->exit_arg - 1) : NULL;
         /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
-        if (from && !from->links[index].to && (from->links[index].target == 0 || from->links[index].target == cpu->pc)) {
-            from->links[index].target = cpu->pc;
-            *link = &from->links[index];
+        if (l && !l->to && (l->target == 0 || l->target == cpu->pc)) {
+            l->target = cpu->pc;
+            *link = l;
         }
         return CPU_EXIT_NONE;
     }

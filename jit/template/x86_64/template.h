@@ -12,14 +12,18 @@ typedef enum Stub {
     STUB_LEAVE_SYSCALL, /* rax: guest pc */
     STUB_LEAVE_TRAP,    /* rax: guest pc */
     STUB_LEAVE_FAULT,   /* the register file is complete already; rsp = Cpu.host_sp */
-    STUB_LINK,          /* called by the stub of an unlinked exit: the return address tells which. Leaves with TEMPLATE_LINK */
-    STUB_MISS,          /* called with rax = guest pc; four bytes follow the call: index of the site's link or ~0. Leaves with TEMPLATE_MISS */
+    STUB_LINK,          /* called by the stub of an unlinked exit; a tag follows. Leaves with TEMPLATE_LINK */
+    STUB_MISS,          /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
     STUB_OP,            /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op. Result in Cpu.tmp[0]; keeps all registers */
     STUB_COUNT
 } Stub;
 
 /* Reasons to leave beyond CpuExit: Cpu.exit_arg is the return address. */
 enum { TEMPLATE_LINK = 64, TEMPLATE_MISS };
+
+/* Behind calls of STUB_LINK and STUB_MISS: link index << 22 | distance of the return address from the start of the cold part, where the Block * stands. */
+enum { TAG_LINK_SHIFT = 22, TAG_NO_LINK = 1023 };
+_Static_assert((unsigned)EMIT_MAX_LINKS < TAG_NO_LINK + 0u && CODEBUF_CHUNK <= 1u << TAG_LINK_SHIFT, "tags");
 
 typedef struct TemplateShared {
     uint32_t stubs[STUB_COUNT]; /* arena offsets */
