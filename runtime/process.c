@@ -21,7 +21,29 @@ __thread Thread *thread_current;
  * within reach of direct calls into the image, and where no program is linked. */
 static void *const arena_place = (void *)0x40000000;
 
-Thread *thread_alloc(Process *p)
+enum { POOL_MOST = 256 };
+
+static Thread *thread_from_pool(ThreadPool *pool)
+{
+    lock_take(&pool->lock);
+    Thread *t = pool->first;
+    if (t) {
+        pool->first = t->next;
+        pool->count--;
+    }
+    lock_release(&pool->lock);
+    if (t) {
+        /* Registers and modes are set by the abi; the jit's caches of code are good for any thread.
+         */
+        t->cpu.interrupt = 0;
+        t->cpu.ll_addr = ~(GuestAddr)0;
+        memset((char *)t + sizeof t->cpu, 0, offsetof(Thread, held_info) - sizeof t->cpu);
+        memset((char *)t + offsetof(Thread, faulted), 0, sizeof *t - offsetof(Thread, faulted));
+    }
+    return t;
+}
+
+static Thread *thread_new(Process *p)
 {
     /* Pages of its own, zeroed by the kernel as they are touched. */
     long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(Thread)), PROT_READ | PROT_WRITE,
@@ -30,11 +52,7 @@ Thread *thread_alloc(Process *p)
         return NULL;
     }
     Thread *t = guest_ptr((uint64_t)at);
-    t->process = p;
-    t->cpu.process = p;
-    t->cpu.runtime = t;
     t->cpu.frontend = p->frontend;
-    t->alt_flags = SS_DISABLE;
     if (jit_thread_start(p->jit, &t->cpu)) {
         host_raw2(SYS_munmap, t, mem_page_up(sizeof(Thread)));
         return NULL;
@@ -42,10 +60,33 @@ Thread *thread_alloc(Process *p)
     return t;
 }
 
-void thread_dispose(Thread *t)
+Thread *thread_alloc(Process *p, ThreadPool *pool)
 {
-    jit_thread_end(&t->cpu);
-    host_raw2(SYS_munmap, t, mem_page_up(sizeof(Thread)));
+    Thread *t = thread_from_pool(pool);
+    if (!t && !(t = thread_new(p))) {
+        return NULL;
+    }
+    t->process = p;
+    t->cpu.process = p;
+    t->cpu.runtime = t;
+    t->alt_flags = SS_DISABLE;
+    return t;
+}
+
+void thread_dispose(Thread *t, ThreadPool *pool)
+{
+    lock_take(&pool->lock);
+    bool keep = pool->count < POOL_MOST;
+    if (keep) {
+        t->next = pool->first;
+        pool->first = t;
+        pool->count++;
+    }
+    lock_release(&pool->lock);
+    if (!keep) {
+        jit_thread_end(&t->cpu);
+        host_raw2(SYS_munmap, t, mem_page_up(sizeof(Thread)));
+    }
 }
 
 void process_add_thread(Process *p, Thread *t)
@@ -159,6 +200,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     static Process process;
     static Mem memory;
     static SigTable signals;
+    static ThreadPool pool;
     Process *p = &process;
     *p = (Process){
         .options = options,
@@ -166,6 +208,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .abi = &abi_aarch64,
         .mem = &memory,
         .sig = &signals,
+        .pool = &pool,
         .exe_fd = -1,
         .prefix_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
@@ -181,7 +224,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         return error.status;
     }
     int err = start_jit(p);
-    Thread *t = err ? NULL : thread_alloc(p);
+    Thread *t = err ? NULL : thread_alloc(p, p->pool);
     if (!t) {
         fprintf(stderr,
                 "xemu: %s: no memory for translated code: %s; raise the limit on address space\n",
@@ -204,7 +247,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
     process_remove_thread(p, t);
     thread_current = NULL;
-    thread_dispose(t);
+    thread_dispose(t, p->pool);
     for (;;) {
         host_raw1(SYS_exit, status);
     }

@@ -42,6 +42,13 @@ typedef struct SigTable {
 
 typedef struct Thread Thread;
 
+/* Threads that ended. */
+typedef struct ThreadPool {
+    Lock lock;
+    Thread *first;
+    unsigned count;
+} ThreadPool;
+
 typedef struct Process {
     const Options *options;
     const Frontend *frontend;
@@ -52,6 +59,7 @@ typedef struct Process {
     Lock threads_lock;
     Thread *threads; /* all guest threads of this process */
     unsigned nthreads;
+    ThreadPool *pool; /* shared like the memory */
     StackInfo stack;
     uint64_t personality;
     /* Limits that must not bind xemu itself are the guest's only. */
@@ -106,9 +114,10 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
 
 /* Runs a guest thread until it ends (through thread->leave or the end of the process). */
 void thread_loop(Thread *t);
-/* A Thread with its Cpu, not yet in the process's list; NULL if out of memory. Memory is zeroed. */
-Thread *thread_alloc(Process *p);
-void thread_dispose(Thread *t);
+/* A Thread of p with its Cpu, not yet in p's list; NULL if out of memory. What a thread is made of
+ * (its part of the jit above all) is kept when it ends, in `pool`, and used again. */
+Thread *thread_alloc(Process *p, ThreadPool *pool);
+void thread_dispose(Thread *t, ThreadPool *pool);
 void process_add_thread(Process *p, Thread *t);
 void process_remove_thread(Process *p, Thread *t);
 /* Prints the counters if asked for, then ends the whole process. */

@@ -52,6 +52,7 @@ static void fork_prepare(Process *p)
     lock_take(&p->threads_lock);
     lock_take(&p->sig->lock);
     lock_take(&p->mem->lock);
+    lock_take(&p->pool->lock);
     host_stack_fork_prepare();
     jit_fork_prepare(p->jit);
     if (__malloc_fork_lock_parent) {
@@ -71,9 +72,13 @@ static void fork_done(Process *p, Thread *t, bool in_child)
         jit_fork_parent(p->jit);
     }
     host_stack_fork_done(in_child, t->host_stack);
+    lock_release(&p->pool->lock);
     lock_release(&p->mem->lock);
     lock_release(&p->sig->lock);
     if (in_child) {
+        /* Their parts of the jit belong to the parent's threads. */
+        p->pool->first = NULL;
+        p->pool->count = 0;
         /* The other threads' memory stays: nobody can tell what they were about to do with it. */
         p->threads = t;
         t->next = t->prev = NULL;
@@ -113,7 +118,7 @@ static void end_thread(Thread *t, HostStack *stack)
     block_all();
     process_remove_thread(p, t);
     thread_current = NULL;
-    thread_dispose(t);
+    thread_dispose(t, p->pool);
     host_exit_thread(&stack->in_use);
 }
 
@@ -174,7 +179,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
 {
     bool is_thread = args->flags & CLONE_THREAD, waits = args->flags & CLONE_VFORK;
     Process *p = is_thread ? t->process : copy_process(t->process, args->flags);
-    Thread *child = p ? thread_alloc(p) : NULL;
+    Thread *child = p ? thread_alloc(p, t->process->pool) : NULL;
     HostStack *stack = child ? host_stack_get() : NULL;
     long r = -ENOMEM;
     if (!stack) {
@@ -215,7 +220,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     host_stack_put(stack);
 fail:
     if (child) {
-        thread_dispose(child);
+        thread_dispose(child, t->process->pool);
     }
     if (p && !is_thread) {
         free_process(p);
