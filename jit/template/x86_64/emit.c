@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "jit/template/x86_64/emit_ops.h"
-#include "jit/template/x86_64/ra.h"
 #include "jit/template/x86_64/template.h"
 
 /* ---- tables ---------------------------------------------------------------------------------------------------------------------- */
