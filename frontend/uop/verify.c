@@ -294,7 +294,7 @@ static bool check_sub(Verifier *v)
         good = u->sub <= UOP_NE || (u->sub >= UOP_UGE && u->sub <= UOP_NTST);
         break;
     case UOP_TEST: good = u->sub <= UOP_LE; break;
-    case UOP_FCMP: good = u->sub == UOP_EQ || u->sub == UOP_GE || u->sub == UOP_GT || u->sub >= UOP_FEQ; break;
+    case UOP_FCMP: good = u->sub >= UOP_FEQ; break;
     case UOP_FLAGSIF: good = u->sub == UOP_FLAGS_ADD || u->sub == UOP_FLAGS_SUB || u->sub == UOP_FLAGS_FCMP; break;
     case UOP_EXIT_IF: good = u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_TRAP; break;
     case UOP_FCVT: good = u->sub == UOP_ROUND_CURRENT || (u->sub == UOP_ROUND_ODD && uop_lane(u->type) == LANE_F32); break;
@@ -383,7 +383,9 @@ static bool check_imm(Verifier *v)
     case UOP_FLAGSIF: return check_range(v, 0, 15);
     case UOP_FTOI:
     case UOP_ITOF: return check_range(v, 0, 64);
-    case UOP_FROUND: return u->imm == 0 || u->imm == 32 || u->imm == 64 || fail(v, "immediate %d out of range", u->imm);
+    case UOP_FROUND:
+        return u->imm == 0 || ((u->imm == 32 || u->imm == 64) && (u->flags & UOPF_EXACT) && uop_lane(u->type) != LANE_F16)
+               || fail(v, "immediate %d out of range", u->imm);
     case UOP_CRC: return check_range(v, 0, 1);
     case UOP_CRYPTO: return check_range(v, 0, u->sub >= UOP_SM3TT1A && u->sub <= UOP_SM3TT2B ? 3 : 0);
     case UOP_TBL: return check_range(v, 0, 255);
@@ -448,6 +450,15 @@ static bool check_conversion(Verifier *v)
     case UOP_FTOI: good = to_and_from_int_is_valid(u->type, aux) && u->imm <= (int32_t)uop_lane_bits(u->type); break;
     case UOP_ITOF: good = to_and_from_int_is_valid(aux, u->type) && u->imm <= (int32_t)uop_lane_bits(aux); break;
     case UOP_FJCVT: good = aux == T_F64; break;
+    case UOP_ZIP1:
+    case UOP_ZIP2:
+    case UOP_UZP1:
+    case UOP_UZP2:
+    case UOP_TRN1:
+    case UOP_TRN2: good = uop_lanes(u->type) > 1; break;
+    case UOP_CLMUL:
+        good = u->type == T_I16X8 || u->type == T_I64X2 || (uop_lane(u->type) == LANE_I8 && !(u->flags & UOPF_HIGH));
+        break;
     case UOP_FLAGS:
     case UOP_FLAGSIF:
         good = u->sub == UOP_FLAGS_FCMP ? uop_is_float(u->type) : uop_is_int(u->type);

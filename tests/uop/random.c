@@ -320,9 +320,8 @@ void random_block(UopBlock *b, const Random *r, unsigned ninsns, unsigned what, 
 {
     Gen g = {.b = b, .r = r, .what = what, .memory = memory};
     uop_block_init(&g.probe);
-    uop_block_reset(b, 0x1000, 0);
     for (unsigned i = 0; i < ninsns; i++) {
-        uop_insn(b, 0x1000 + 4 * i, 4);
+        uop_insn(b, b->pc + 4 * i, 4);
         for (unsigned n = 1 + below(r, 4); n > 0; n--) {
             random_op(&g);
         }
@@ -340,7 +339,7 @@ void random_block(UopBlock *b, const Random *r, unsigned ninsns, unsigned what, 
     }
     Uop u = plain(UOP_EXIT, T_NONE);
     u.sub = UOP_EXIT_SYSCALL;
-    u.imm64 = 0x1000 + 4 * ninsns;
+    u.imm64 = b->pc + 4 * ninsns;
     append(b, T_NONE, u);
     uop_block_free(&g.probe);
 }

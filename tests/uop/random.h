@@ -23,7 +23,8 @@ enum {
 };
 enum { RANDOM_MEMORY_SIZE = 288 };
 
-/* Fills the block with up to `ninsns` guest instructions; it ends in a system call exit. `memory` is where RANDOM_MEMORY_SIZE bytes lie. */
+/* Fills the block, at b->pc (as uop_block_reset left it), with `ninsns` guest instructions of four bytes; it ends in a system call exit. `memory` is
+ * where RANDOM_MEMORY_SIZE bytes lie. */
 void random_block(UopBlock *b, const Random *r, unsigned ninsns, unsigned what, GuestAddr memory);
 /* 64 bits, often special. */
 uint64_t random_special(const Random *r);

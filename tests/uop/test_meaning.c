@@ -87,6 +87,7 @@ static void check(unsigned what, uint64_t first, unsigned count)
     for (uint64_t seed = first; seed < first + count; seed++) {
         RandomSeed state = {seed};
         Random r = {random_next, &state};
+        uop_block_reset(&before, 0x1000, 0);
         random_block(&before, &r, 1 + (unsigned)(seed % 12), what, (uintptr_t)memory);
         verify(&before, seed, "random");
         set_up(&start, &r);

@@ -1,0 +1,43 @@
+/* test_tiers.c - random blocks of micro-ops in the interpreter and in tier 1. */
+#include <criterion/criterion.h>
+
+#include "frontend/cpu.h"
+#include "tests/uop/tiers.h"
+
+static void check(unsigned what, uint64_t first, unsigned count, uint32_t mode)
+{
+    Tiers *t = tiers_create(0);
+    cr_assert_not_null(t);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        cr_assert(tiers_agree(t, seed, 1 + (unsigned)(seed % 8), what, mode));
+    }
+    cr_assert(tiers_refused(t) < 0.01);
+    tiers_destroy(t);
+}
+
+Test(tiers, integers_and_vectors)
+{
+    check(0, 1, 5000, 0);
+}
+
+Test(tiers, memory_and_exits)
+{
+    check(RANDOM_MEMORY | RANDOM_EXITS, 100000, 5000, 0);
+}
+
+Test(tiers, floats)
+{
+    check(RANDOM_FP | RANDOM_EXITS, 200000, 5000, 0);
+}
+
+Test(tiers, floats_flushed)
+{
+    check(RANDOM_FP, 300000, 2000, CPU_MODE_FZ);
+    check(RANDOM_FP, 310000, 2000, CPU_MODE_FZ | CPU_MODE_FZ16 | CPU_MODE_DN);
+}
+
+Test(tiers, floats_of_other_modes)
+{
+    check(RANDOM_FP, 400000, 2000, CPU_MODE_DN);
+    check(RANDOM_FP, 410000, 2000, CPU_MODE_FZ16 | CPU_MODE_AHP);
+}
