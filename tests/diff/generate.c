@@ -221,8 +221,9 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
     for (unsigned i = 0; i < n && c->ninsns + 6 < DIFF_MAX_INSNS;) {
         int p = (int)(diff_random(seed) % A64_PATTERNS);
         bool last = i + 1 == n;
-        if (generate_skips(p) || pattern_is_system_call(p) || pattern_is_ambient(p) || p == A64_BRK || p == A64_UDF || (pattern_branches(p) && !last)) {
-            continue;
+        if (generate_skips(p) || pattern_is_system_call(p) || pattern_is_ambient(p) || p == A64_BRK || p == A64_UDF || p == A64_BL ||
+            (pattern_branches(p) && !last)) {
+            continue; /* BL: flags are taken as dead on entry to a function, which chance code isn't */
         }
         uint32_t insn = a64_random(p, diff_random, seed);
         if (base_register(insn, p) >= 0) {
