@@ -134,6 +134,7 @@ CodeChunk *codebuf_chunk(CodeBuf *cb) {
         free(c);
         return NULL;
     }
+    c->spare = NULL;
     c->rx = cb->rx;
     c->rw_delta = cb->rw_delta;
     c->start = c->next = c->ready = start;

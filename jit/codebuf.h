@@ -25,6 +25,7 @@ typedef struct CodePiece {
 
 /* A chunk: filled by one thread; `count` grows by release stores, pieces never move. */
 typedef struct CodeChunk {
+    struct CodeChunk *spare;   /* the next of Jit.spare */
     uint8_t *rx;               /* the arena it is part of, as in CodeBuf */
     ptrdiff_t rw_delta;
     uint32_t start, next, end; /* offsets in the arena: filled up to next */

@@ -53,6 +53,7 @@ struct Jit {
     uint64_t epoch;
     JitThread *threads;
     MetaSlab *slabs;                /* of this generation */
+    CodeChunk *spare;               /* chunks of this generation that threads left behind */
     Retired *retired;
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */

@@ -173,6 +173,14 @@ static void add_stats(JitStats *sum, const JitStats *s) {
 #undef JIT_STAT
 }
 
+/* Under the lock: another thread goes on filling it. */
+static void leave_chunk(JitThread *t, CodeChunk *c) {
+    if (c && t->generation == t->jit->generation) {
+        c->spare = t->jit->spare;
+        t->jit->spare = c;
+    }
+}
+
 void jit_thread_end(Cpu *cpu) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
@@ -182,6 +190,8 @@ void jit_thread_end(Cpu *cpu) {
         t->next->prev = t->prev;
     }
     add_stats(&j->ended, &t->stats);
+    leave_chunk(t, t->hot);
+    leave_chunk(t, t->cold);
     pthread_mutex_unlock(&j->lock);
     if (j->options.tiers & JIT_TIER_TEMPLATE) {
         template_thread_end(t);
@@ -233,6 +243,7 @@ static int empty_arena(Jit *j) {
     j->retired = r;
     j->code = fresh;
     j->slabs = NULL;
+    j->spare = NULL;
     j->generation++;
     blockmap_each(&j->blocks, free_block_uops, NULL);
     blockmap_clear(&j->blocks);
@@ -299,14 +310,29 @@ static bool keep_uops(Block *b, const UopBlock *from) {
     return true;
 }
 
+static bool has_room(const CodeChunk *c) {
+    return c->end - c->next >= CODEBUF_CHUNK / 4 && c->count < CODEBUF_CHUNK_PIECES;
+}
+
+/* Under the lock. */
+static CodeChunk *new_chunk(Jit *j) {
+    for (CodeChunk *c; (c = j->spare) != NULL;) {
+        j->spare = c->spare;
+        if (has_room(c)) {
+            return c;
+        }
+    }
+    return codebuf_chunk(&j->code);
+}
+
 /* A chunk with room for any block's part; false when the arena is full. */
 static bool have_chunk(JitThread *t, CodeChunk **c) {
-    if (*c && (*c)->end - (*c)->next >= CODEBUF_CHUNK / 4 && (*c)->count < CODEBUF_CHUNK_PIECES) {
+    if (*c && has_room(*c)) {
         return true;
     }
     /* Not from an arena that began meanwhile: both chunks must be of one. */
     pthread_mutex_lock(&t->jit->lock);
-    *c = t->generation == t->jit->generation ? codebuf_chunk(&t->jit->code) : NULL;
+    *c = t->generation == t->jit->generation ? new_chunk(t->jit) : NULL;
     pthread_mutex_unlock(&t->jit->lock);
     return *c != NULL;
 }
