@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-#define DIFF_CODE UINT64_C(0x300000000)
+#define DIFF_CODE UINT64_C(0x300000000000) /* outside of the shadow memory of AddressSanitizer */
 #define DIFF_SLOT 256u      /* bytes of code for a case */
 #define DIFF_SLOTS 2048u    /* cases of a batch */
-#define DIFF_DATA UINT64_C(0x200001000)
+#define DIFF_DATA UINT64_C(0x200000001000)
 #define DIFF_DATA_SIZE 4096u
 #define DIFF_MAX_INSNS (DIFF_SLOT / 4 - 2)
 #define DIFF_BRK 0xd42fcee0u /* BRK #0x7e77 */

@@ -30,6 +30,14 @@ static DiffTier running_tier;
 static volatile int fault_signal;
 static uint64_t fault_address;
 
+uint64_t machine_fallbacks(void) {
+    JitStats stats = { 0 };
+    if (machines[DIFF_TEMPLATE].jit) {
+        jit_stats(machines[DIFF_TEMPLATE].jit, &stats);
+    }
+    return stats.emit_fallbacks;
+}
+
 uint64_t machine_fault_address(void) { return fault_address; }
 
 static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail) {

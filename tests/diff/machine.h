@@ -22,6 +22,8 @@ void machine_load(const DiffCase *cases, unsigned n);
 void machine_load_one(const DiffCase *c);
 /* Runs case c, loaded in its slot. DIFF_STEP gives up after 256 instructions with signal 0. */
 void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r);
+/* How many micro-operations tier 1 could not emit so far. */
+uint64_t machine_fallbacks(void);
 /* The address of the last fault of host memory. */
 uint64_t machine_fault_address(void);
 

@@ -122,7 +122,8 @@ static void begin(void) {
 }
 
 static void finish(void) {
-    cr_log_info("%lu cases, %lu answers of the oracle excused", run.cases, run.excused);
+    cr_log_info("%lu cases, %lu answers of the oracle excused, %lu micro-operations of tier 1 by the interpreter", run.cases, run.excused,
+                machine_fallbacks());
     cr_assert_eq(run.mismatches, 0, "%lu mismatches in %lu cases", run.mismatches, run.cases);
 }
 
