@@ -26,7 +26,7 @@ uint64_t jit_host_features(uint64_t off)
             __cpuid_count(7, 1, a71, x, y, z);
         }
     }
-    if (__get_cpuid_max(0x80000000u, 0) >= 0x80000001u) {
+    if ((unsigned)__get_cpuid_max(0x80000000u, 0) >= 0x80000001u) {
         uint32_t x, y, z;
         __cpuid(0x80000001u, x, y, c81, z);
     }
