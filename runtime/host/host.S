@@ -58,6 +58,17 @@ host_fill0_access:
     ret
     .size host_fill0, . - host_fill0
 
+/* int host_peek(const void *src): 0 or -EFAULT */
+    .globl host_peek
+    .type host_peek, @function
+host_peek:
+    xorl %eax, %eax
+    .globl host_peek_access
+host_peek_access:
+    testb %al, (%rdi)
+    ret
+    .size host_peek, . - host_peek
+
 /* long host_copy_str(char *dst, const char *src, size_t size): bytes copied before the NUL, `size`
  * if there is none, or -EFAULT */
     .globl host_copy_str

@@ -2,13 +2,14 @@
 
 int host_copy(void *dst, const void *src, size_t n);
 int host_fill0(void *dst, size_t n);
+int host_peek(const void *src);
 long host_copy_str(char *dst, const char *src, size_t size);
 long host_strnlen(const char *src, size_t max);
 
 /* Labels of host.S. */
 extern const char host_syscall_check[], host_syscall_done[], host_syscall_restart[];
-extern const char host_copy_access[], host_fill0_access[], host_copy_str_access[],
-    host_strnlen_access[];
+extern const char host_peek_access[], host_copy_access[], host_fill0_access[],
+    host_copy_str_access[], host_strnlen_access[];
 extern const char host_access_failed[];
 
 bool host_rewind(uintptr_t *pc)
@@ -22,7 +23,8 @@ bool host_rewind(uintptr_t *pc)
 
 bool host_fixup(uintptr_t *pc)
 {
-    if (*pc != (uintptr_t)host_copy_access && *pc != (uintptr_t)host_fill0_access &&
+    if (*pc != (uintptr_t)host_peek_access && *pc != (uintptr_t)host_copy_access &&
+        *pc != (uintptr_t)host_fill0_access &&
         (*pc < (uintptr_t)host_copy_str_access || *pc >= (uintptr_t)host_copy_str_access + 8) &&
         *pc != (uintptr_t)host_strnlen_access) {
         return false;
@@ -34,6 +36,11 @@ bool host_fixup(uintptr_t *pc)
 int guest_read(void *dst, GuestAddr src, size_t n)
 {
     return host_copy(dst, guest_ptr(src), n);
+}
+
+int guest_peek(GuestAddr src)
+{
+    return host_peek(guest_ptr(src));
 }
 
 int guest_write(GuestAddr dst, const void *src, size_t n)

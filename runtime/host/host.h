@@ -61,6 +61,8 @@ bool host_fixup(uintptr_t *pc);
 
 /* Copies; 0 or -EFAULT (then part of it may have been done). */
 int guest_read(void *dst, GuestAddr src, size_t n);
+/* Can the byte be read? */
+int guest_peek(GuestAddr src);
 int guest_write(GuestAddr dst, const void *src, size_t n);
 int guest_zero(GuestAddr dst, size_t n);
 /* Copies a string with its end into dst[size]. Its length, -EFAULT, or -ENAMETOOLONG if it doesn't

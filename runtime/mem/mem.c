@@ -472,14 +472,13 @@ const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail)
 {
     Mem *mem = ctx;
     MapRange r;
-    uint8_t byte;
-    if (!mem_lookup(mem, pc, &r) || !(r.prot & PROT_EXEC) || guest_read(&byte, pc, 1)) {
+    if (!mem_lookup(mem, pc, &r) || !(r.prot & PROT_EXEC) || guest_peek(pc)) {
         return NULL;
     }
     /* A page of a file may be beyond its end (SIGBUS): only what was looked at is promised. */
     GuestAddr next = mem_page_down(pc) + MEM_PAGE;
     GuestAddr end = next;
-    if (next < r.end && !guest_read(&byte, next, 1)) {
+    if (next < r.end && !guest_peek(next)) {
         end = next + MEM_PAGE < r.end ? next + MEM_PAGE : r.end;
     }
     *avail = end - pc;
