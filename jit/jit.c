@@ -305,8 +305,12 @@ static bool keep_uops(Block *b, const UopBlock *from) {
         return false;
     }
     memcpy(copy->uops, from->uops, sizeof *copy->uops * from->count);
-    memcpy(copy->val_type, from->val_type, from->nvals);
-    memcpy(copy->pool, from->pool, 16 * (size_t)from->npool);
+    if (from->nvals) {
+        memcpy(copy->val_type, from->val_type, from->nvals);
+    }
+    if (from->npool) {
+        memcpy(copy->pool, from->pool, 16 * (size_t)from->npool);
+    }
     return true;
 }
 
