@@ -61,17 +61,22 @@ static bool same_but_vectors(const DiffState *a, const DiffState *b) {
     return memcmp(&x, b, sizeof(x)) == 0;
 }
 
+const char *oracle_excuse_insn(uint32_t insn) {
+    A64Args args;
+    int p = a64_decode(insn, &args);
+    for (size_t k = 0; p >= 0 && k < sizeof(excuses) / sizeof(excuses[0]); k++) {
+        if (strncmp(a64_name(p), excuses[k].pattern, strlen(excuses[k].pattern)) == 0) {
+            return excuses[k].why;
+        }
+    }
+    return unpredictable(insn) ? "constrained unpredictable" : NULL;
+}
+
 const char *oracle_excuse(const DiffCase *c, const DiffResult *ours, const DiffResult *its) {
     for (uint32_t i = 0; i < c->ninsns; i++) {
-        A64Args args;
-        if (unpredictable(c->insns[i])) {
-            return "constrained unpredictable";
-        }
-        int p = a64_decode(c->insns[i], &args);
-        for (size_t k = 0; p >= 0 && k < sizeof(excuses) / sizeof(excuses[0]); k++) {
-            if (strncmp(a64_name(p), excuses[k].pattern, strlen(excuses[k].pattern)) == 0) {
-                return excuses[k].why;
-            }
+        const char *why = oracle_excuse_insn(c->insns[i]);
+        if (why) {
+            return why;
         }
     }
     uint64_t own = c->in.pc - DIFF_CODE, end = ours->out.pc - DIFF_CODE;

@@ -7,6 +7,7 @@
 
 #include "a64_decode.h"
 #include "machine.h"
+#include "oracle.h"
 
 uint64_t diff_random(void *state) { /* splitmix64 */
     uint64_t z = *(uint64_t *)state += UINT64_C(0x9e3779b97f4a7c15);
@@ -218,6 +219,7 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
     random_state(c, slot, seed);
     c->pattern = -1;
     unsigned n = 2 + diff_random(seed) % (length - 1);
+    bool for_oracle = diff_random(seed) % 8 != 0; /* without what the oracle can't tell */
     for (unsigned i = 0; i < n && c->ninsns + 6 < DIFF_MAX_INSNS;) {
         int p = (int)(diff_random(seed) % A64_PATTERNS);
         bool last = i + 1 == n;
@@ -226,6 +228,9 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
             continue; /* BL: flags are taken as dead on entry to a function, which chance code isn't */
         }
         uint32_t insn = a64_random(p, diff_random, seed);
+        if (for_oracle && oracle_excuse_insn(insn)) {
+            continue;
+        }
         if (base_register(insn, p) >= 0) {
             append_memory(c, slot, p, insn, seed);
         } else {

@@ -12,5 +12,7 @@ bool oracle_open(void);
 bool oracle_run(const DiffCase *cases, unsigned n, DiffResult *results);
 /* Why the oracle's answer to this case doesn't count; NULL: it does. `ours` is what this process found. */
 const char *oracle_excuse(const DiffCase *c, const DiffResult *ours, const DiffResult *its);
+/* The same of one instruction whatever the case: it is on the list. */
+const char *oracle_excuse_insn(uint32_t insn);
 
 #endif
