@@ -182,7 +182,7 @@ static inline Val a64_call(A64Ctx *ctx, enum A64Helper helper, Val a, Val b, Val
 
 typedef enum A64PacKey { A64_KEY_IA, A64_KEY_IB, A64_KEY_DA, A64_KEY_DB, A64_KEY_GA } A64PacKey;
 
-/* `pointer` (I64) without its code, or an address that faults if that is wrong; as it is if the key is off. */
+/* `pointer` (I64) without its code, or something that isn't an address if that is wrong; as it is if the key is off. */
 Val a64_pac_auth(A64Ctx *ctx, A64PacKey key, Val pointer, Val modifier);
 
 #endif

@@ -30,7 +30,7 @@ static const uint64_t isar0 = FIELD(2, 4)              /* AES, PMULL */
                               | FIELD(1, 48)           /* FHM */
                               | FIELD(2, 52);          /* FlagM, FlagM2 */
 static const uint64_t isar1 = FIELD(1, 0)              /* DC CVAP */
-                              | FIELD(1, 8)            /* API: an algorithm of our own */
+                              | FIELD(3, 8)            /* API: an algorithm of our own, as PAuth2 */
                               | FIELD(1, 12)           /* JSCVT */
                               | FIELD(1, 16)           /* FCMA */
                               | FIELD(2, 20)           /* LRCPC, LRCPC2 */
