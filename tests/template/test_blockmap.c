@@ -98,7 +98,10 @@ Test(blockmap, cleared)
 
 Test(faultmap, covers_from_an_entry_to_the_next)
 {
-    static const struct { uint32_t host; int64_t guest; } entries[] = { { 0, 0 }, { 7, 4 }, { 7, 8 }, { 200, 12 }, { 100000, 400 }, { 100020, 4 } };
+    static const struct {
+        uint32_t host;
+        int64_t guest;
+    } entries[] = {{0, 0}, {7, 4}, {7, 8}, {200, 12}, {100000, 400}, {100020, 4}};
     uint8_t bytes[128];
     FaultMap m;
     int64_t guest;
@@ -106,7 +109,11 @@ Test(faultmap, covers_from_an_entry_to_the_next)
     faultmap_begin(&m, bytes, sizeof bytes);
     for (unsigned i = 0; i < sizeof entries / sizeof entries[0]; i++)
         cr_assert(faultmap_add(&m, entries[i].host, entries[i].guest));
-    static const struct { uint32_t host; int64_t guest; } want[] = { { 0, 0 }, { 6, 0 }, { 7, 8 }, { 199, 8 }, { 200, 12 }, { 99999, 12 }, { 100019, 400 }, { 200000, 4 } };
+    static const struct {
+        uint32_t host;
+        int64_t guest;
+    } want[] = {{0, 0},    {6, 0},      {7, 8},        {199, 8},
+                {200, 12}, {99999, 12}, {100019, 400}, {200000, 4}};
     for (unsigned i = 0; i < sizeof want / sizeof want[0]; i++) {
         cr_assert(faultmap_find(bytes, m.len, want[i].host, &guest));
         cr_expect_eq(guest, want[i].guest, "host %u: %lld", want[i].host, (long long)guest);

@@ -24,7 +24,10 @@ static void write_function(uint8_t *at, uint32_t value)
     at[5] = 0xc3;
 }
 
-static uint32_t call(const uint8_t *code) { return ((uint32_t(*)(void))(uintptr_t)code)(); }
+static uint32_t call(const uint8_t *code)
+{
+    return ((uint32_t(*)(void))(uintptr_t)code)();
+}
 
 Test(codebuf, what_is_written_runs)
 {

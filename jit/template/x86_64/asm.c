@@ -1,19 +1,21 @@
 #include "jit/template/x86_64/asm.h"
 
-/* ---- general -------------------------------------------------------------------------------------------------------------------- */
+/* ---- general
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 void asm_nop(Asm *a, unsigned n)
 {
     static const uint8_t nops[9][9] = {
-        { 0x90 },
-        { 0x66, 0x90 },
-        { 0x0f, 0x1f, 0x00 },
-        { 0x0f, 0x1f, 0x40, 0x00 },
-        { 0x0f, 0x1f, 0x44, 0x00, 0x00 },
-        { 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00 },
-        { 0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00 },
-        { 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
-        { 0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0x00},
+        {0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
     };
 
     while (n) {
@@ -62,7 +64,10 @@ void asm_modrm_mem(Asm *a, unsigned reg, AsmMem m, unsigned imm_len)
 }
 
 /* An immediate of the operand size, at most 32 bits. */
-static unsigned imm_bytes(unsigned size) { return size == 0 ? 1 : size == 1 ? 2 : 4; }
+static unsigned imm_bytes(unsigned size)
+{
+    return size == 0 ? 1 : size == 1 ? 2 : 4;
+}
 
 static void emit_imm(Asm *a, unsigned bytes, int32_t imm)
 {
@@ -156,7 +161,8 @@ void asm_alu_mi(Asm *a, AsmAlu op, unsigned size, AsmMem m, int32_t imm)
 
 void asm_test_ri(Asm *a, unsigned size, unsigned r, int32_t imm)
 {
-    /* A mask in the low byte (or a positive one in 32 bits) gives the same ZF at the narrow size; SF too when the top bit of the mask is clear. */
+    /* A mask in the low byte (or a positive one in 32 bits) gives the same ZF at the narrow size;
+     * SF too when the top bit of the mask is clear. */
     if (size == 3 && imm >= 0)
         size = 2;
     if (size && imm >= 0 && imm < 0x80) {
@@ -231,8 +237,14 @@ void asm_crc32(Asm *a, unsigned ssize, unsigned d, unsigned s)
     asm_rr_b(a, ssize == 3 ? 3 : 2, ssize ? 0x0f38f1 : 0x0f38f0, d, s, ssize == 0);
 }
 
-void asm_movbe_rm(Asm *a, unsigned size, unsigned d, AsmMem m) { asm_rm(a, size, 0x0f38f0, d, m); }
-void asm_movbe_mr(Asm *a, unsigned size, AsmMem m, unsigned s) { asm_rm(a, size, 0x0f38f1, s, m); }
+void asm_movbe_rm(Asm *a, unsigned size, unsigned d, AsmMem m)
+{
+    asm_rm(a, size, 0x0f38f0, d, m);
+}
+void asm_movbe_mr(Asm *a, unsigned size, AsmMem m, unsigned s)
+{
+    asm_rm(a, size, 0x0f38f1, s, m);
+}
 
 /* rel32 forms */
 void asm_jmp(Asm *a, const uint8_t *target)
@@ -251,11 +263,22 @@ void asm_call(Asm *a, const uint8_t *target)
     asm_u32(a, (uint32_t)(target - (a->p + 4)));
 }
 
-/* ---- VEX (Intel SDM volume 2A, 2.3) ------------------------------------------------------------------------------------------------ */
+/* ---- VEX (Intel SDM volume 2A, 2.3)
+ * ------------------------------------------------------------------------------------------------
+ */
 
-static unsigned desc_map(uint32_t desc) { return desc >> 10 & 3; }
-static unsigned desc_pp(uint32_t desc) { return desc >> 8 & 3; }
-static unsigned desc_w(uint32_t desc) { return desc >> 12 & 1; }
+static unsigned desc_map(uint32_t desc)
+{
+    return desc >> 10 & 3;
+}
+static unsigned desc_pp(uint32_t desc)
+{
+    return desc >> 8 & 3;
+}
+static unsigned desc_w(uint32_t desc)
+{
+    return desc >> 12 & 1;
+}
 
 /* rex bits: 4 R, 2 X, 1 B */
 static void vex(Asm *a, uint32_t desc, unsigned rex, unsigned vvvv)
@@ -287,25 +310,51 @@ static void vex_rm(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, AsmMem m,
 
 #define BMI(pp, map, op, size) ASM_VDESC(pp, map, op, (size) == 3)
 
-void asm_andn(Asm *a, unsigned size, unsigned d, unsigned inverted, unsigned s) { vex_rr(a, BMI(0, 2, 0xf2, size), d, inverted, s); }
-void asm_shlx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count) { vex_rr(a, BMI(1, 2, 0xf7, size), d, count, s); }
-void asm_shrx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count) { vex_rr(a, BMI(3, 2, 0xf7, size), d, count, s); }
-void asm_sarx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count) { vex_rr(a, BMI(2, 2, 0xf7, size), d, count, s); }
+void asm_andn(Asm *a, unsigned size, unsigned d, unsigned inverted, unsigned s)
+{
+    vex_rr(a, BMI(0, 2, 0xf2, size), d, inverted, s);
+}
+void asm_shlx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count)
+{
+    vex_rr(a, BMI(1, 2, 0xf7, size), d, count, s);
+}
+void asm_shrx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count)
+{
+    vex_rr(a, BMI(3, 2, 0xf7, size), d, count, s);
+}
+void asm_sarx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count)
+{
+    vex_rr(a, BMI(2, 2, 0xf7, size), d, count, s);
+}
 void asm_rorx(Asm *a, unsigned size, unsigned d, unsigned s, unsigned n)
 {
     vex_rr(a, BMI(3, 3, 0xf0, size), d, 0, s);
     asm_u8(a, n);
 }
-void asm_mulx(Asm *a, unsigned size, unsigned hi, unsigned lo, unsigned s) { vex_rr(a, BMI(3, 2, 0xf6, size), hi, lo, s); }
-void asm_pdep(Asm *a, unsigned size, unsigned d, unsigned s, unsigned mask) { vex_rr(a, BMI(3, 2, 0xf5, size), d, s, mask); }
-void asm_pext(Asm *a, unsigned size, unsigned d, unsigned s, unsigned mask) { vex_rr(a, BMI(2, 2, 0xf5, size), d, s, mask); }
-void asm_bzhi(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count) { vex_rr(a, BMI(0, 2, 0xf5, size), d, count, s); }
+void asm_mulx(Asm *a, unsigned size, unsigned hi, unsigned lo, unsigned s)
+{
+    vex_rr(a, BMI(3, 2, 0xf6, size), hi, lo, s);
+}
+void asm_pdep(Asm *a, unsigned size, unsigned d, unsigned s, unsigned mask)
+{
+    vex_rr(a, BMI(3, 2, 0xf5, size), d, s, mask);
+}
+void asm_pext(Asm *a, unsigned size, unsigned d, unsigned s, unsigned mask)
+{
+    vex_rr(a, BMI(2, 2, 0xf5, size), d, s, mask);
+}
+void asm_bzhi(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count)
+{
+    vex_rr(a, BMI(0, 2, 0xf5, size), d, count, s);
+}
 
-/* ---- legacy SSE -------------------------------------------------------------------------------------------------------------------- */
+/* ---- legacy SSE
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void sse_head(Asm *a, uint32_t desc, unsigned rex)
 {
-    static const uint8_t prefix[4] = { 0, 0x66, 0xf3, 0xf2 };
+    static const uint8_t prefix[4] = {0, 0x66, 0xf3, 0xf2};
 
     if (desc_pp(desc))
         asm_u8(a, prefix[desc_pp(desc)]);
@@ -332,7 +381,10 @@ static void sse_rm(Asm *a, uint32_t desc, unsigned reg, AsmMem m, unsigned imm_l
     asm_modrm_mem(a, reg, m, imm_len);
 }
 
-void asm_sse2(Asm *a, uint32_t desc, unsigned d, unsigned s) { sse_rr(a, desc, d, s); }
+void asm_sse2(Asm *a, uint32_t desc, unsigned d, unsigned s)
+{
+    sse_rr(a, desc, d, s);
+}
 void asm_sse2i(Asm *a, uint32_t desc, unsigned d, unsigned s, unsigned imm)
 {
     sse_rr(a, desc, d, s);
@@ -344,7 +396,8 @@ static bool gpr_source(uint32_t desc)
 {
     uint32_t base = desc & ~(ASM_W | ASM_COMM);
 
-    return base == V_CVTSI2SS || base == V_CVTSI2SD || base == V_PINSRB || base == V_PINSRW || base == V_PINSRD;
+    return base == V_CVTSI2SS || base == V_CVTSI2SD || base == V_PINSRB || base == V_PINSRW ||
+           base == V_PINSRD;
 }
 
 void asm_v3(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2)
@@ -449,10 +502,12 @@ void asm_v4(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2, unsigne
     asm_u8(a, s3 << 4);
 }
 
-/* ---- EVEX (Intel SDM volume 2A, 2.7) --------------------------------------------------------------------------------------------------
+/* ---- EVEX (Intel SDM volume 2A, 2.7)
+ * --------------------------------------------------------------------------------------------------
  *     62 | R X B R' 0 m m m | W v v v v 1 p p | z L' L b V' a a a | opcode | modrm ...
  */
-static void evex(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned rex_xb, unsigned k, bool zero)
+static void evex(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned rex_xb, unsigned k,
+                 bool zero)
 {
     unsigned w = desc_w(desc) || (desc & ASM_EW);
 
@@ -463,14 +518,16 @@ static void evex(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned re
     asm_u8(a, desc);
 }
 
-static void evex_rr(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned rm, unsigned k, bool zero)
+static void evex_rr(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned rm, unsigned k,
+                    bool zero)
 {
     evex(a, desc, reg, vvvv, (rm >> 4 & 1) << 1 | (rm >> 3 & 1), k, zero);
     asm_u8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
 /* Short displacements are scaled in EVEX: only none and 32-bit ones are used. */
-static void evex_rm(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, AsmMem m, unsigned imm_len, unsigned k, bool zero)
+static void evex_rm(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, AsmMem m, unsigned imm_len,
+                    unsigned k, bool zero)
 {
     evex(a, desc, reg, vvvv, asm_mem_rex(m), k, zero);
     if (m.base >= 16 || (m.disp == 0 && (m.base & 7) != 5)) {
@@ -487,32 +544,48 @@ static void evex_rm(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, AsmMem m
     asm_u32(a, (uint32_t)m.disp);
 }
 
-void asm_e3(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2, unsigned k, bool zero) { evex_rr(a, desc, d, s1, s2, k, zero); }
-void asm_e3i(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2, unsigned imm, unsigned k, bool zero)
+void asm_e3(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2, unsigned k, bool zero)
+{
+    evex_rr(a, desc, d, s1, s2, k, zero);
+}
+void asm_e3i(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2, unsigned imm, unsigned k,
+             bool zero)
 {
     evex_rr(a, desc, d, s1, s2, k, zero);
     asm_u8(a, imm);
 }
-void asm_e3m(Asm *a, uint32_t desc, unsigned d, unsigned s1, AsmMem m, unsigned k, bool zero) { evex_rm(a, desc, d, s1, m, 0, k, zero); }
-void asm_e3mi(Asm *a, uint32_t desc, unsigned d, unsigned s1, AsmMem m, unsigned imm, unsigned k, bool zero)
+void asm_e3m(Asm *a, uint32_t desc, unsigned d, unsigned s1, AsmMem m, unsigned k, bool zero)
+{
+    evex_rm(a, desc, d, s1, m, 0, k, zero);
+}
+void asm_e3mi(Asm *a, uint32_t desc, unsigned d, unsigned s1, AsmMem m, unsigned imm, unsigned k,
+              bool zero)
 {
     evex_rm(a, desc, d, s1, m, 1, k, zero);
     asm_u8(a, imm);
 }
-void asm_e2(Asm *a, uint32_t desc, unsigned d, unsigned s, unsigned k, bool zero) { evex_rr(a, desc, d, 0, s, k, zero); }
+void asm_e2(Asm *a, uint32_t desc, unsigned d, unsigned s, unsigned k, bool zero)
+{
+    evex_rr(a, desc, d, 0, s, k, zero);
+}
 void asm_e2i(Asm *a, uint32_t desc, unsigned d, unsigned s, unsigned imm, unsigned k, bool zero)
 {
     evex_rr(a, desc, d, 0, s, k, zero);
     asm_u8(a, imm);
 }
-void asm_e2m(Asm *a, uint32_t desc, unsigned d, AsmMem m, unsigned k, bool zero) { evex_rm(a, desc, d, 0, m, 0, k, zero); }
+void asm_e2m(Asm *a, uint32_t desc, unsigned d, AsmMem m, unsigned k, bool zero)
+{
+    evex_rm(a, desc, d, 0, m, 0, k, zero);
+}
 void asm_eshift(Asm *a, uint32_t desc, unsigned d, unsigned s, unsigned imm)
 {
     evex_rr(a, desc, desc >> 14 & 7, d, s, 0, false);
     asm_u8(a, imm);
 }
 
-/* ---- moves --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- moves
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
 void asm_vmov(Asm *a, unsigned d, unsigned s)
 {
@@ -525,8 +598,14 @@ void asm_vmov(Asm *a, unsigned d, unsigned s)
         asm_v2(a, V_MOVAPS, d, s);
 }
 
-void asm_movq_xr(Asm *a, unsigned size, unsigned x, unsigned r) { asm_v2(a, V_MOVD_XR | (size == 3 ? ASM_W : 0), x, r); }
-void asm_movq_rx(Asm *a, unsigned size, unsigned r, unsigned x) { asm_v2(a, V_MOVD_RX | (size == 3 ? ASM_W : 0), x, r); }
+void asm_movq_xr(Asm *a, unsigned size, unsigned x, unsigned r)
+{
+    asm_v2(a, V_MOVD_XR | (size == 3 ? ASM_W : 0), x, r);
+}
+void asm_movq_rx(Asm *a, unsigned size, unsigned r, unsigned x)
+{
+    asm_v2(a, V_MOVD_RX | (size == 3 ? ASM_W : 0), x, r);
+}
 
 void asm_vload(Asm *a, unsigned bytes, unsigned x, AsmMem m)
 {

@@ -1,4 +1,5 @@
-/* emit.c - the pass over a block: liveness and hints backward, then one emitter function per micro-op, then what lies out of line. */
+/* emit.c - the pass over a block: liveness and hints backward, then one emitter function per
+ * micro-op, then what lies out of line. */
 #include "jit/template/x86_64/emit.h"
 
 #include <errno.h>
@@ -7,52 +8,116 @@
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 const EmitFn emit_table[UOP_COUNT] = {
-    [UOP_GET] = emit_get, [UOP_PUT] = emit_put, [UOP_GETFLAGS] = emit_getflags, [UOP_PUTFLAGS] = emit_putflags,
-    [UOP_STICKY] = emit_sticky, [UOP_CONST] = emit_const, [UOP_VCONST] = emit_vconst,
-    [UOP_ADD] = emit_add, [UOP_SUB] = emit_sub, [UOP_ADC] = emit_adc, [UOP_MUL] = emit_mul, [UOP_MULHU] = emit_mulh, [UOP_MULHS] = emit_mulh,
-    [UOP_UDIV] = emit_div, [UOP_SDIV] = emit_div, [UOP_UREM] = emit_div, [UOP_SREM] = emit_div,
-    [UOP_AND] = emit_logic, [UOP_OR] = emit_logic, [UOP_XOR] = emit_logic, [UOP_ANDN] = emit_andn, [UOP_NOT] = emit_not_neg, [UOP_NEG] = emit_not_neg,
-    [UOP_SHL] = emit_shift, [UOP_LSR] = emit_shift, [UOP_ASR] = emit_shift, [UOP_ROR] = emit_shift, [UOP_FUNNEL] = emit_funnel,
-    [UOP_CLZ] = emit_count, [UOP_CLS] = emit_count, [UOP_CTZ] = emit_count, [UOP_POPCNT] = emit_count,
-    [UOP_BSWAP] = emit_bswap, [UOP_BITREV] = emit_bitrev, [UOP_EXTRACT] = emit_extract, [UOP_SEXTRACT] = emit_extract, [UOP_INSERT] = emit_insert,
-    [UOP_ZEXT] = emit_extend, [UOP_SEXT] = emit_extend, [UOP_TRUNC] = emit_trunc,
-    [UOP_ICMP] = emit_icmp, [UOP_SELECT] = emit_select, [UOP_MIN] = emit_minmax, [UOP_MAX] = emit_minmax, [UOP_CRC] = emit_crc,
-    [UOP_FLAGS] = emit_flags_op, [UOP_FLAGSIF] = emit_flagsif, [UOP_TEST] = emit_test_op, [UOP_PACKFLAGS] = emit_packflags,
-    [UOP_LOAD] = emit_load, [UOP_STORE] = emit_store, [UOP_LL] = emit_ll, [UOP_SC] = emit_sc, [UOP_CLREX] = emit_clrex,
-    [UOP_RMW] = emit_rmw, [UOP_CAS] = emit_cas, [UOP_FENCE] = emit_fence, [UOP_PREFETCH] = emit_prefetch, [UOP_ICACHE] = emit_call,
-    [UOP_HELPER] = emit_call, [UOP_EXIT] = emit_exit, [UOP_EXIT_IF] = emit_exit_if,
+    [UOP_GET] = emit_get,
+    [UOP_PUT] = emit_put,
+    [UOP_GETFLAGS] = emit_getflags,
+    [UOP_PUTFLAGS] = emit_putflags,
+    [UOP_STICKY] = emit_sticky,
+    [UOP_CONST] = emit_const,
+    [UOP_VCONST] = emit_vconst,
+    [UOP_ADD] = emit_add,
+    [UOP_SUB] = emit_sub,
+    [UOP_ADC] = emit_adc,
+    [UOP_MUL] = emit_mul,
+    [UOP_MULHU] = emit_mulh,
+    [UOP_MULHS] = emit_mulh,
+    [UOP_UDIV] = emit_div,
+    [UOP_SDIV] = emit_div,
+    [UOP_UREM] = emit_div,
+    [UOP_SREM] = emit_div,
+    [UOP_AND] = emit_logic,
+    [UOP_OR] = emit_logic,
+    [UOP_XOR] = emit_logic,
+    [UOP_ANDN] = emit_andn,
+    [UOP_NOT] = emit_not_neg,
+    [UOP_NEG] = emit_not_neg,
+    [UOP_SHL] = emit_shift,
+    [UOP_LSR] = emit_shift,
+    [UOP_ASR] = emit_shift,
+    [UOP_ROR] = emit_shift,
+    [UOP_FUNNEL] = emit_funnel,
+    [UOP_CLZ] = emit_count,
+    [UOP_CLS] = emit_count,
+    [UOP_CTZ] = emit_count,
+    [UOP_POPCNT] = emit_count,
+    [UOP_BSWAP] = emit_bswap,
+    [UOP_BITREV] = emit_bitrev,
+    [UOP_EXTRACT] = emit_extract,
+    [UOP_SEXTRACT] = emit_extract,
+    [UOP_INSERT] = emit_insert,
+    [UOP_ZEXT] = emit_extend,
+    [UOP_SEXT] = emit_extend,
+    [UOP_TRUNC] = emit_trunc,
+    [UOP_ICMP] = emit_icmp,
+    [UOP_SELECT] = emit_select,
+    [UOP_MIN] = emit_minmax,
+    [UOP_MAX] = emit_minmax,
+    [UOP_CRC] = emit_crc,
+    [UOP_FLAGS] = emit_flags_op,
+    [UOP_FLAGSIF] = emit_flagsif,
+    [UOP_TEST] = emit_test_op,
+    [UOP_PACKFLAGS] = emit_packflags,
+    [UOP_LOAD] = emit_load,
+    [UOP_STORE] = emit_store,
+    [UOP_LL] = emit_ll,
+    [UOP_SC] = emit_sc,
+    [UOP_CLREX] = emit_clrex,
+    [UOP_RMW] = emit_rmw,
+    [UOP_CAS] = emit_cas,
+    [UOP_FENCE] = emit_fence,
+    [UOP_PREFETCH] = emit_prefetch,
+    [UOP_ICACHE] = emit_call,
+    [UOP_HELPER] = emit_call,
+    [UOP_EXIT] = emit_exit,
+    [UOP_EXIT_IF] = emit_exit_if,
 };
 
 /* What the passes ask of an operation. */
 enum {
-    OP_A = 1, OP_B = 2, OP_C = 4, /* these fields may be values */
-    OP_BARRIER = 8,               /* may fault, leave or call C that sees the register file */
+    OP_A = 1,
+    OP_B = 2,
+    OP_C = 4,       /* these fields may be values */
+    OP_BARRIER = 8, /* may fault, leave or call C that sees the register file */
     OP_PURE = 16,
-    OP_ANY_TYPE = 32,             /* emit_table serves float and vector types too */
+    OP_ANY_TYPE = 32, /* emit_table serves float and vector types too */
 };
 static uint8_t op_info[UOP_COUNT];
 
-static bool is_value_field(unsigned field) { return field != UF_N && field != UF_A; }
+static bool is_value_field(unsigned field)
+{
+    return field != UF_N && field != UF_A;
+}
 
 static void make_op_info(void)
 {
-    static const uint8_t any_type[] = { UOP_GET, UOP_PUT, UOP_GETFLAGS, UOP_PUTFLAGS, UOP_STICKY, UOP_CONST, UOP_VCONST, UOP_SELECT, UOP_FLAGS, UOP_FLAGSIF, UOP_TEST,
-                                        UOP_PACKFLAGS, UOP_LOAD, UOP_STORE, UOP_LL, UOP_SC, UOP_CLREX, UOP_RMW, UOP_CAS, UOP_FENCE, UOP_PREFETCH, UOP_ICACHE,
-                                        UOP_HELPER, UOP_EXIT, UOP_EXIT_IF };
+    static const uint8_t any_type[] = {
+        UOP_GET,    UOP_PUT,    UOP_GETFLAGS, UOP_PUTFLAGS, UOP_STICKY,    UOP_CONST, UOP_VCONST,
+        UOP_SELECT, UOP_FLAGS,  UOP_FLAGSIF,  UOP_TEST,     UOP_PACKFLAGS, UOP_LOAD,  UOP_STORE,
+        UOP_LL,     UOP_SC,     UOP_CLREX,    UOP_RMW,      UOP_CAS,       UOP_FENCE, UOP_PREFETCH,
+        UOP_ICACHE, UOP_HELPER, UOP_EXIT,     UOP_EXIT_IF};
     for (unsigned op = 0; op < UOP_COUNT; op++) {
         const UopInfo *i = &uop_info[op];
         bool wide_imm = i->imm == UI_K || i->imm == UI_G;
-        op_info[op] = (uint8_t)((is_value_field(i->a) ? OP_A : 0) | (!wide_imm && is_value_field(i->b) ? OP_B : 0) | (!wide_imm && is_value_field(i->c) ? OP_C : 0) |
-                                (i->effects & (UOPE_LOAD | UOPE_STORE | UOPE_EXIT | UOPE_CALL) ? OP_BARRIER : 0) | (i->effects == UOPE_PURE ? OP_PURE : 0));
+        op_info[op] =
+            (uint8_t)((is_value_field(i->a) ? OP_A : 0) |
+                      (!wide_imm && is_value_field(i->b) ? OP_B : 0) |
+                      (!wide_imm && is_value_field(i->c) ? OP_C : 0) |
+                      (i->effects & (UOPE_LOAD | UOPE_STORE | UOPE_EXIT | UOPE_CALL) ? OP_BARRIER
+                                                                                     : 0) |
+                      (i->effects == UOPE_PURE ? OP_PURE : 0));
     }
     for (unsigned k = 0; k < sizeof any_type; k++)
         op_info[any_type[k]] |= OP_ANY_TYPE;
 }
 
-/* ---- backward: liveness, hints -------------------------------------------------------------------------------------------------------- */
+/* ---- backward: liveness, hints
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static inline void use_value(Emit *e, Val v, uint32_t i)
 {
@@ -62,14 +127,15 @@ static inline void use_value(Emit *e, Val v, uint32_t i)
         s->last = i;
 }
 
-/* Stamps count down the block: a hint given by a PUT holds up to a definition if the pin was not touched and nothing left or faulted between. */
+/* Stamps count down the block: a hint given by a PUT holds up to a definition if the pin was not
+ * touched and nothing left or faulted between. */
 static void backward(Emit *e)
 {
     const Uop *uops = e->ub->uops;
-    uint32_t stamp = 1, barrier = 0, pin_g[16] = { 0 }, pin_x[32] = { 0 };
+    uint32_t stamp = 1, barrier = 0, pin_g[16] = {0}, pin_x[32] = {0};
 
     for (uint32_t v = 0; v < e->ub->nvals; v++)
-        e->vals[v] = (ValState){ 0 };
+        e->vals[v] = (ValState){0};
     for (uint32_t i = e->ub->count; i-- > 0;) {
         const Uop *u = &uops[i];
         unsigned info = op_info[u->op];
@@ -81,7 +147,8 @@ static void backward(Emit *e)
                 bool int_class = uop_is_int(d->type);
                 if (d->stamp <= barrier || d->stamp != (int_class ? pin_g : pin_x)[d->hint - 1]) {
                     d->hint = 0;
-                } else if ((u->op == UOP_ZEXT && u->sub == 2 && e->ub->val_type[u->a] == T_I32) || (u->op == UOP_ZEXTV && !uop_is_int((uint8_t)u->c)) ||
+                } else if ((u->op == UOP_ZEXT && u->sub == 2 && e->ub->val_type[u->a] == T_I32) ||
+                           (u->op == UOP_ZEXTV && !uop_is_int((uint8_t)u->c)) ||
                            u->op == UOP_BITCAST) { /* free if the operand is there already */
                     e->vals[u->a].hint = d->hint;
                     e->vals[u->a].stamp = d->stamp;
@@ -93,7 +160,8 @@ static void backward(Emit *e)
             barrier = stamp++;
         switch (u->op) {
         case UOP_GET: {
-            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm) : emit_vec_pin(e, (uint32_t)u->imm);
+            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm)
+                                          : emit_vec_pin(e, (uint32_t)u->imm);
             if (pin >= 0 && uop_is_int(u->type))
                 pin_g[conv_int_pins[pin]] = stamp++;
             else if (pin >= 0)
@@ -103,7 +171,8 @@ static void backward(Emit *e)
             break;
         }
         case UOP_PUT: {
-            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm) : emit_vec_pin(e, (uint32_t)u->imm);
+            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm)
+                                          : emit_vec_pin(e, (uint32_t)u->imm);
             ValState *s = &e->vals[u->a];
             if (pin >= 0 && u->type == T_I64) {
                 pin_g[conv_int_pins[pin]] = s->stamp = stamp++;
@@ -118,8 +187,10 @@ static void backward(Emit *e)
         }
         case UOP_ADD: { /* a shift right before that only serves this sum: one lea for both */
             const Uop *shift = u - 1;
-            if (i && u->b != VAL_NONE && shift->op == UOP_SHL && shift->dst == u->b && u->a != u->b && shift->b == VAL_NONE && (uint32_t)shift->imm - 1 < 3 &&
-                shift->type == u->type && !e->vals[u->b].last && u->dst != VAL_NONE && e->vals[u->dst].last && uop_is_int(u->type) && i + 2 < e->ub->count &&
+            if (i && u->b != VAL_NONE && shift->op == UOP_SHL && shift->dst == u->b &&
+                u->a != u->b && shift->b == VAL_NONE && (uint32_t)shift->imm - 1 < 3 &&
+                shift->type == u->type && !e->vals[u->b].last && u->dst != VAL_NONE &&
+                e->vals[u->dst].last && uop_is_int(u->type) && i + 2 < e->ub->count &&
                 u[1].op != UOP_FLAGS && u[2].op != UOP_FLAGS) {
                 e->vals[u->b].flags |= VF_FOLDED;
                 use_value(e, shift->a, i);
@@ -133,11 +204,8 @@ static void backward(Emit *e)
             e->vals[u->a].need |= 1u << u->sub;
             continue;
         case UOP_PUTFLAGS:
-        case UOP_PACKFLAGS:
-            e->vals[u->a].need |= EMIT_NEED_ALL;
-            break;
-        default:
-            break;
+        case UOP_PACKFLAGS: e->vals[u->a].need |= EMIT_NEED_ALL; break;
+        default: break;
         }
         if ((info & OP_A) && u->a != VAL_NONE)
             use_value(e, u->a, i);
@@ -148,9 +216,14 @@ static void backward(Emit *e)
     }
 }
 
-/* ---- out of line ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- out of line
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
-uint32_t emit_arena_off(const Emit *e, const uint8_t *p) { return (uint32_t)(p - e->arena); }
+uint32_t emit_arena_off(const Emit *e, const uint8_t *p)
+{
+    return (uint32_t)(p - e->arena);
+}
 
 void emit_tagged_call(Emit *e, unsigned stub, uint32_t link)
 {
@@ -211,11 +284,14 @@ AsmMem emit_const128(Emit *e, uint64_t lo, uint64_t hi)
     return asm_mem_rip(at);
 }
 
-/* ---- operations run by C ------------------------------------------------------------------------------------------------------------------- */
+/* ---- operations run by C
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct ColdOperand ColdOperand;
 
-/* Where the operand is now. Booleans and flags that are in EFLAGS go to a register or memory first. */
+/* Where the operand is now. Booleans and flags that are in EFLAGS go to a register or memory first.
+ */
 static void capture(Emit *e, Val v, ColdOperand *o)
 {
     ValState *s = emit_val(e, v);
@@ -258,12 +334,8 @@ static void store_operand(Emit *e, const ColdOperand *o, uint32_t off)
     unsigned bytes = o->type == T_FLAGS ? 4 : uop_type_bytes(o->type);
 
     switch (o->kind) {
-    case VK_GPR:
-        asm_mov_mr(&e->a, bytes == 8 ? 3 : 2, asm_cpu(off), o->reg);
-        break;
-    case VK_XMM:
-        asm_vstore(&e->a, bytes > 8 ? 16 : 8, asm_cpu(off), o->reg);
-        break;
+    case VK_GPR: asm_mov_mr(&e->a, bytes == 8 ? 3 : 2, asm_cpu(off), o->reg); break;
+    case VK_XMM: asm_vstore(&e->a, bytes > 8 ? 16 : 8, asm_cpu(off), o->reg); break;
     case VK_CONST:
         asm_mov_mi(&e->a, 2, asm_cpu(off), (int32_t)o->imm);
         asm_mov_mi(&e->a, 2, asm_cpu(off + 4), (int32_t)(o->imm >> 32));
@@ -334,7 +406,8 @@ void emit_by_interp(Emit *e, const Uop *u)
 bool emit_call(Emit *e, const Uop *u)
 {
     const Frontend *f = e->jit->frontend;
-    uint32_t effects = u->op == UOP_HELPER && (uint32_t)u->imm < f->nhelpers ? f->helpers[u->imm].effects : 0;
+    uint32_t effects =
+        u->op == UOP_HELPER && (uint32_t)u->imm < f->nhelpers ? f->helpers[u->imm].effects : 0;
 
     if (effects & HELPER_WRITES_FILE)
         ra_spill_all_files(e);
@@ -342,7 +415,9 @@ bool emit_call(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- slow paths -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- slow paths
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void cold_slow(Emit *e, const ColdPiece *p)
 {
@@ -369,7 +444,7 @@ void emit_slow(Emit *e, unsigned cc)
     ColdPiece *p = emit_cold(e, cold_slow, from);
     memcpy(p->opnd, opnd, sizeof opnd);
     const ValState *d = emit_val(e, u->dst);
-    p->opnd[0] = (ColdOperand){ .kind = d->kind, .reg = d->reg, .type = d->type };
+    p->opnd[0] = (ColdOperand){.kind = d->kind, .reg = d->reg, .type = d->type};
     p->back = e->a.p;
 }
 
@@ -381,14 +456,17 @@ void emit_slow_back(Emit *e)
     }
 }
 
-/* ---- the pass ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the pass
+ * ------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void one(Emit *e, const Uop *u)
 {
     unsigned info = op_info[u->op];
     bool by_table = (info & OP_ANY_TYPE) || uop_is_int(u->type);
     /* Conversions between the classes have an integer type but a vector operand. */
-    if (by_table && !(info & OP_ANY_TYPE) && u->a != VAL_NONE && (info & OP_A) && !uop_is_int(e->vals[u->a].type))
+    if (by_table && !(info & OP_ANY_TYPE) && u->a != VAL_NONE && (info & OP_A) &&
+        !uop_is_int(e->vals[u->a].type))
         by_table = false;
     EmitFn fn = by_table ? emit_table[u->op] : emit_vec_uop;
 
@@ -441,7 +519,8 @@ static void out_of_line(Emit *e, uint32_t hot_len)
     e->a.p = e->cold_next;
     for (uint32_t k = 0; k < e->ncold && !e->failed; k++) {
         const ColdPiece *p = &e->cold[k];
-        if (e->a.p > e->cold_limit || !faultmap_add(&e->faults, hot_len + (uint32_t)(e->a.p - e->cold_start), p->insn))
+        if (e->a.p > e->cold_limit ||
+            !faultmap_add(&e->faults, hot_len + (uint32_t)(e->a.p - e->cold_start), p->insn))
             e->failed = true;
         p->emit(e, p);
     }
@@ -524,7 +603,9 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     return e->failed ? -ENOSPC : finish(e, hot_len);
 }
 
-/* ---- state ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- state
+ * ----------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 int emit_create_tables(TemplateShared *s, const Frontend *f)
 {

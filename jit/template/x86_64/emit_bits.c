@@ -1,7 +1,10 @@
 /* emit_bits.c - shifts, bit fields, extensions and bit counting of scalars. */
 #include "jit/template/x86_64/emit_ops.h"
 
-static unsigned size_of(const Uop *u) { return u->type == T_I64 ? 3 : 2; }
+static unsigned size_of(const Uop *u)
+{
+    return u->type == T_I64 ? 3 : 2;
+}
 
 static void copy(Emit *e, unsigned size, unsigned d, unsigned s)
 {
@@ -15,11 +18,16 @@ static void upper_zero(Emit *e, const Uop *u)
         ra_set_upper_zero(e, u->dst);
 }
 
-/* ---- shifts ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- shifts
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static AsmShift shift_op(unsigned op)
 {
-    return op == UOP_SHL ? SHIFT_SHL : op == UOP_LSR ? SHIFT_SHR : op == UOP_ASR ? SHIFT_SAR : SHIFT_ROR;
+    return op == UOP_SHL   ? SHIFT_SHL
+           : op == UOP_LSR ? SHIFT_SHR
+           : op == UOP_ASR ? SHIFT_SAR
+                           : SHIFT_ROR;
 }
 
 /* BMI2: EFLAGS stay. */
@@ -56,7 +64,8 @@ static void shift_imm(Emit *e, const Uop *u, unsigned n)
         asm_lea(&e->a, size, d, asm_mem_sib(ASM_NO_REG, a, n, 0));
         return;
     }
-    if (e->fl.val != VAL_NONE && n && u->op != UOP_ROR && asm_has(&e->a, JIT_HOST_BMI2) && (e->free_g & ~e->lock_g)) {
+    if (e->fl.val != VAL_NONE && n && u->op != UOP_ROR && asm_has(&e->a, JIT_HOST_BMI2) &&
+        (e->free_g & ~e->lock_g)) {
         unsigned t = ra_tmp_g(e);
         asm_mov_ri(&e->a, t, n);
         by_register(e, u, d, a, t);
@@ -127,7 +136,9 @@ bool emit_funnel(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- counting ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- counting
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void leading_zeros(Emit *e, unsigned size, unsigned d, unsigned s)
 {
@@ -167,7 +178,8 @@ bool emit_count(Emit *e, const Uop *u)
         return false;
     emit_clobber_flags(e);
     unsigned a = ra_use_g(e, u->a), d;
-    if (u->op == UOP_CLS) { /* bits that differ from their neighbour; the lowest counts as differing */
+    if (u->op ==
+        UOP_CLS) { /* bits that differ from their neighbour; the lowest counts as differing */
         unsigned t = ra_tmp_g(e);
         d = ra_def_g(e, u->dst);
         asm_lea(&e->a, size, t, asm_mem_sib(a, a, 0, 0));
@@ -187,10 +199,13 @@ bool emit_count(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- reversal ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reversal
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Swaps groups of n bits, mask those of the lower groups. */
-static void swap_groups(Emit *e, unsigned size, unsigned d, unsigned t, unsigned m, unsigned n, uint64_t mask)
+static void swap_groups(Emit *e, unsigned size, unsigned d, unsigned t, unsigned m, unsigned n,
+                        uint64_t mask)
 {
     asm_mov_ri(&e->a, m, size == 3 ? mask : (uint32_t)mask);
     asm_mov_rr(&e->a, size, t, d);
@@ -229,7 +244,8 @@ bool emit_bitrev(Emit *e, const Uop *u)
     if (asm_has(&e->a, JIT_HOST_GFNI | JIT_HOST_AVX)) {
         unsigned a = ra_use_g(e, u->a), x = ra_tmp_x(e), d = ra_def_g_over(e, u->dst);
         asm_movq_xr(&e->a, size, x, a);
-        asm_v3mi(&e->a, V_GF2P8AFFINEQB, x, x, emit_const128(e, 0x8040201008040201u, 0x8040201008040201u), 0);
+        asm_v3mi(&e->a, V_GF2P8AFFINEQB, x, x,
+                 emit_const128(e, 0x8040201008040201u, 0x8040201008040201u), 0);
         asm_movq_rx(&e->a, size, d, x);
         asm_bswap(&e->a, size, d);
     } else {
@@ -244,9 +260,14 @@ bool emit_bitrev(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- fields ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- fields
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
-static unsigned width_log2(unsigned width) { return width == 8 ? 0 : width == 16 ? 1 : width == 32 ? 2 : 9; }
+static unsigned width_log2(unsigned width)
+{
+    return width == 8 ? 0 : width == 16 ? 1 : width == 32 ? 2 : 9;
+}
 
 static void zero_extract(Emit *e, const Uop *u, unsigned lsb, unsigned width)
 {
@@ -312,7 +333,8 @@ bool emit_extract(Emit *e, const Uop *u)
 
 bool emit_insert(Emit *e, const Uop *u)
 {
-    unsigned size = size_of(u), bits = 8u << size, lsb = (unsigned)u->imm & 255, width = (unsigned)u->imm >> 8 & 255;
+    unsigned size = size_of(u), bits = 8u << size, lsb = (unsigned)u->imm & 255,
+             width = (unsigned)u->imm >> 8 & 255;
     uint64_t mask = (width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1) << lsb;
 
     emit_clobber_flags(e);
@@ -351,7 +373,9 @@ bool emit_insert(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- extension ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- extension
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 bool emit_extend(Emit *e, const Uop *u)
 {
@@ -359,7 +383,8 @@ bool emit_extend(Emit *e, const Uop *u)
     const ValState *s = emit_val(e, u->a);
     AsmMem m;
 
-    if (u->op == UOP_ZEXT && (from >= size || (from == 2 && s->type == T_I32 && s->kind == VK_GPR && ra_upper_zero(e, u->a)))) {
+    if (u->op == UOP_ZEXT && (from >= size || (from == 2 && s->type == T_I32 && s->kind == VK_GPR &&
+                                               ra_upper_zero(e, u->a)))) {
         ra_alias(e, u->dst, u->a);
         return true;
     }

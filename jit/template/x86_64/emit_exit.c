@@ -1,12 +1,15 @@
-/* emit_exit.c - leaving a block: direct exits that get linked, calls and returns through the shadow stack, indirect jumps, traps.
+/* emit_exit.c - leaving a block: direct exits that get linked, calls and returns through the shadow
+ * stack, indirect jumps, traps.
  *
- *     direct exit      jmp / jcc rel32 -> stub (cold):  call stub_link     linked: -> the target block
- *     backward exit    cmp [interrupt], 0; je rel32 -> ...; jmp -> leave (cold)
- *     call             shadow[++top] = { return pc, continuation }; the continuation's address comes from a lea, linked like an exit; then an exit
- *     return           cmp shadow[top].pc, target; jne miss; top--; jmp shadow[top + 1].code
- *     indirect         cmp target, [cache]; je rel32 -> the block cached here; ibtc look-up; jmp [ibtc.code]; miss (cold): call stub_miss
+ *     direct exit      jmp / jcc rel32 -> stub (cold):  call stub_link     linked: -> the target
+ * block backward exit    cmp [interrupt], 0; je rel32 -> ...; jmp -> leave (cold) call
+ * shadow[++top] = { return pc, continuation }; the continuation's address comes from a lea, linked
+ * like an exit; then an exit return           cmp shadow[top].pc, target; jne miss; top--; jmp
+ * shadow[top + 1].code indirect         cmp target, [cache]; je rel32 -> the block cached here;
+ * ibtc look-up; jmp [ibtc.code]; miss (cold): call stub_miss
  *
- * Shadow_top counts in units of 2 modulo 256 in a byte: times 8 it is the byte offset of a 16-byte entry.
+ * Shadow_top counts in units of 2 modulo 256 in a byte: times 8 it is the byte offset of a 16-byte
+ * entry.
  */
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
@@ -15,9 +18,14 @@ _Static_assert(CPU_SHADOW_SIZE == 128 && sizeof(ShadowEntry) == 16, "shadow_top 
 
 #define OFF(field) ((uint32_t)offsetof(Cpu, field))
 
-static GuestAddr insn_pc(const Emit *e) { return e->ub->pc + e->insn_off; }
+static GuestAddr insn_pc(const Emit *e)
+{
+    return e->ub->pc + e->insn_off;
+}
 
-/* ---- direct --------------------------------------------------------------------------------------------------------------------- */
+/* ---- direct
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 /* A patchable rel32 that ends at `site`. */
 static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t *site)
@@ -26,7 +34,8 @@ static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t
         e->failed = true;
         return 0;
     }
-    e->links[e->nlinks] = (Link){ .target = target, .site = emit_arena_off(e, site), .kind = (uint8_t)kind };
+    e->links[e->nlinks] =
+        (Link){.target = target, .site = emit_arena_off(e, site), .kind = (uint8_t)kind};
     return e->nlinks++;
 }
 
@@ -80,7 +89,9 @@ static void go_to(Emit *e, GuestAddr target)
     emit_cold(e, cold_leave, asm_jmp32(&e->a))->arg = target;
 }
 
-/* ---- conditional ------------------------------------------------------------------------------------------------------------------- */
+/* ---- conditional
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct TrapInfo {
     uint32_t trap;
@@ -103,7 +114,7 @@ static void cold_trap(Emit *e, const ColdPiece *p)
     asm_patch32(p->from, e->a.p);
     if (p->back)
         asm_patch32(p->back, e->a.p);
-    trap(e, (TrapInfo){ p->imm, p->arg, e->ub->pc + p->insn });
+    trap(e, (TrapInfo){p->imm, p->arg, e->ub->pc + p->insn});
 }
 
 static void trap_if(Emit *e, const Uop *u, Cond c)
@@ -111,7 +122,7 @@ static void trap_if(Emit *e, const Uop *u, Cond c)
     uint8_t *from, *second = NULL, *skip = NULL;
 
     if (c.kind == COND_ALWAYS) {
-        trap(e, (TrapInfo){ u->flags, u->imm64, insn_pc(e) });
+        trap(e, (TrapInfo){u->flags, u->imm64, insn_pc(e)});
         return;
     }
     if (c.kind == COND_AND_NP)
@@ -167,7 +178,9 @@ bool emit_exit_if(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- calls and returns ---------------------------------------------------------------------------------------------------------------- */
+/* ---- calls and returns
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static void push_return(Emit *e)
 {
@@ -188,7 +201,8 @@ static void push_return(Emit *e)
     asm_mov_mr(&e->a, 3, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8), t);
 }
 
-/* The per-thread table of indirect targets: entry of the pc in `target`, jump through it, or to the miss. */
+/* The per-thread table of indirect targets: entry of the pc in `target`, jump through it, or to the
+ * miss. */
 static uint8_t *look_up(Emit *e, unsigned target, unsigned t1, unsigned t2)
 {
     unsigned shift = e->jit->frontend->insn_shift;
@@ -268,7 +282,9 @@ static void do_return(Emit *e, unsigned target)
     asm_jmp_m(&e->a, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8));
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the end
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void exit_to_value(Emit *e, const Uop *u)
 {
@@ -287,14 +303,15 @@ static void exit_to_value(Emit *e, const Uop *u)
     } else {
         if (target != HR_RAX)
             asm_mov_rr(&e->a, 3, HR_RAX, target);
-        asm_jmp(&e->a, emit_stub(e, u->sub == UOP_EXIT_SYSCALL ? STUB_LEAVE_SYSCALL : STUB_LEAVE_PC));
+        asm_jmp(&e->a,
+                emit_stub(e, u->sub == UOP_EXIT_SYSCALL ? STUB_LEAVE_SYSCALL : STUB_LEAVE_PC));
     }
 }
 
 bool emit_exit(Emit *e, const Uop *u)
 {
     if (u->sub == UOP_EXIT_TRAP) {
-        trap(e, (TrapInfo){ u->flags, u->imm64, insn_pc(e) });
+        trap(e, (TrapInfo){u->flags, u->imm64, insn_pc(e)});
         return true;
     }
     e->fl.val = VAL_NONE;
@@ -315,9 +332,7 @@ bool emit_exit(Emit *e, const Uop *u)
         asm_mov_ri(&e->a, HR_RAX, u->imm64);
         asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
         break;
-    default:
-        go_to(e, u->imm64);
-        break;
+    default: go_to(e, u->imm64); break;
     }
     return true;
 }

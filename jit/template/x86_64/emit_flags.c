@@ -1,51 +1,64 @@
-/* emit_flags.c - flags values, conditions and booleans: kept in EFLAGS as long as nothing else needs those.
+/* emit_flags.c - flags values, conditions and booleans: kept in EFLAGS as long as nothing else
+ * needs those.
  *
- * A flags value is made by the instruction that computes it (or by a cmp) and read by setcc, cmov and jcc right from EFLAGS. When something else is about to change
- * EFLAGS, what will still be needed is saved: four bytes N Z C V, or one byte where a single condition is all that is asked later.
+ * A flags value is made by the instruction that computes it (or by a cmp) and read by setcc, cmov
+ * and jcc right from EFLAGS. When something else is about to change EFLAGS, what will still be
+ * needed is saved: four bytes N Z C V, or one byte where a single condition is all that is asked
+ * later.
  */
 #include "jit/template/x86_64/emit_ops.h"
 
-/* ---- conditions of EFLAGS --------------------------------------------------------------------------------------------------- */
+/* ---- conditions of EFLAGS
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* UopCond EQ..LE after a subtraction (C = !CF). */
-static const uint8_t cc_sub[14] = { CC_E, CC_NE, CC_AE, CC_B, CC_S, CC_NS, CC_O, CC_NO, CC_A, CC_BE, CC_GE, CC_L, CC_G, CC_LE };
+static const uint8_t cc_sub[14] = {CC_E,  CC_NE, CC_AE, CC_B,  CC_S, CC_NS, CC_O,
+                                   CC_NO, CC_A,  CC_BE, CC_GE, CC_L, CC_G,  CC_LE};
 /* After an addition (C = CF); HI and LS have no condition code there. */
-static const uint8_t cc_add[14] = { CC_E, CC_NE, CC_B, CC_AE, CC_S, CC_NS, CC_O, CC_NO, CC_O, CC_O, CC_GE, CC_L, CC_G, CC_LE };
+static const uint8_t cc_add[14] = {CC_E,  CC_NE, CC_B, CC_AE, CC_S, CC_NS, CC_O,
+                                   CC_NO, CC_O,  CC_O, CC_GE, CC_L, CC_G,  CC_LE};
 
-/* Can EFLAGS of this kind tell the condition, and how? HI and LS of an addition want CF inverted first, half of the conditions of a float
- * comparison want its operands the other way round. */
+/* Can EFLAGS of this kind tell the condition, and how? HI and LS of an addition want CF inverted
+ * first, half of the conditions of a float comparison want its operands the other way round. */
 static bool cond_of(FlagsHeld held, unsigned cond, Cond *c)
 {
     static const Cond fcmp[14] = {
-        { COND_AND_NP, CC_E }, { COND_OR_P, CC_NE }, { 0, 0 }, { 0, 0 }, { 0, 0 }, { 0, 0 }, { COND_CC, CC_P }, { COND_CC, CC_NP },
-        { 0, 0 }, { 0, 0 }, { COND_CC, CC_AE }, { COND_CC, CC_B }, { COND_CC, CC_A }, { COND_CC, CC_BE },
+        {COND_AND_NP, CC_E}, {COND_OR_P, CC_NE}, {0, 0}, {0, 0}, {0, 0},           {0, 0},
+        {COND_CC, CC_P},     {COND_CC, CC_NP},   {0, 0}, {0, 0}, {COND_CC, CC_AE}, {COND_CC, CC_B},
+        {COND_CC, CC_A},     {COND_CC, CC_BE},
     };
     static const Cond fcmp_swap[14] = {
-        { COND_AND_NP, CC_E }, { COND_OR_P, CC_NE }, { COND_CC, CC_BE }, { COND_CC, CC_A }, { COND_CC, CC_A }, { COND_CC, CC_BE },
-        { COND_CC, CC_P }, { COND_CC, CC_NP }, { COND_CC, CC_B }, { COND_CC, CC_AE }, { 0, 0 }, { 0, 0 }, { 0, 0 }, { 0, 0 },
+        {COND_AND_NP, CC_E},
+        {COND_OR_P, CC_NE},
+        {COND_CC, CC_BE},
+        {COND_CC, CC_A},
+        {COND_CC, CC_A},
+        {COND_CC, CC_BE},
+        {COND_CC, CC_P},
+        {COND_CC, CC_NP},
+        {COND_CC, CC_B},
+        {COND_CC, CC_AE},
+        {0, 0},
+        {0, 0},
+        {0, 0},
+        {0, 0},
     };
     /* Bit per condition: which the table has. */
     enum { FCMP_HAS = 3 | 3 << UOP_VS | 15 << UOP_GE, SWAP_HAS = 0x3ff };
 
     switch (held) {
-    case FL_SUB:
-        *c = (Cond){ COND_CC, cc_sub[cond] };
-        return true;
-    case FL_ADD:
-        *c = (Cond){ COND_CC, cc_add[cond] };
-        return cond != UOP_HI && cond != UOP_LS;
-    case FL_FCMP:
-        *c = fcmp[cond];
-        return FCMP_HAS >> cond & 1;
-    case FL_FCMP_SWAP:
-        *c = fcmp_swap[cond];
-        return SWAP_HAS >> cond & 1;
-    default:
-        return false;
+    case FL_SUB: *c = (Cond){COND_CC, cc_sub[cond]}; return true;
+    case FL_ADD: *c = (Cond){COND_CC, cc_add[cond]}; return cond != UOP_HI && cond != UOP_LS;
+    case FL_FCMP: *c = fcmp[cond]; return FCMP_HAS >> cond & 1;
+    case FL_FCMP_SWAP: *c = fcmp_swap[cond]; return SWAP_HAS >> cond & 1;
+    default: return false;
     }
 }
 
-/* ---- saving ------------------------------------------------------------------------------------------------------------------- */
+/* ---- saving
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void set_byte(Emit *e, Cond c, uint32_t off)
 {
@@ -55,7 +68,8 @@ static void set_byte(Emit *e, Cond c, uint32_t off)
         asm_setcc_m(&e->a, c.cc, m);
         return;
     }
-    /* Without arithmetic, which would change EFLAGS: start from the one condition, correct by the other. */
+    /* Without arithmetic, which would change EFLAGS: start from the one condition, correct by the
+     * other. */
     asm_setcc_m(&e->a, c.cc, m);
     uint8_t *skip = asm_jcc8(&e->a, CC_NP);
     asm_mov_mi(&e->a, 0, m, c.kind == COND_OR_P);
@@ -67,7 +81,8 @@ static void store_flags(Emit *e, uint32_t off)
 {
     Cond n, z, c, v;
 
-    if (e->fl.held == FL_FCMP) { /* N and C aren't conditions of this order; less = below without unordered */
+    if (e->fl.held ==
+        FL_FCMP) { /* N and C aren't conditions of this order; less = below without unordered */
         asm_setcc_m(&e->a, CC_B, asm_cpu(off));
         asm_setcc_m(&e->a, CC_AE, asm_cpu(off + 2));
         asm_setcc_m(&e->a, CC_E, asm_cpu(off + 1));
@@ -108,7 +123,7 @@ void emit_save_flags(Emit *e)
     Val v = e->fl.val;
     ValState *s = emit_val(e, v);
     unsigned r = free_scratch(e);
-    Cond c = { COND_CC, CC_NE };
+    Cond c = {COND_CC, CC_NE};
 
     e->fl.val = VAL_NONE;
     if (s->kind != VK_FLAGS || s->last < e->i)
@@ -158,7 +173,9 @@ void emit_flags_made(Emit *e, Val v, FlagsHeld held, unsigned cc)
     e->fl.zero_of = VAL_NONE;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* A condition of flags that are four bytes at off. */
 static Cond test_bytes(Emit *e, uint32_t off, unsigned cond)
@@ -173,24 +190,29 @@ static Cond test_bytes(Emit *e, uint32_t off, unsigned cond)
     case UOP_CS:
     case UOP_MI:
     case UOP_VS:
-        asm_alu_mi(a, ALU_CMP, 0, (cond & ~1u) == UOP_EQ ? z : (cond & ~1u) == UOP_CS ? c : (cond & ~1u) == UOP_MI ? n : v, 0);
-        return (Cond){ COND_CC, (uint8_t)(CC_NE ^ inverse) };
+        asm_alu_mi(a, ALU_CMP, 0,
+                   (cond & ~1u) == UOP_EQ   ? z
+                   : (cond & ~1u) == UOP_CS ? c
+                   : (cond & ~1u) == UOP_MI ? n
+                                            : v,
+                   0);
+        return (Cond){COND_CC, (uint8_t)(CC_NE ^ inverse)};
     default: {
         unsigned t = ra_tmp_g(e);
         Cond r;
         if ((cond & ~1u) == UOP_HI) { /* C above Z */
             asm_movzx_rm(a, 0, t, c);
             asm_alu_rm(a, ALU_CMP, 0, t, z);
-            r = (Cond){ COND_CC, (uint8_t)(CC_A ^ inverse) };
+            r = (Cond){COND_CC, (uint8_t)(CC_A ^ inverse)};
         } else if ((cond & ~1u) == UOP_GE) { /* N == V */
             asm_movzx_rm(a, 0, t, n);
             asm_alu_rm(a, ALU_CMP, 0, t, v);
-            r = (Cond){ COND_CC, (uint8_t)(CC_E ^ inverse) };
+            r = (Cond){COND_CC, (uint8_t)(CC_E ^ inverse)};
         } else { /* not (N != V or Z) */
             asm_movzx_rm(a, 0, t, n);
             asm_alu_rm(a, ALU_XOR, 0, t, v);
             asm_alu_rm(a, ALU_OR, 0, t, z);
-            r = (Cond){ COND_CC, (uint8_t)(CC_E ^ inverse) };
+            r = (Cond){COND_CC, (uint8_t)(CC_E ^ inverse)};
         }
         return r;
     }
@@ -203,11 +225,12 @@ Cond emit_test(Emit *e, Val flags, unsigned cond)
     Cond c;
 
     if (e->fl.val == flags && e->fl.held == FL_ONE)
-        return (Cond){ COND_CC, (uint8_t)((cond ^ e->fl.cc) & 1 ? CC_E : CC_NE) };
+        return (Cond){COND_CC, (uint8_t)((cond ^ e->fl.cc) & 1 ? CC_E : CC_NE)};
     if (e->fl.val == flags) {
         if (cond_of(e->fl.held, cond, &c))
             return c;
-        if (e->fl.held == FL_ADD) { /* HI, LS: with CF the other way round, as a subtraction leaves it */
+        if (e->fl.held ==
+            FL_ADD) { /* HI, LS: with CF the other way round, as a subtraction leaves it */
             asm_u8(&e->a, 0xf5); /* cmc */
             e->fl.held = FL_SUB;
             cond_of(FL_SUB, cond, &c);
@@ -223,18 +246,24 @@ Cond emit_test(Emit *e, Val flags, unsigned cond)
     if (s->kind == VK_CONST) {
         static const uint8_t n = 8, z = 4, cf = 2, v = 1;
         unsigned f = (unsigned)s->imm;
-        bool r[7] = { f & z, f & cf, f & n, f & v, (f & cf) && !(f & z), !(f & n) == !(f & v), !(f & z) && !(f & n) == !(f & v) };
-        return (Cond){ r[cond >> 1] != (cond & 1) ? COND_ALWAYS : COND_NEVER, 0 };
+        bool r[7] = {f & z,
+                     f & cf,
+                     f & n,
+                     f & v,
+                     (f & cf) && !(f & z),
+                     !(f & n) == !(f & v),
+                     !(f & z) && !(f & n) == !(f & v)};
+        return (Cond){r[cond >> 1] != (cond & 1) ? COND_ALWAYS : COND_NEVER, 0};
     }
     if (s->kind == VK_GPR) { /* one condition, as a byte */
         emit_clobber_flags(e);
         asm_test_rr(&e->a, 0, s->reg, s->reg);
-        return (Cond){ COND_CC, (uint8_t)((cond ^ s->cond) & 1 ? CC_E : CC_NE) };
+        return (Cond){COND_CC, (uint8_t)((cond ^ s->cond) & 1 ? CC_E : CC_NE)};
     }
     if (s->kind == VK_MEMCOND) {
         emit_clobber_flags(e);
         asm_alu_mi(&e->a, ALU_CMP, 0, asm_cpu(s->off), 0);
-        return (Cond){ COND_CC, (uint8_t)((cond ^ s->cond) & 1 ? CC_E : CC_NE) };
+        return (Cond){COND_CC, (uint8_t)((cond ^ s->cond) & 1 ? CC_E : CC_NE)};
     }
     return test_bytes(e, s->off, cond);
 }
@@ -244,30 +273,27 @@ Cond emit_bool(Emit *e, Val v)
     ValState *s = emit_val(e, v);
 
     switch (s->kind) {
-    case VK_COND:
-        return emit_test(e, (Val)s->off, s->cond);
-    case VK_FLAGS:
-        return (Cond){ COND_CC, e->fl.cc };
-    case VK_CONST:
-        return (Cond){ s->imm & 1 ? COND_ALWAYS : COND_NEVER, 0 };
+    case VK_COND: return emit_test(e, (Val)s->off, s->cond);
+    case VK_FLAGS: return (Cond){COND_CC, e->fl.cc};
+    case VK_CONST: return (Cond){s->imm & 1 ? COND_ALWAYS : COND_NEVER, 0};
     case VK_MEM:
         emit_clobber_flags(e);
         asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(s->off), 0);
-        return (Cond){ COND_CC, CC_NE };
+        return (Cond){COND_CC, CC_NE};
     default: {
         unsigned r = ra_use_g(e, v);
         emit_clobber_flags(e);
         asm_test_rr(&e->a, 2, r, r);
-        return (Cond){ COND_CC, CC_NE };
+        return (Cond){COND_CC, CC_NE};
     }
     }
 }
 
 Cond emit_cond_not(Cond c)
 {
-    static const uint8_t inverse[] = { COND_CC, COND_OR_P, COND_AND_NP, COND_ALWAYS, COND_NEVER };
+    static const uint8_t inverse[] = {COND_CC, COND_OR_P, COND_AND_NP, COND_ALWAYS, COND_NEVER};
 
-    return (Cond){ inverse[c.kind], c.cc ^ 1 };
+    return (Cond){inverse[c.kind], c.cc ^ 1};
 }
 
 /* The flags value as four bytes in memory; its offset in struct Cpu. */
@@ -283,15 +309,22 @@ uint32_t emit_flags_bytes(Emit *e, Val flags)
     } else if (s->kind == VK_CONST) {
         uint32_t slot = ra_slot(e, 4, e->i);
         unsigned f = (unsigned)s->imm;
-        asm_mov_mi(&e->a, 2, asm_cpu(slot), (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
+        asm_mov_mi(
+            &e->a, 2, asm_cpu(slot),
+            (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
         return slot;
     }
     return s->off;
 }
 
-/* ---- micro-ops -------------------------------------------------------------------------------------------------------------------- */
+/* ---- micro-ops
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
-static unsigned size_of(const Uop *u) { return u->type == T_I64 ? 3 : 2; }
+static unsigned size_of(const Uop *u)
+{
+    return u->type == T_I64 ? 3 : 2;
+}
 
 /* cmp / test / add of operands, for flags only. */
 static void compare(Emit *e, const Uop *u, AsmAlu op)
@@ -300,7 +333,8 @@ static void compare(Emit *e, const Uop *u, AsmAlu op)
     uint64_t imm = (uint64_t)(int64_t)u->imm;
     AsmMem m;
 
-    if (u->b == VAL_NONE || (emit_is_const(e, u->b, &imm) && (size == 2 || (int64_t)imm == (int32_t)imm))) {
+    if (u->b == VAL_NONE ||
+        (emit_is_const(e, u->b, &imm) && (size == 2 || (int64_t)imm == (int32_t)imm))) {
         if (op == ALU_CMP && ra_mem(e, u->a, &m)) {
             emit_clobber_flags(e);
             asm_alu_mi(&e->a, ALU_CMP, size, m, (int32_t)imm);
@@ -331,7 +365,8 @@ static void flags_add(Emit *e, const Uop *u)
     unsigned size = size_of(u), a = ra_use_g(e, u->a), t;
     uint64_t imm = (uint64_t)(int64_t)u->imm;
 
-    if (u->b == VAL_NONE || (emit_is_const(e, u->b, &imm) && (size == 2 || (int64_t)imm == (int32_t)imm))) {
+    if (u->b == VAL_NONE ||
+        (emit_is_const(e, u->b, &imm) && (size == 2 || (int64_t)imm == (int32_t)imm))) {
         t = ra_tmp_g(e);
         emit_clobber_flags(e);
         asm_mov_rr(&e->a, size, t, a);
@@ -356,7 +391,8 @@ bool emit_carry_in(Emit *e, Val c, bool want_inverted)
         asm_u8(&e->a, (imm & 1) != want_inverted ? 0xf9 : 0xf8); /* stc, clc */
         return want_inverted;
     }
-    if (s->kind == VK_COND && (s->cond & ~1u) == UOP_CS && e->fl.val == s->off && (e->fl.held == FL_ADD || e->fl.held == FL_SUB)) {
+    if (s->kind == VK_COND && (s->cond & ~1u) == UOP_CS && e->fl.val == s->off &&
+        (e->fl.held == FL_ADD || e->fl.held == FL_SUB)) {
         bool inverted = (e->fl.held == FL_SUB) != (s->cond & 1);
         if (emit_dies(e, (Val)s->off))
             e->fl.val = VAL_NONE;
@@ -390,12 +426,15 @@ static bool flags_adc(Emit *e, const Uop *u)
     return true;
 }
 
-/* Which order of a float comparison serves the conditions asked (the first that is served less well goes through memory). */
+/* Which order of a float comparison serves the conditions asked (the first that is served less well
+ * goes through memory). */
 static bool want_swapped(const Emit *e, Val flags)
 {
     uint32_t need = emit_val(e, flags)->need;
 
-    return (need & EMIT_NEED_ALL) ? !(need & (15u << UOP_GE)) : !(need & (15u << UOP_GE)) && (need & (0xffu << UOP_CS) & ~(3u << UOP_VS));
+    return (need & EMIT_NEED_ALL)
+               ? !(need & (15u << UOP_GE))
+               : !(need & (15u << UOP_GE)) && (need & (0xffu << UOP_CS) & ~(3u << UOP_VS));
 }
 
 bool emit_flags_op(Emit *e, const Uop *u)
@@ -413,10 +452,10 @@ bool emit_flags_op(Emit *e, const Uop *u)
         flags_add(e, u);
         emit_flags_made(e, u->dst, FL_ADD, 0);
         return true;
-    case UOP_FLAGS_ADC:
-        return flags_adc(e, u);
+    case UOP_FLAGS_ADC: return flags_adc(e, u);
     case UOP_FLAGS_LOGIC:
-        if (e->fl.zero_of == u->a && e->fl.zero_size == size_of(u) && !e->fl.sub_like && e->fl.val == VAL_NONE) {
+        if (e->fl.zero_of == u->a && e->fl.zero_size == size_of(u) && !e->fl.sub_like &&
+            e->fl.val == VAL_NONE) {
             emit_flags_made(e, u->dst, FL_ADD, 0);
             return true;
         } else {
@@ -455,18 +494,20 @@ bool emit_flags_op(Emit *e, const Uop *u)
         emit_flags_made(e, u->dst, swapped ? FL_FCMP_SWAP : FL_FCMP, 0);
         return true;
     }
-    default:
-        return false;
+    default: return false;
     }
 }
 
-/* dst = c ? flags of (a op b) : imm. One condition asked: its byte is computed from both without a branch; else four bytes behind a branch. */
+/* dst = c ? flags of (a op b) : imm. One condition asked: its byte is computed from both without a
+ * branch; else four bytes behind a branch. */
 bool emit_flagsif(Emit *e, const Uop *u)
 {
     ValState *d = emit_val(e, u->dst);
     int cond = single_cond(d->need);
     bool fcmp = u->sub == UOP_FLAGS_FCMP;
-    FlagsHeld held = fcmp ? (want_swapped(e, u->dst) ? FL_FCMP_SWAP : FL_FCMP) : u->sub == UOP_FLAGS_SUB ? FL_SUB : FL_ADD;
+    FlagsHeld held = fcmp                      ? (want_swapped(e, u->dst) ? FL_FCMP_SWAP : FL_FCMP)
+                     : u->sub == UOP_FLAGS_SUB ? FL_SUB
+                                               : FL_ADD;
     Cond k;
     uint64_t imm;
 
@@ -477,7 +518,8 @@ bool emit_flagsif(Emit *e, const Uop *u)
     bool c_const = emit_is_const(e, u->c, &imm);
     if (!c_const) {
         c = ra_use_g(e, u->c);
-        /* What making it took is free again: an addition needs the other three scratch registers. */
+        /* What making it took is free again: an addition needs the other three scratch registers.
+         */
         e->free_g |= e->tmp_g;
         e->tmp_g = 0;
         e->lock_g = 1u << c;
@@ -495,7 +537,8 @@ bool emit_flagsif(Emit *e, const Uop *u)
     uint32_t slot = 0;
     if (branch) {
         slot = ra_slot(e, 4, d->last);
-        /* Operands are fetched on both ways: what `use` emits must not stand behind the branch, nor what making room for a sum does. */
+        /* Operands are fetched on both ways: what `use` emits must not stand behind the branch, nor
+         * what making room for a sum does. */
         if (!fcmp) {
             ra_use_g(e, u->a);
             ra_use_g(e, u->b);
@@ -511,7 +554,9 @@ bool emit_flagsif(Emit *e, const Uop *u)
         }
         emit_clobber_flags(e);
         unsigned f = (unsigned)u->imm;
-        asm_mov_mi(&e->a, 2, asm_cpu(slot), (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
+        asm_mov_mi(
+            &e->a, 2, asm_cpu(slot),
+            (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
         asm_test_rr(&e->a, 2, c, c);
         skip = asm_jcc32(&e->a, CC_E);
     } else {
@@ -542,7 +587,13 @@ bool emit_flagsif(Emit *e, const Uop *u)
     k = emit_test(e, u->dst, (unsigned)cond);
     static const uint8_t n = 8, z = 4, cf = 2, v = 1;
     unsigned f = (unsigned)u->imm;
-    bool otherwise[7] = { f & z, f & cf, f & n, f & v, (f & cf) && !(f & z), !(f & n) == !(f & v), !(f & z) && !(f & n) == !(f & v) };
+    bool otherwise[7] = {f & z,
+                         f & cf,
+                         f & n,
+                         f & v,
+                         (f & cf) && !(f & z),
+                         !(f & n) == !(f & v),
+                         !(f & z) && !(f & n) == !(f & v)};
     unsigned t = ra_tmp_g(e);
     asm_setcc(&e->a, k.cc, t);
     if (k.kind != COND_CC) {
@@ -581,7 +632,8 @@ bool emit_packflags(Emit *e, const Uop *u)
 
     emit_clobber_flags(e);
     if (asm_has(&e->a, JIT_HOST_BMI2)) {
-        /* Bit 0 of each byte, N the lowest: gathered to bits 0..3 = N Z C V, in the wrong order; so byte by byte from the top: bswap first. */
+        /* Bit 0 of each byte, N the lowest: gathered to bits 0..3 = N Z C V, in the wrong order; so
+         * byte by byte from the top: bswap first. */
         t = ra_tmp_g(e);
         d = ra_def_g(e, u->dst);
         asm_mov_rm(&e->a, 2, d, asm_cpu(off));
@@ -626,7 +678,9 @@ bool emit_putflags(Emit *e, const Uop *u)
     }
     if (s->kind == VK_CONST) {
         unsigned f = (unsigned)s->imm;
-        asm_mov_mi(&e->a, 2, asm_cpu(off), (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
+        asm_mov_mi(
+            &e->a, 2, asm_cpu(off),
+            (int32_t)((f >> 3 & 1) | (f >> 2 & 1) << 8 | (f >> 1 & 1) << 16 | (f & 1) << 24));
         return true;
     }
     if (s->off != off) {

@@ -1,10 +1,16 @@
 /* emit_int.c - integer arithmetic and logic, comparison and selection of scalars. */
 #include "jit/template/x86_64/emit_ops.h"
 
-static unsigned size_of(const Uop *u) { return u->type == T_I64 ? 3 : 2; }
+static unsigned size_of(const Uop *u)
+{
+    return u->type == T_I64 ? 3 : 2;
+}
 
 /* An immediate that an ALU instruction of this size takes. */
-static bool fits(unsigned size, uint64_t imm) { return size == 2 || (int64_t)imm == (int32_t)imm; }
+static bool fits(unsigned size, uint64_t imm)
+{
+    return size == 2 || (int64_t)imm == (int32_t)imm;
+}
 
 /* The second operand as an immediate: from the field or a constant that fits. */
 static bool imm_operand(const Emit *e, const Uop *u, unsigned size, int32_t *imm)
@@ -29,8 +35,8 @@ static Val fused_flags(const Emit *e, const Uop *u, UopFlagsKind kind)
     const Uop *end = e->ub->uops + e->ub->count;
 
     for (const Uop *n = u + 1; n < end && n < u + 3; n++) {
-        if (n->op == UOP_FLAGS && n->sub == kind && n->type == u->type && n->a == u->a && n->b == u->b && n->c == u->c &&
-            (u->b != VAL_NONE || n->imm == u->imm))
+        if (n->op == UOP_FLAGS && n->sub == kind && n->type == u->type && n->a == u->a &&
+            n->b == u->b && n->c == u->c && (u->b != VAL_NONE || n->imm == u->imm))
             return e->vals[n->dst].last ? n->dst : VAL_NONE;
         if (n->op != UOP_ZEXT && n->op != UOP_PUT)
             break;
@@ -98,9 +104,12 @@ static void binary(Emit *e, const Uop *u, AsmAlu op, bool commutes)
     result_zero(e, u->dst, size, op == ALU_ADD || op == ALU_SUB);
 }
 
-/* ---- addition, subtraction ---------------------------------------------------------------------------------------------------- */
+/* ---- addition, subtraction
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-/* The shift that stands right before and is used here only: base + (index << n) is one lea. NULL: there's none. */
+/* The shift that stands right before and is used here only: base + (index << n) is one lea. NULL:
+ * there's none. */
 static const Uop *folded_shift(const Emit *e, const Uop *u)
 {
     return u->b != VAL_NONE && e->vals[u->b].flags & VF_FOLDED ? u - 1 : NULL;
@@ -130,7 +139,7 @@ static void sum(Emit *e, const Uop *u)
                 binary(e, u, ALU_SUB, false);
                 return;
             }
-            imm = (int32_t)-(uint32_t)imm;
+            imm = (int32_t) - (uint32_t)imm;
         }
         a = ra_use_g(e, u->a);
         d = ra_def_g_over(e, u->dst);
@@ -210,19 +219,23 @@ bool emit_adc(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- logic ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- logic
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 bool emit_logic(Emit *e, const Uop *u)
 {
     uint64_t imm;
 
-    if (u->op == UOP_AND && u->type == T_I64 && u->b != VAL_NONE && emit_is_const(e, u->b, &imm) && imm == 0xffffffffu) {
+    if (u->op == UOP_AND && u->type == T_I64 && u->b != VAL_NONE && emit_is_const(e, u->b, &imm) &&
+        imm == 0xffffffffu) {
         unsigned a = ra_use_g(e, u->a), d = ra_def_g_over(e, u->dst);
         asm_mov_rr(&e->a, 2, d, a);
         return true;
     }
     /* tst: the result is wanted for its flags alone. */
-    if (u->op == UOP_AND && emit_dies_next(e, u->dst) && u[1].op == UOP_FLAGS && u[1].sub == UOP_FLAGS_LOGIC && u[1].a == u->dst && u[1].type == u->type) {
+    if (u->op == UOP_AND && emit_dies_next(e, u->dst) && u[1].op == UOP_FLAGS &&
+        u[1].sub == UOP_FLAGS_LOGIC && u[1].a == u->dst && u[1].type == u->type) {
         int32_t mask;
         if (imm_operand(e, u, size_of(u), &mask)) {
             unsigned a = ra_use_g(e, u->a);
@@ -281,7 +294,9 @@ bool emit_not_neg(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- multiplication, division ------------------------------------------------------------------------------------------------------ */
+/* ---- multiplication, division
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 bool emit_mul(Emit *e, const Uop *u)
 {
@@ -344,8 +359,9 @@ bool emit_mulh(Emit *e, const Uop *u)
     return true;
 }
 
-/* b is 0, or -1 (signed): opnd 1 the register of b, imm the size, arg: 1 signed, 2 zero gives all ones, 4 remainder. rax is the dividend; the result is
- * expected in rax (quotient) or rdx (remainder). */
+/* b is 0, or -1 (signed): opnd 1 the register of b, imm the size, arg: 1 signed, 2 zero gives all
+ * ones, 4 remainder. rax is the dividend; the result is expected in rax (quotient) or rdx
+ * (remainder). */
 static void cold_div(Emit *e, const ColdPiece *p)
 {
     unsigned size = p->imm, b = p->opnd[1].reg;
@@ -374,7 +390,8 @@ static void cold_div(Emit *e, const ColdPiece *p)
 bool emit_div(Emit *e, const Uop *u)
 {
     unsigned size = size_of(u);
-    bool is_signed = u->op == UOP_SDIV || u->op == UOP_SREM, rem = u->op == UOP_UREM || u->op == UOP_SREM;
+    bool is_signed = u->op == UOP_SDIV || u->op == UOP_SREM,
+         rem = u->op == UOP_UREM || u->op == UOP_SREM;
 
     emit_clobber_flags(e);
     ra_tmp_g_fixed(e, HR_RAX);
@@ -399,7 +416,8 @@ bool emit_div(Emit *e, const Uop *u)
     ColdPiece *p = emit_cold(e, cold_div, from);
     p->back = e->a.p;
     p->imm = size;
-    p->arg = (is_signed ? 1u : 0) | (!rem && u->sub == UOP_DIV_ZERO_GIVES_ONES ? 2u : 0) | (rem ? 4u : 0);
+    p->arg = (is_signed ? 1u : 0) | (!rem && u->sub == UOP_DIV_ZERO_GIVES_ONES ? 2u : 0) |
+             (rem ? 4u : 0);
     p->opnd[1].reg = (uint8_t)b;
     if (rem)
         asm_mov_rr(&e->a, size, HR_RAX, HR_RDX);
@@ -415,7 +433,9 @@ bool emit_div(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- comparison, selection ----------------------------------------------------------------------------------------------------------- */
+/* ---- comparison, selection
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static unsigned cc_of(unsigned cond)
 {
@@ -475,7 +495,8 @@ bool emit_icmp(Emit *e, const Uop *u)
         return true;
     }
     bool has_imm = imm_operand(e, u, size, &imm);
-    if (has_imm && imm == 0 && (cc == CC_E || cc == CC_NE) && e->fl.zero_of == u->a && e->fl.zero_size == size) {
+    if (has_imm && imm == 0 && (cc == CC_E || cc == CC_NE) && e->fl.zero_of == u->a &&
+        e->fl.zero_size == size) {
         emit_flags_made(e, u->dst, FL_BOOL, cc);
         return true;
     }
@@ -525,7 +546,8 @@ static bool select_x(Emit *e, const Uop *u)
         asm_patch8(&e->a, keep2);
     } else {
         asm_vmov(&e->a, d, y);
-        uint8_t *keep1 = asm_jcc8(&e->a, c.cc ^ 1), *keep2 = c.kind == COND_AND_NP ? asm_jcc8(&e->a, CC_P) : NULL;
+        uint8_t *keep1 = asm_jcc8(&e->a, c.cc ^ 1),
+                *keep2 = c.kind == COND_AND_NP ? asm_jcc8(&e->a, CC_P) : NULL;
         asm_vmov(&e->a, d, x);
         asm_patch8(&e->a, keep1);
         if (keep2)
@@ -556,19 +578,22 @@ bool emit_select(Emit *e, const Uop *u)
             asm_cmov_rr(&e->a, c.cc, size, d, x);
         }
     } else {
-        unsigned d = ra_def_g(e, u->dst), first = c.kind == COND_OR_P ? y : x, other = c.kind == COND_OR_P ? x : y;
+        unsigned d = ra_def_g(e, u->dst), first = c.kind == COND_OR_P ? y : x,
+                 other = c.kind == COND_OR_P ? x : y;
         asm_mov_rr(&e->a, size, d, first);
         asm_cmov_rr(&e->a, c.kind == COND_OR_P ? c.cc : c.cc ^ 1, size, d, other);
         asm_cmov_rr(&e->a, CC_P, size, d, other);
     }
-    /* A 32-bit cmov clears the upper half whether it moves or not; the plain copy alone (d == y, nothing moved) does not happen without it. */
+    /* A 32-bit cmov clears the upper half whether it moves or not; the plain copy alone (d == y,
+     * nothing moved) does not happen without it. */
     upper_zero(e, u);
     return true;
 }
 
 bool emit_minmax(Emit *e, const Uop *u)
 {
-    static const uint8_t cc[2][2] = { { CC_A, CC_B }, { CC_G, CC_L } }; /* [signed][max]: when b replaces a */
+    static const uint8_t cc[2][2] = {{CC_A, CC_B},
+                                     {CC_G, CC_L}}; /* [signed][max]: when b replaces a */
     unsigned size = size_of(u), a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);
 
     emit_clobber_flags(e);

@@ -1,5 +1,6 @@
-/* emit_mem.c - guest memory: guest addresses are host addresses. x86-64 keeps loads in order and stores in order (TSO), so plain and acquire loads, plain and release stores are plain
- * moves; a store ordered with later loads is an exchange.
+/* emit_mem.c - guest memory: guest addresses are host addresses. x86-64 keeps loads in order and
+ * stores in order (TSO), so plain and acquire loads, plain and release stores are plain moves; a
+ * store ordered with later loads is an exchange.
  */
 #include "jit/template/x86_64/emit_ops.h"
 
@@ -26,9 +27,14 @@ static AsmMem address(Emit *e, const Uop *u, int32_t disp)
     return m;
 }
 
-static unsigned type_size(uint8_t type) { return type == T_I64 ? 3 : 2; }
+static unsigned type_size(uint8_t type)
+{
+    return type == T_I64 ? 3 : 2;
+}
 
-/* ---- load ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- load
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void load_int(Emit *e, const Uop *u, AsmMem m)
 {
@@ -54,13 +60,15 @@ static void load_int(Emit *e, const Uop *u, AsmMem m)
         ra_set_upper_zero(e, u->dst);
 }
 
-/* Aligned 16-byte accesses are single-copy atomic on hosts with AVX (Intel SDM volume 3, 9.1.1; AMD APM volume 2, 7.3.2), whichever instruction makes them. */
+/* Aligned 16-byte accesses are single-copy atomic on hosts with AVX (Intel SDM volume 3, 9.1.1; AMD
+ * APM volume 2, 7.3.2), whichever instruction makes them. */
 bool emit_load(Emit *e, const Uop *u)
 {
     unsigned log2 = uop_mem_log2(u->sub);
 
     if (!uop_is_int(u->type)) {
-        if ((uop_mem_be(u->sub) && log2 > 0) || (log2 == 4 && (u->flags & UOPF_ATOMIC) && !asm_has(&e->a, JIT_HOST_AVX)))
+        if ((uop_mem_be(u->sub) && log2 > 0) ||
+            (log2 == 4 && (u->flags & UOPF_ATOMIC) && !asm_has(&e->a, JIT_HOST_AVX)))
             return false;
         AsmMem m = address(e, u, u->imm);
         unsigned d;
@@ -88,9 +96,14 @@ bool emit_load(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- store ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- store
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
 
-static bool is_seq(const Uop *u) { return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ; }
+static bool is_seq(const Uop *u)
+{
+    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
+}
 
 static void full_fence(Emit *e)
 {
@@ -105,7 +118,8 @@ bool emit_store(Emit *e, const Uop *u)
     uint64_t imm;
 
     if (!uop_is_int(u->type)) {
-        if ((uop_mem_be(u->sub) && log2 > 0) || (log2 == 4 && (u->flags & UOPF_ATOMIC) && !asm_has(&e->a, JIT_HOST_AVX)))
+        if ((uop_mem_be(u->sub) && log2 > 0) ||
+            (log2 == 4 && (u->flags & UOPF_ATOMIC) && !asm_has(&e->a, JIT_HOST_AVX)))
             return false;
         if (log2 < 2) {
             unsigned x = ra_use_x(e, u->c);
@@ -126,7 +140,8 @@ bool emit_store(Emit *e, const Uop *u)
         return true;
     }
     bool be = uop_mem_be(u->sub) && log2 > 0;
-    if (emit_is_const(e, u->c, &imm) && !be && !is_seq(u) && (log2 < 3 || (int64_t)imm == (int32_t)imm)) {
+    if (emit_is_const(e, u->c, &imm) && !be && !is_seq(u) &&
+        (log2 < 3 || (int64_t)imm == (int32_t)imm)) {
         asm_mov_mi(&e->a, log2, address(e, u, u->imm), (int32_t)imm);
         return true;
     }
@@ -151,7 +166,8 @@ bool emit_store(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- exclusives: the reservation is address, size and value --------------------------------------------------------------------------- */
+/* ---- exclusives: the reservation is address, size and value
+ * --------------------------------------------------------------------------- */
 
 bool emit_ll(Emit *e, const Uop *u)
 {
@@ -209,7 +225,9 @@ bool emit_clrex(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- read-modify-write ------------------------------------------------------------------------------------------------------------------- */
+/* ---- read-modify-write
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 /* The old value is in r, of the memory's size: to the result, zero-extended. */
 static void old_value(Emit *e, const Uop *u, unsigned r, unsigned log2)
@@ -252,7 +270,8 @@ static void rmw_plain(Emit *e, const Uop *u, unsigned log2, AsmAlu op, bool inve
 static void rmw_loop(Emit *e, const Uop *u, unsigned log2)
 {
     ra_tmp_g_fixed(e, HR_RAX);
-    unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b), t = ra_tmp_g(e), wide = log2 == 3 ? 3 : 2;
+    unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b), t = ra_tmp_g(e),
+             wide = log2 == 3 ? 3 : 2;
 
     asm_movzx_rm(&e->a, log2, HR_RAX, asm_mem(a, 0));
     const uint8_t *again = e->a.p;
@@ -268,8 +287,10 @@ static void rmw_loop(Emit *e, const Uop *u, unsigned log2)
         asm_alu_rr(&e->a, u->imm == UOP_RMW_OR ? ALU_OR : ALU_XOR, wide, t, HR_RAX);
         break;
     default: { /* minimum, maximum: of the operands at their width; the first choice is b */
-        static const uint8_t keep_old[4] = { CC_G, CC_L, CC_A, CC_B }; /* SMAX SMIN UMAX UMIN: old cc b */
-        if (log2 < 2) { /* compare extended: b goes to the temporary, old is compared at its own width */
+        static const uint8_t keep_old[4] = {CC_G, CC_L, CC_A,
+                                            CC_B}; /* SMAX SMIN UMAX UMIN: old cc b */
+        if (log2 <
+            2) { /* compare extended: b goes to the temporary, old is compared at its own width */
             asm_alu_rr(&e->a, ALU_CMP, log2, HR_RAX, b);
         } else {
             asm_alu_rr(&e->a, ALU_CMP, wide, HR_RAX, b);
@@ -310,7 +331,11 @@ bool emit_rmw(Emit *e, const Uop *u)
         return true;
     }
     if (!wanted && u->imm < UOP_RMW_SMAX) {
-        rmw_plain(e, u, log2, u->imm == UOP_RMW_CLR ? ALU_AND : u->imm == UOP_RMW_XOR ? ALU_XOR : ALU_OR, u->imm == UOP_RMW_CLR);
+        rmw_plain(e, u, log2,
+                  u->imm == UOP_RMW_CLR   ? ALU_AND
+                  : u->imm == UOP_RMW_XOR ? ALU_XOR
+                                          : ALU_OR,
+                  u->imm == UOP_RMW_CLR);
         return true;
     }
     rmw_loop(e, u, log2);
@@ -335,7 +360,9 @@ bool emit_cas(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- barriers, hints ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- barriers, hints
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 bool emit_fence(Emit *e, const Uop *u)
 {

@@ -73,16 +73,24 @@ bool emit_exit_if(Emit *e, const Uop *u);
 
 /* emit.c */
 /* The pin (index) of the guest register that begins at this offset of struct Cpu, or -1. */
-static inline int emit_int_pin(const Emit *e, uint32_t off) { return off % 8 ? -1 : e->int_pin_at[off / 8] - 1; }
-static inline int emit_vec_pin(const Emit *e, uint32_t off) { return off % 8 ? -1 : e->vec_pin_at[off / 8] - 1; }
-/* A piece of code out of line, reached from the jump that ends at `from` (NULL: none yet). Room for it was checked. */
+static inline int emit_int_pin(const Emit *e, uint32_t off)
+{
+    return off % 8 ? -1 : e->int_pin_at[off / 8] - 1;
+}
+static inline int emit_vec_pin(const Emit *e, uint32_t off)
+{
+    return off % 8 ? -1 : e->vec_pin_at[off / 8] - 1;
+}
+/* A piece of code out of line, reached from the jump that ends at `from` (NULL: none yet). Room for
+ * it was checked. */
 ColdPiece *emit_cold(Emit *e, void (*fn)(Emit *, const ColdPiece *), uint8_t *from);
 /* Runs the current micro-op through interp_op in line. */
 void emit_by_interp(Emit *e, const Uop *u);
 bool emit_call(Emit *e, const Uop *u);
 /* Room for data near the code, aligned to its size (8, 16). */
 uint8_t *emit_data(Emit *e, unsigned bytes);
-/* Pads so that the four bytes `ahead` from here lie in one cache line: a patchable displacement is written at once. */
+/* Pads so that the four bytes `ahead` from here lie in one cache line: a patchable displacement is
+ * written at once. */
 void emit_pad_patchable(Emit *e, unsigned ahead);
 /* A call of STUB_LINK or STUB_MISS and the tag behind it (template.h). */
 void emit_tagged_call(Emit *e, unsigned stub, uint32_t link);

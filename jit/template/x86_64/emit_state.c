@@ -1,4 +1,5 @@
-/* emit_state.c - constants and the register file: pinned registers in host registers, the rest in struct Cpu. */
+/* emit_state.c - constants and the register file: pinned registers in host registers, the rest in
+ * struct Cpu. */
 #include "jit/template/x86_64/emit_ops.h"
 
 bool emit_const(Emit *e, const Uop *u)
@@ -7,7 +8,9 @@ bool emit_const(Emit *e, const Uop *u)
 
     d->kind = VK_CONST;
     d->flags |= VF_CONST;
-    d->imm = u->type == T_I32 || u->type == T_F32 ? (uint32_t)u->imm64 : u->type == T_F16 ? (uint16_t)u->imm64 : u->imm64;
+    d->imm = u->type == T_I32 || u->type == T_F32 ? (uint32_t)u->imm64
+             : u->type == T_F16                   ? (uint16_t)u->imm64
+                                                  : u->imm64;
     return true;
 }
 
@@ -20,10 +23,14 @@ bool emit_vconst(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- reads --------------------------------------------------------------------------------------------------------------------- */
+/* ---- reads
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
-/* The pinned register that [off, off + bytes) lies in: its kind, host register and the guest register's offset. */
-static bool pinned_at(const Emit *e, uint32_t off, unsigned bytes, ValKind *kind, unsigned *reg, uint32_t *base)
+/* The pinned register that [off, off + bytes) lies in: its kind, host register and the guest
+ * register's offset. */
+static bool pinned_at(const Emit *e, uint32_t off, unsigned bytes, ValKind *kind, unsigned *reg,
+                      uint32_t *base)
 {
     const Frontend *f = e->jit->frontend;
 
@@ -108,7 +115,9 @@ bool emit_get(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- writes --------------------------------------------------------------------------------------------------------------------- */
+/* ---- writes
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static void put_int_pin(Emit *e, Val v, unsigned r)
 {

@@ -1,17 +1,22 @@
 /* ra.c - where values are: the local register allocator of the template emitter.
  *
- * A host register lists the values that are in it (ValState.next): the same bits may be several values (an I32 and its ZEXT, a GET and what was PUT). A scratch
- * register is free when its list is empty. A pinned register's list are the aliases of the guest register: they move to scratch when a PUT overwrites it.
+ * A host register lists the values that are in it (ValState.next): the same bits may be several
+ * values (an I32 and its ZEXT, a GET and what was PUT). A scratch register is free when its list is
+ * empty. A pinned register's list are the aliases of the guest register: they move to scratch when
+ * a PUT overwrites it.
  *
- * When registers run out, the value whose last use is farthest goes: constants are made again, values that also stand in struct Cpu (ValState.home)
- * are read from there, others are stored to a spill slot.
+ * When registers run out, the value whose last use is farthest goes: constants are made again,
+ * values that also stand in struct Cpu (ValState.home) are read from there, others are stored to a
+ * spill slot.
  */
 #include "jit/template/x86_64/ra.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-/* ---- lists ---------------------------------------------------------------------------------------------------------------- */
+/* ---- lists
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static uint16_t *list_of(Emit *e, const ValState *s)
 {
@@ -49,7 +54,9 @@ static void enlist(Emit *e, Val v, ValKind kind, unsigned reg)
         e->free_x &= ~(1u << reg);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static unsigned val_bytes(const ValState *s)
 {
@@ -116,7 +123,8 @@ static void spill(Emit *e, ValKind kind, unsigned reg)
         if (s->flags & VF_CONST) {
             s->kind = VK_CONST;
         } else {
-            s->kind = s->type == T_FLAGS ? VK_MEMCOND : VK_MEM; /* of flags a register holds one condition */
+            s->kind = s->type == T_FLAGS ? VK_MEMCOND
+                                         : VK_MEM; /* of flags a register holds one condition */
             s->off = s->home ? s->home : slot;
         }
         s->flags &= (uint8_t)~VF_UPPER_ZERO;
@@ -200,7 +208,9 @@ static unsigned alloc_x(Emit *e)
     return r;
 }
 
-/* ---- operands ---------------------------------------------------------------------------------------------------------------- */
+/* ---- operands
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 /* A boolean that is only a condition so far becomes 0 or 1 in a register. */
 static void compute_bool(Emit *e, Val v)
@@ -228,8 +238,9 @@ static void compute_bool(Emit *e, Val v)
     e->vals[v].flags |= VF_UPPER_ZERO;
 }
 
-/* Before the first jump out of line of an operation: registers for the temporaries that it will want afterwards, since what is saved to
- * memory behind the jump isn't saved on the way through the slow path. Changes no EFLAGS. */
+/* Before the first jump out of line of an operation: registers for the temporaries that it will
+ * want afterwards, since what is saved to memory behind the jump isn't saved on the way through the
+ * slow path. Changes no EFLAGS. */
 void ra_before_slow(Emit *e)
 {
     enum { WANTED = 3 };
@@ -247,9 +258,7 @@ unsigned ra_use_g(Emit *e, Val v)
     ValState *s = emit_val(e, v);
 
     switch (s->kind) {
-    case VK_GPR:
-        e->lock_g |= 1u << s->reg;
-        return s->reg;
+    case VK_GPR: e->lock_g |= 1u << s->reg; return s->reg;
     case VK_CONST: {
         unsigned r = alloc_g(e);
         asm_mov_ri(&e->a, r, s->type == T_I32 ? (uint32_t)s->imm : s->imm);
@@ -272,9 +281,7 @@ unsigned ra_use_g(Emit *e, Val v)
         compute_bool(e, v);
         e->lock_g |= 1u << s->reg;
         return s->reg;
-    default:
-        e->failed = true;
-        return HR_RAX;
+    default: e->failed = true; return HR_RAX;
     }
 }
 
@@ -283,15 +290,16 @@ unsigned ra_use_x(Emit *e, Val v)
     ValState *s = emit_val(e, v);
 
     switch (s->kind) {
-    case VK_XMM:
-        e->lock_x |= 1u << s->reg;
-        return s->reg;
+    case VK_XMM: e->lock_x |= 1u << s->reg; return s->reg;
     case VK_CONST: {
         unsigned r = alloc_x(e);
         if (s->imm == 0)
             asm_v3(&e->a, V_XORPS & ~ASM_COMM, r, r, r);
         else
-            asm_v2m(&e->a, V_MOVAPS, r, emit_const128(e, s->imm, uop_is_vec(s->type) && uop_type_bytes(s->type) == 16 ? s->imm : 0));
+            asm_v2m(
+                &e->a, V_MOVAPS, r,
+                emit_const128(e, s->imm,
+                              uop_is_vec(s->type) && uop_type_bytes(s->type) == 16 ? s->imm : 0));
         enlist(e, v, VK_XMM, r);
         if (uop_type_bytes(s->type) < 16)
             s->flags |= VF_UPPER_ZERO;
@@ -307,9 +315,7 @@ unsigned ra_use_x(Emit *e, Val v)
             s->flags |= VF_UPPER_ZERO;
         return r;
     }
-    default:
-        e->failed = true;
-        return 8;
+    default: e->failed = true; return 8;
     }
 }
 
@@ -326,7 +332,9 @@ bool ra_mem(Emit *e, Val v, AsmMem *m)
     return true;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------------------ */
+/* ---- results
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Do all aliases die here? Then they leave the pinned register. */
 static bool all_die(Emit *e, uint16_t head)
@@ -373,7 +381,8 @@ unsigned ra_def_g_over(Emit *e, Val v)
     unsigned n = uop_operands(e->u, vals);
     for (unsigned k = 0; k < n; k++) {
         const ValState *o = emit_val(e, vals[k]);
-        if (o->kind == VK_GPR && (e->scratch_g >> o->reg & 1) && !(e->tmp_g >> o->reg & 1) && all_die(e, e->head_g[o->reg])) {
+        if (o->kind == VK_GPR && (e->scratch_g >> o->reg & 1) && !(e->tmp_g >> o->reg & 1) &&
+            all_die(e, e->head_g[o->reg])) {
             r = o->reg;
             drop_all(e, &e->head_g[r]);
             enlist(e, v, VK_GPR, r);
@@ -473,14 +482,17 @@ void ra_alias(Emit *e, Val dst, Val a)
         enlist(e, dst, s->kind, s->reg);
         if (uop_type_bytes(d->type) == uop_type_bytes(s->type))
             d->flags |= s->flags & VF_UPPER_ZERO;
-    } else if (s->kind == VK_MEM && (!s->home || s->home == s->off) && uop_type_bytes(d->type) <= uop_type_bytes(s->type)) {
+    } else if (s->kind == VK_MEM && (!s->home || s->home == s->off) &&
+               uop_type_bytes(d->type) <= uop_type_bytes(s->type)) {
         d->kind = VK_MEM;
         d->off = s->off;
         d->home = s->home;
-        if (s->off >= offsetof(Cpu, spill) && s->off < offsetof(Cpu, spill) + sizeof ((Cpu *)0)->spill) {
+        if (s->off >= offsetof(Cpu, spill) &&
+            s->off < offsetof(Cpu, spill) + sizeof((Cpu *)0)->spill) {
             uint32_t k = (s->off - (uint32_t)offsetof(Cpu, spill)) / 8;
             for (unsigned i = 0; i < (uop_type_bytes(s->type) + 7u) / 8; i++)
-                e->slot_until[k + i] = d->last > e->slot_until[k + i] ? d->last : e->slot_until[k + i];
+                e->slot_until[k + i] =
+                    d->last > e->slot_until[k + i] ? d->last : e->slot_until[k + i];
         } else if (s->off) {
             ra_note_home(e, dst, s->off);
         }
@@ -490,7 +502,9 @@ void ra_alias(Emit *e, Val dst, Val a)
     }
 }
 
-/* ---- the register file ---------------------------------------------------------------------------------------------------------- */
+/* ---- the register file
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 void ra_note_home(Emit *e, Val v, uint32_t off)
 {
@@ -552,7 +566,8 @@ void ra_overwrite(Emit *e, uint32_t off, unsigned bytes)
     e->nhomes = n;
 }
 
-/* Values in `reg` that are used later move to another scratch register (or memory); the register is free then. */
+/* Values in `reg` that are used later move to another scratch register (or memory); the register is
+ * free then. */
 void ra_move_out(Emit *e, ValKind kind, unsigned reg)
 {
     uint16_t *head = kind == VK_GPR ? &e->head_g[reg] : &e->head_x[reg];
@@ -568,7 +583,8 @@ void ra_move_out(Emit *e, ValKind kind, unsigned reg)
     }
     if (*head == VAL_NONE)
         return;
-    uint32_t mask = kind == VK_GPR ? e->free_g & ~e->lock_g & ~(1u << reg) : e->free_x & ~e->lock_x & ~(1u << reg);
+    uint32_t mask = kind == VK_GPR ? e->free_g & ~e->lock_g & ~(1u << reg)
+                                   : e->free_x & ~e->lock_x & ~(1u << reg);
     if (!mask && !kept) {
         spill(e, kind, reg);
         return;
@@ -622,7 +638,9 @@ void ra_spill_all_files(Emit *e)
     ra_overwrite(e, CPU_FILE, CPU_FILE_SIZE);
 }
 
-/* ---- frame of a micro-op ------------------------------------------------------------------------------------------------------------ */
+/* ---- frame of a micro-op
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 void ra_kill(Emit *e, Val v)
 {

@@ -1,4 +1,5 @@
-/* ra.h - the allocator's functions for the emitter itself; those for emitter functions are in emit.h. */
+/* ra.h - the allocator's functions for the emitter itself; those for emitter functions are in
+ * emit.h. */
 #ifndef XEMU_JIT_TEMPLATE_X86_64_RA_H
 #define XEMU_JIT_TEMPLATE_X86_64_RA_H
 
@@ -13,15 +14,18 @@ void ra_end(Emit *e);
 void ra_kill(Emit *e, Val v);
 /* v is defined in this register (which the caller took care of). */
 void ra_def_at(Emit *e, Val v, ValKind kind, unsigned reg);
-/* A spill slot for `bytes` (1..16) that is the caller's up to micro-op `until`; its offset in struct Cpu. */
+/* A spill slot for `bytes` (1..16) that is the caller's up to micro-op `until`; its offset in
+ * struct Cpu. */
 uint32_t ra_slot(Emit *e, unsigned bytes, uint32_t until);
 /* v also stands at this offset of the register file. */
 void ra_note_home(Emit *e, Val v, uint32_t off);
-/* [off, off + bytes) of the register file is about to change: values that are read from there later are saved. */
+/* [off, off + bytes) of the register file is about to change: values that are read from there later
+ * are saved. */
 void ra_overwrite(Emit *e, uint32_t off, unsigned bytes);
 /* The register is about to change: values in it that are used later move elsewhere. */
 void ra_move_out(Emit *e, ValKind kind, unsigned reg);
-/* v and what shares its register are in `reg` from now on (the caller has copied it; reg's own list is empty). */
+/* v and what shares its register are in `reg` from now on (the caller has copied it; reg's own list
+ * is empty). */
 void ra_rename(Emit *e, Val v, ValKind kind, unsigned reg);
 /* The whole register file may change. */
 void ra_spill_all_files(Emit *e);

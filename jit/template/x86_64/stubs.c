@@ -1,14 +1,16 @@
-/* stubs.c - the code that every arena begins with: into and out of translated code, and calls of C from it.
+/* stubs.c - the code that every arena begins with: into and out of translated code, and calls of C
+ * from it.
  *
- * Written by the assembler, since which guest registers are pinned is the frontend's to say. In translated code rsp is 8 mod 16, so a call makes it a multiple of 16, as
- * C code wants it before its own call.
+ * Written by the assembler, since which guest registers are pinned is the frontend's to say. In
+ * translated code rsp is 8 mod 16, so a call makes it a multiple of 16, as C code wants it before
+ * its own call.
  */
 #include <errno.h>
 
 #include "jit/interp/interp.h"
 #include "jit/template/x86_64/template.h"
 
-static const uint8_t saved[6] = { HR_RBP, HR_RBX, HR_R12, HR_R13, HR_R14, HR_R15 };
+static const uint8_t saved[6] = {HR_RBP, HR_RBX, HR_R12, HR_R13, HR_R14, HR_R15};
 
 static void push(Asm *a, unsigned r)
 {
@@ -24,7 +26,10 @@ static void pop(Asm *a, unsigned r)
     asm_u8(a, 0x58 | (r & 7));
 }
 
-static void ret(Asm *a) { asm_u8(a, 0xc3); }
+static void ret(Asm *a)
+{
+    asm_u8(a, 0xc3);
+}
 
 static void store_pins(Asm *a, const Frontend *f)
 {
@@ -75,7 +80,8 @@ static void return_address_to_exit_arg(Asm *a)
     asm_mov_mr(a, 3, asm_cpu((uint32_t)offsetof(Cpu, exit_arg)), HR_RBX);
 }
 
-/* interp_op(cpu, uop, NULL, tmp, tmp + 1, tmp + 2, tmp + 3). Room on the stack: the seventh argument and scratch registers that C may change. */
+/* interp_op(cpu, uop, NULL, tmp, tmp + 1, tmp + 2, tmp + 3). Room on the stack: the seventh
+ * argument and scratch registers that C may change. */
 static void stub_op(Asm *a, const Frontend *f)
 {
     enum { ROOM = 16 + 16 + 8 * 16 };
@@ -115,9 +121,9 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     if (!c)
         return -ENOMEM;
     uint8_t *base = codebuf_rw(code, (uintptr_t)code->rx);
-    Asm a = { .p = base + c->start, .features = jit->features };
-#define BEGIN(name) \
-    asm_align(&a, 16); \
+    Asm a = {.p = base + c->start, .features = jit->features};
+#define BEGIN(name)                                                                                \
+    asm_align(&a, 16);                                                                             \
     s->stubs[STUB_##name] = (uint32_t)(a.p - base)
     BEGIN(ENTER);
     stub_enter(&a, jit->frontend);

@@ -1,4 +1,5 @@
-/* template.c - tier 1 as jit.c drives it (../template.h): entering and leaving translated code, patching exits, faults. */
+/* template.c - tier 1 as jit.c drives it (../template.h): entering and leaving translated code,
+ * patching exits, faults. */
 #include "jit/template/template.h"
 
 #include <errno.h>
@@ -24,7 +25,10 @@ void template_destroy(Jit *jit)
     jit->tpl = NULL;
 }
 
-int template_arena(Jit *jit, CodeBuf *code) { return stubs_emit(jit, code); }
+int template_arena(Jit *jit, CodeBuf *code)
+{
+    return stubs_emit(jit, code);
+}
 
 int template_thread_start(JitThread *t)
 {
@@ -49,7 +53,9 @@ void template_thread_end(JitThread *t)
     t->tpl = NULL;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void fill_ibtc(Cpu *cpu, const Block *b)
 {
@@ -58,7 +64,9 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
     __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELAXED);
     __atomic_store_n(&e->code, b->code, __ATOMIC_RELEASE);
     __atomic_store_n(&e->pc, b->pc, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&b->dead, __ATOMIC_SEQ_CST)) /* dropped meanwhile, perhaps after the dropper looked here */
+    if (__atomic_load_n(
+            &b->dead,
+            __ATOMIC_SEQ_CST)) /* dropped meanwhile, perhaps after the dropper looked here */
         __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
 }
 
@@ -89,7 +97,8 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     if (tt->fill)
         fill_ibtc(cpu, b);
     tt->fill = false;
-    uint32_t (*enter)(Cpu *, uintptr_t) = (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)b->arena + s->stubs[STUB_ENTER]);
+    uint32_t (*enter)(Cpu *, uintptr_t) =
+        (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)b->arena + s->stubs[STUB_ENTER]);
     tt->running = true;
     uint32_t reason = enter(cpu, b->code);
     tt->running = false;
@@ -103,7 +112,8 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         Link *l = tagged_link(cpu->exit_arg);
         t->stats.ibtc_misses++;
         tt->fill = true;
-        /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
+        /* An inline cache is for one target in its life: a thread may stand between its comparison
+         * and its jump. */
         if (l && !l->to && (l->target == 0 || l->target == cpu->pc)) {
             l->target = cpu->pc;
             *link = l;
@@ -113,14 +123,17 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     return (CpuExit)reason;
 }
 
-/* ---- links -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- links
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void patch(Jit *jit, uint32_t site, uint32_t target)
 {
     int32_t rel = (int32_t)(target - site);
     uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + site - 4;
 
-    /* One store within a cache line (emit_pad_patchable): other threads fetch the old or the new displacement. */
+    /* One store within a cache line (emit_pad_patchable): other threads fetch the old or the new
+     * displacement. */
     typedef volatile int32_t __attribute__((aligned(1), may_alias)) Displacement;
     *(Displacement *)(void *)at = rel;
 }
@@ -150,14 +163,18 @@ void template_unlink(Jit *jit, Link *link)
     patch(jit, link->site, link->stub);
 }
 
-/* ---- faults --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
-static const uint8_t greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                                     REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                    REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                    REG_R12, REG_R13, REG_R14, REG_R15};
 
 static bool guest_pc_of(Cpu *cpu, const Block *b, uintptr_t host_pc)
 {
-    uint32_t off = host_pc - b->code < b->host_len ? (uint32_t)(host_pc - b->code) : (uint32_t)(host_pc - b->cold) + b->host_len;
+    uint32_t off = host_pc - b->code < b->host_len ? (uint32_t)(host_pc - b->code)
+                                                   : (uint32_t)(host_pc - b->cold) + b->host_len;
     int64_t guest;
 
     if (!faultmap_find(b->faultmap, b->faultmap_len, off, &guest))
@@ -171,7 +188,8 @@ static void leave_by(JitThread *t, ucontext_t *uc)
     const TemplateShared *s = t->jit->tpl;
 
     uc->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)t->cpu->host_sp;
-    uc->uc_mcontext.gregs[REG_RIP] = (greg_t)((uintptr_t)t->jit->code.rx + s->stubs[STUB_LEAVE_FAULT]);
+    uc->uc_mcontext.gregs[REG_RIP] =
+        (greg_t)((uintptr_t)t->jit->code.rx + s->stubs[STUB_LEAVE_FAULT]);
     t->stats.faults++;
 }
 
@@ -184,14 +202,16 @@ bool template_fault(JitThread *t, Block *b, void *ucontext)
     if (!guest_pc_of(cpu, b, (uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
         return false;
     for (unsigned k = 0; k < FRONTEND_INT_PINS; k++)
-        memcpy((uint8_t *)cpu + f->int_pins[k], &uc->uc_mcontext.gregs[greg_of[conv_int_pins[k]]], 8);
+        memcpy((uint8_t *)cpu + f->int_pins[k], &uc->uc_mcontext.gregs[greg_of[conv_int_pins[k]]],
+               8);
     for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++)
         memcpy((uint8_t *)cpu + f->vec_pins[k], &uc->uc_mcontext.fpregs->_xmm[k], 16);
     leave_by(t, uc);
     return true;
 }
 
-/* The call from translated code left its return address right below the stack pointer that translated code runs with. */
+/* The call from translated code left its return address right below the stack pointer that
+ * translated code runs with. */
 bool template_fault_in_c(JitThread *t, void *ucontext)
 {
     TemplateThread *tt = t->tpl;

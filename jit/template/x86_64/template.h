@@ -1,4 +1,5 @@
-/* template.h - the x86-64 template tier: its stubs in the arena, its state per process and thread. */
+/* template.h - the x86-64 template tier: its stubs in the arena, its state per process and thread.
+ */
 #ifndef XEMU_JIT_TEMPLATE_X86_64_TEMPLATE_H
 #define XEMU_JIT_TEMPLATE_X86_64_TEMPLATE_H
 
@@ -7,34 +8,41 @@
 
 /* Pieces of code that all blocks share, at the same offsets of every arena (stubs.c). */
 typedef enum Stub {
-    STUB_ENTER,         /* C function: uint32_t (Cpu *cpu, uintptr_t code): loads the pinned registers, goes to code; returns why it was left */
+    STUB_ENTER, /* C function: uint32_t (Cpu *cpu, uintptr_t code): loads the pinned registers, goes
+                   to code; returns why it was left */
     STUB_LEAVE_PC,      /* rax: guest pc. Leaves with CPU_EXIT_NONE */
     STUB_LEAVE_SYSCALL, /* rax: guest pc */
     STUB_LEAVE_TRAP,    /* rax: guest pc */
     STUB_LEAVE_FAULT,   /* the register file is complete already; rsp = Cpu.host_sp */
-    STUB_LINK,          /* called by the stub of an unlinked exit; a tag follows. Leaves with TEMPLATE_LINK */
-    STUB_MISS,          /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
-    STUB_OP,            /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op. Result in Cpu.tmp[0]; keeps all registers */
+    STUB_LINK, /* called by the stub of an unlinked exit; a tag follows. Leaves with TEMPLATE_LINK
+                */
+    STUB_MISS, /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
+    STUB_OP,   /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
+                  Result in Cpu.tmp[0]; keeps all registers */
     STUB_COUNT
 } Stub;
 
 /* Reasons to leave beyond CpuExit: Cpu.exit_arg is the return address. */
 enum { TEMPLATE_LINK = 64, TEMPLATE_MISS };
 
-/* Behind calls of STUB_LINK and STUB_MISS: link index << 22 | distance of the return address from the start of the cold part, where the Block * stands. */
+/* Behind calls of STUB_LINK and STUB_MISS: link index << 22 | distance of the return address from
+ * the start of the cold part, where the Block * stands. */
 enum { TAG_LINK_SHIFT = 22, TAG_NO_LINK = 1023 };
-_Static_assert((unsigned)EMIT_MAX_LINKS < TAG_NO_LINK + 0u && CODEBUF_CHUNK <= 1u << TAG_LINK_SHIFT, "tags");
+_Static_assert((unsigned)EMIT_MAX_LINKS < TAG_NO_LINK + 0u && CODEBUF_CHUNK <= 1u << TAG_LINK_SHIFT,
+               "tags");
 
 typedef struct TemplateShared {
     uint32_t stubs[STUB_COUNT]; /* arena offsets */
-    uint8_t int_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16], vec_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16], pin_granule[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16];
+    uint8_t int_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16],
+        vec_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16],
+        pin_granule[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16];
 } TemplateShared;
 
 typedef struct TemplateThread {
     Emit *emit;
-    bool running;      /* in translated code or C called by it */
-    bool fill;         /* the block that is run next belongs into the ibtc */
-    uint32_t mode;     /* of what the ibtc and the shadow stack hold */
+    bool running;  /* in translated code or C called by it */
+    bool fill;     /* the block that is run next belongs into the ibtc */
+    uint32_t mode; /* of what the ibtc and the shadow stack hold */
 } TemplateThread;
 
 /* emit.c */
@@ -53,6 +61,9 @@ static inline const uint8_t *emit_stub(const Emit *e, Stub s)
     return e->arena + shared->stubs[s];
 }
 /* Writable address of an arena offset. */
-static inline uint8_t *emit_rw(const Emit *e, uint32_t off) { return e->arena + off; }
+static inline uint8_t *emit_rw(const Emit *e, uint32_t off)
+{
+    return e->arena + off;
+}
 
 #endif
