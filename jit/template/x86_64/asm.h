@@ -67,9 +67,7 @@ static inline AsmMem asm_cpu(uint32_t offset)
     return asm_mem(CONV_CPU, (int32_t)offset);
 }
 
-/* ---- raw bytes
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- raw bytes ------------------------------------------------------------------------------- */
 static inline void asm_u8(Asm *a, unsigned v)
 {
     *a->p++ = (uint8_t)v;
@@ -89,8 +87,7 @@ void asm_nop(Asm *a, unsigned n);
 /* Pads with nops to a multiple of `align`. */
 void asm_align(Asm *a, unsigned align);
 
-/* ---- general instructions: the encoder
- * -------------------------------------------------------------------------------------- */
+/* ---- general instructions: the encoder ------------------------------------------------------- */
 /* op: opcode bytes: 0xNN, 0x0FNN, 0x0F38NN, 0x0F3ANN, mandatory prefix in bits 24-31. size picks 66
  * / REX.W; for size 0 byte registers are meant. */
 static inline void asm_opcode(Asm *a, uint32_t op)
@@ -141,9 +138,7 @@ static inline void asm_rm(Asm *a, unsigned size, uint32_t op, unsigned reg, AsmM
     asm_rm_n(a, size, op, reg, m, 0);
 }
 
-/* ---- moves
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- moves ----------------------------------------------------------------------------------- */
 static inline void asm_mov_rr(Asm *a, unsigned size, unsigned d, unsigned s)
 {
     asm_rr(a, size == 3 ? 3 : 2, 0x8b, d, s);
@@ -179,9 +174,7 @@ static inline void asm_xchg_mr(Asm *a, unsigned size, AsmMem m, unsigned s)
     asm_rm(a, size, size ? 0x87 : 0x86, s, m);
 }
 
-/* ---- arithmetic
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 typedef enum AsmAlu {
     ALU_ADD,
     ALU_OR,
@@ -298,9 +291,7 @@ void asm_pdep(Asm *a, unsigned size, unsigned d, unsigned s, unsigned mask);
 void asm_pext(Asm *a, unsigned size, unsigned d, unsigned s, unsigned mask);
 void asm_bzhi(Asm *a, unsigned size, unsigned d, unsigned s, unsigned count);
 
-/* ---- conditions and control
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- conditions and control ------------------------------------------------------------------ */
 /* x86 condition codes; the inverse differs in bit 0. */
 typedef enum AsmCc {
     CC_O,
@@ -396,9 +387,7 @@ static inline void asm_patch32(uint8_t *place, const uint8_t *target)
     memcpy(place - 4, &rel, 4);
 }
 
-/* ---- vectors
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- vectors --------------------------------------------------------------------------------- */
 /* Descriptor: bits 0-7 opcode, 8-9 prefix (0 none, 1 66, 2 F3, 3 F2), 10-11 map (1 0F, 2 0F38, 3
  * 0F3A), 12 W, 13 commutative, 14-16 /digit of shift groups, 17-18 vector length (0 128, 1 256, 2
  * 512), 19 W applies to EVEX only, 20 W is 0 in EVEX (unused otherwise), 21 map 5, 22 map 6 (FP16).

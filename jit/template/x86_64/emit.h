@@ -208,9 +208,7 @@ static inline bool emit_dies_next(const Emit *e, Val v)
     return e->vals[v].last == e->i + 1;
 }
 
-/* ---- registers (ra.c)
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- registers (ra.c) ------------------------------------------------------------------------ */
 unsigned ra_use_g(Emit *e, Val v);
 unsigned ra_use_x(Emit *e, Val v);
 unsigned ra_def_g(Emit *e, Val v);
@@ -238,9 +236,7 @@ static inline void ra_set_upper_zero(Emit *e, Val v)
  * value's own type's; vectors and 16-byte operands are aligned. */
 bool ra_mem(Emit *e, Val v, AsmMem *m);
 
-/* ---- flags (emit_flags.c)
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- flags (emit_flags.c) -------------------------------------------------------------------- */
 void emit_save_flags(Emit *e);
 /* EFLAGS are about to change: saves what is still needed of them. */
 static inline void emit_clobber_flags(Emit *e)
@@ -253,9 +249,7 @@ static inline void emit_clobber_flags(Emit *e)
 /* Makes EFLAGS tell the boolean v. May change EFLAGS (saving what they held). */
 Cond emit_bool(Emit *e, Val v);
 
-/* ---- out of line (emit.c)
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- out of line (emit.c) -------------------------------------------------------------------- */
 /* When cc holds, the current micro-op is run by interp_op on its operands where they are now (their
  * registers must be intact at this point), the result goes to the register of u->dst (already
  * defined), everything else stays, and execution goes on at the place of emit_slow_back(), or right

@@ -23,9 +23,7 @@ static GuestAddr insn_pc(const Emit *e)
     return e->ub->pc + e->insn_off;
 }
 
-/* ---- direct
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- direct ---------------------------------------------------------------------------------- */
 
 /* A patchable rel32 that ends at `site`. */
 static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t *site)
@@ -89,9 +87,7 @@ static void go_to(Emit *e, GuestAddr target)
     emit_cold(e, cold_leave, asm_jmp32(&e->a))->arg = target;
 }
 
-/* ---- conditional
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- conditional ----------------------------------------------------------------------------- */
 
 typedef struct TrapInfo {
     uint32_t trap;
@@ -178,9 +174,7 @@ bool emit_exit_if(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- calls and returns
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- calls and returns ----------------------------------------------------------------------- */
 
 static void push_return(Emit *e)
 {
@@ -282,9 +276,7 @@ static void do_return(Emit *e, unsigned target)
     asm_jmp_m(&e->a, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8));
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void exit_to_value(Emit *e, const Uop *u)
 {

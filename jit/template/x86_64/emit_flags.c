@@ -8,9 +8,7 @@
  */
 #include "jit/template/x86_64/emit_ops.h"
 
-/* ---- conditions of EFLAGS
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- conditions of EFLAGS -------------------------------------------------------------------- */
 
 /* UopCond EQ..LE after a subtraction (C = !CF). */
 static const uint8_t cc_sub[14] = {CC_E,  CC_NE, CC_AE, CC_B,  CC_S, CC_NS, CC_O,
@@ -56,9 +54,7 @@ static bool cond_of(FlagsHeld held, unsigned cond, Cond *c)
     }
 }
 
-/* ---- saving
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 static void set_byte(Emit *e, Cond c, uint32_t off)
 {
@@ -173,9 +169,7 @@ void emit_flags_made(Emit *e, Val v, FlagsHeld held, unsigned cc)
     e->fl.zero_of = VAL_NONE;
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* A condition of flags that are four bytes at off. */
 static Cond test_bytes(Emit *e, uint32_t off, unsigned cond)
@@ -317,9 +311,7 @@ uint32_t emit_flags_bytes(Emit *e, Val flags)
     return s->off;
 }
 
-/* ---- micro-ops
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- micro-ops ------------------------------------------------------------------------------- */
 
 static unsigned size_of(const Uop *u)
 {

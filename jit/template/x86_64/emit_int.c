@@ -104,9 +104,7 @@ static void binary(Emit *e, const Uop *u, AsmAlu op, bool commutes)
     result_zero(e, u->dst, size, op == ALU_ADD || op == ALU_SUB);
 }
 
-/* ---- addition, subtraction
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- addition, subtraction ------------------------------------------------------------------- */
 
 /* The shift that stands right before and is used here only: base + (index << n) is one lea. NULL:
  * there's none. */
@@ -219,9 +217,7 @@ bool emit_adc(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- logic
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- logic ----------------------------------------------------------------------------------- */
 
 bool emit_logic(Emit *e, const Uop *u)
 {
@@ -294,9 +290,7 @@ bool emit_not_neg(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- multiplication, division
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- multiplication, division ---------------------------------------------------------------- */
 
 bool emit_mul(Emit *e, const Uop *u)
 {
@@ -433,9 +427,7 @@ bool emit_div(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- comparison, selection
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- comparison, selection ------------------------------------------------------------------- */
 
 static unsigned cc_of(unsigned cond)
 {

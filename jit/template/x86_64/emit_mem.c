@@ -32,9 +32,7 @@ static unsigned type_size(uint8_t type)
     return type == T_I64 ? 3 : 2;
 }
 
-/* ---- load
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 static void load_int(Emit *e, const Uop *u, AsmMem m)
 {
@@ -96,9 +94,7 @@ bool emit_load(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- store
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- store ----------------------------------------------------------------------------------- */
 
 static bool is_seq(const Uop *u)
 {
@@ -166,8 +162,7 @@ bool emit_store(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- exclusives: the reservation is address, size and value
- * --------------------------------------------------------------------------- */
+/* ---- exclusives: the reservation is address, size and value ---------------------------------- */
 
 bool emit_ll(Emit *e, const Uop *u)
 {
@@ -225,9 +220,7 @@ bool emit_clrex(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- read-modify-write
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- read-modify-write ----------------------------------------------------------------------- */
 
 /* The old value is in r, of the memory's size: to the result, zero-extended. */
 static void old_value(Emit *e, const Uop *u, unsigned r, unsigned log2)
@@ -360,9 +353,7 @@ bool emit_cas(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- barriers, hints
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- barriers, hints ------------------------------------------------------------------------- */
 
 bool emit_fence(Emit *e, const Uop *u)
 {

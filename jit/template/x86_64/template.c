@@ -53,9 +53,7 @@ void template_thread_end(JitThread *t)
     t->tpl = NULL;
 }
 
-/* ---- running
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void fill_ibtc(Cpu *cpu, const Block *b)
 {
@@ -123,9 +121,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     return (CpuExit)reason;
 }
 
-/* ---- links
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- links ----------------------------------------------------------------------------------- */
 
 static void patch(Jit *jit, uint32_t site, uint32_t target)
 {
@@ -163,9 +159,7 @@ void template_unlink(Jit *jit, Link *link)
     patch(jit, link->site, link->stub);
 }
 
-/* ---- faults
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                     REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
