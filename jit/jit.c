@@ -479,13 +479,17 @@ CpuExit jit_run(Cpu *cpu) {
         if (t->epoch != epoch) { /* visible before anything of the generation is used */
             __atomic_store_n(&t->epoch, epoch, __ATOMIC_SEQ_CST);
         }
+        uint64_t generation = t->generation;
         join_generation(t);
+        if (generation != t->generation) {
+            link = NULL; /* it went with its block */
+        }
         if (__atomic_load_n((uint32_t *)&cpu->interrupt, __ATOMIC_RELAXED)) {
             __atomic_store_n((uint32_t *)&cpu->interrupt, 0, __ATOMIC_SEQ_CST);
             r = CPU_EXIT_INTERRUPT;
             break;
         }
-        uint64_t generation = t->generation;
+        generation = t->generation;
         Block *b = jit_block(t, cpu->pc, cpu->mode);
         if (!b) {
             link = NULL;
