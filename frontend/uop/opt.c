@@ -269,6 +269,9 @@ static bool sink_flags(const Uop *flags, Uop *user)
     if (user->op != UOP_TEST || !(flags->sub == UOP_FLAGS_SUB || flags->sub == UOP_FLAGS_LOGIC)) {
         return false;
     }
+    if (flags->sub == UOP_FLAGS_LOGIC && (user->sub == UOP_CS || user->sub == UOP_CC || user->sub == UOP_HI || user->sub == UOP_LS)) {
+        return false; /* C is clear, where a subtraction of 0 sets it */
+    }
     uint8_t cond = with_zero && user->sub == UOP_MI ? UOP_SLT : with_zero && user->sub == UOP_PL ? UOP_SGE : of_sub[user->sub];
     if (cond == 0xff) {
         return false;

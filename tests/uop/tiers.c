@@ -48,12 +48,16 @@ static void make(UopBlock *out, const Recipe *recipe, GuestAddr pc, uint32_t mod
     out->mode = mode;
 }
 
-/* What a translator would: built by the folding functions. */
+/* What a translator would: built by the folding functions; some as they are, for operations that these never leave. */
 static void translate(const TranslateRequest *req, UopBlock *out)
 {
     Tiers *t = req->fetch_ctx;
     make(&t->block, &t->recipe, req->pc, req->mode);
-    rebuild(out, &t->block);
+    if (t->recipe.seed % 4) {
+        rebuild(out, &t->block);
+    } else {
+        make(out, &t->recipe, req->pc, req->mode);
+    }
     if (req->max_insns < t->recipe.ninsns) { /* it has no registers for so many values at once; a random block can't be cut */
         t->no_room = true;
         uop_block_reset(out, req->pc, req->mode);
