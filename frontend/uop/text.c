@@ -125,7 +125,7 @@ bool uop_takes_imm(const Uop *u)
     if (uop_info[u->op].b != UF_TI) {
         return false;
     }
-    return u->op != UOP_FLAGS || u->sub == UOP_FLAGS_ADD || u->sub == UOP_FLAGS_SUB || u->sub == UOP_FLAGS_ADC;
+    return u->op != UOP_FLAGS || u->sub == UOP_FLAGS_ADD || u->sub == UOP_FLAGS_SUB;
 }
 
 bool uop_imm_is_written(const Uop *u)
