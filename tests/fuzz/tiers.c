@@ -51,6 +51,30 @@ static void registers(DiffState *s, Bytes *b)
     s->fpsr = 0;
 }
 
+static DiffResult interp, template;
+
+static bool tiers_agree(const DiffCase *c)
+{
+    machine_load_one(c);
+    machine_run(DIFF_INTERP, c, &interp);
+    machine_run(DIFF_TEMPLATE, c, &template);
+    return compare_equal(&interp, &template);
+}
+
+/* Leaves out the instructions that aren't needed for the tiers to differ. */
+static void minimize(DiffCase *c)
+{
+    for (uint32_t i = c->ninsns; i-- > 0 && c->ninsns > 1;) {
+        DiffCase shorter = *c;
+        shorter.ninsns--;
+        memmove(&shorter.insns[i], &shorter.insns[i + 1], (shorter.ninsns - i) * sizeof shorter.insns[0]);
+        if (!tiers_agree(&shorter)) {
+            *c = shorter;
+        }
+    }
+    (void)tiers_agree(c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int ready;
@@ -61,7 +85,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     static DiffCase c;
-    static DiffResult interp, template;
     Bytes b = {data + 1, data + size, 1};
     c.pattern = -1;
     c.ninsns = 0;
@@ -76,12 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     registers(&c.in, &b);
     c.in.pc = DIFF_CODE;
-    machine_load_one(&c);
-    machine_run(DIFF_INTERP, &c, &interp);
-    machine_run(DIFF_TEMPLATE, &c, &template);
-    if (!compare_equal(&interp, &template)) {
+    if (!tiers_agree(&c)) {
+        minimize(&c);
         compare_report(stderr, &c, diff_tier_names[DIFF_INTERP], &interp, diff_tier_names[DIFF_TEMPLATE], &template);
-        abort();
+        exit(1); /* abort() would end in the machine's own signal handler */
     }
     return 0;
 }
