@@ -134,6 +134,9 @@ void thread_loop(Thread *t)
 
 void process_finish(Process *p)
 {
+    if (p->vforked) {
+        return; /* the parent, in whose memory this runs, has more to count */
+    }
     if (p->options->stats) {
         stats_print(p->jit, p->options->stats == 2);
     }

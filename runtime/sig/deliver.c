@@ -230,6 +230,13 @@ void signal_fault(Thread *t)
         info.si_code = SEGV_MAPERR;
         mapped = false;
     }
+    MapRange range;
+    if (info.si_signo == SIGSEGV && info.si_code == SEGV_ACCERR &&
+        !mem_lookup(t->process->mem, guest_addr(info.si_addr), &range)) {
+        /* Something of xemu's, or the reserve below the stack: nothing that the guest has. */
+        info.si_code = SEGV_MAPERR;
+        mapped = false;
+    }
     if (info.si_signo == SIGSEGV || info.si_signo == SIGBUS) {
         syndrome = t->process->abi->fault_syndrome(t->fault_error, mapped);
     }
