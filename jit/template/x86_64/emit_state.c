@@ -189,8 +189,14 @@ static void put_mem(Emit *e, const Uop *u)
     } else {
         unsigned x = ra_use_x(e, u->a);
         ra_overwrite(e, off, bytes);
-        if (bytes == 2) {
+        if (bytes == 2 && asm_has(&e->a, JIT_HOST_SSE41)) {
             asm_v2mi(&e->a, V_PEXTRW, x, asm_cpu(off), 0);
+            return;
+        }
+        if (bytes == 2) {
+            unsigned t = ra_tmp_g(e);
+            asm_movq_rx(&e->a, 2, t, x);
+            asm_mov_mr(&e->a, 1, asm_cpu(off), t);
             return;
         }
         asm_vstore(&e->a, bytes, asm_cpu(off), x);
@@ -218,13 +224,6 @@ bool emit_put(Emit *e, const Uop *u)
             put_vec_pin(e, u->a, (unsigned)pin);
             return true;
         }
-    }
-    if (uop_type_bytes(u->type) == 2 && !asm_has(&e->a, JIT_HOST_SSE41)) {
-        unsigned x = ra_use_x(e, u->a), t = ra_tmp_g(e);
-        ra_overwrite(e, off, 2);
-        asm_movq_rx(&e->a, 2, t, x);
-        asm_mov_mr(&e->a, 1, asm_cpu(off), t);
-        return true;
     }
     if (e->pin_granule[off / 8] && pinned_at(e, off, uop_type_bytes(u->type), &kind, &reg, &base)) {
         /* Part of a pinned register: changed in memory. */
