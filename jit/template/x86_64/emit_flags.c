@@ -433,7 +433,7 @@ bool emit_flags_op(Emit *e, const Uop *u)
 {
     ValState *d = emit_val(e, u->dst);
 
-    if (d->kind != VK_NONE)
+    if (d->kind != VK_NONE || emit_flags_with_result(e, u))
         return true; /* made together with the result */
     switch (u->sub) {
     case UOP_FLAGS_SUB:

@@ -170,17 +170,63 @@ static void sum(Emit *e, const Uop *u)
     upper_zero(e, u);
 }
 
+/* The result and its flags by one instruction: u is ADD, SUB or ADC. */
+static void with_flags(Emit *e, const Uop *u, Val flags)
+{
+    if (u->op == UOP_ADC) {
+        unsigned size = size_of(u), a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);
+        emit_carry_in(e, u->c, false);
+        unsigned d = ra_def_g_over(e, u->dst);
+        if (d == b) {
+            asm_alu_rr(&e->a, ALU_ADC, size, d, a);
+        } else {
+            copy(e, size, d, a);
+            asm_alu_rr(&e->a, ALU_ADC, size, d, b);
+        }
+        upper_zero(e, u);
+    } else {
+        emit_clobber_flags(e);
+        binary(e, u, u->op == UOP_SUB ? ALU_SUB : ALU_ADD, u->op == UOP_ADD);
+    }
+    if (flags != VAL_NONE)
+        emit_flags_made(e, flags, u->op == UOP_SUB ? FL_SUB : FL_ADD, 0);
+}
+
+/* Made ahead, together with its flags. */
+static bool is_made(const Emit *e, const Uop *u)
+{
+    return emit_val(e, u->dst)->kind != VK_NONE;
+}
+
+bool emit_flags_with_result(Emit *e, const Uop *u)
+{
+    static const uint8_t op_of[] = {
+        [UOP_FLAGS_ADD] = UOP_ADD, [UOP_FLAGS_SUB] = UOP_SUB, [UOP_FLAGS_ADC] = UOP_ADC};
+    const Uop *n = u + 1;
+
+    if (u->sub > UOP_FLAGS_ADC || n->op != op_of[u->sub] || n->type != u->type || n->a != u->a ||
+        n->b != u->b || (u->sub == UOP_FLAGS_ADC && n->c != u->c) ||
+        (u->b == VAL_NONE && n->imm != u->imm) || !emit_val(e, n->dst)->last)
+        return false;
+    /* As the next micro-op: that is where operands die. */
+    e->i++;
+    e->u = n;
+    with_flags(e, n, u->dst);
+    e->i--;
+    e->u = u;
+    return true;
+}
+
 bool emit_add(Emit *e, const Uop *u)
 {
     Val flags = fused_flags(e, u, UOP_FLAGS_ADD);
 
-    if (flags == VAL_NONE) {
-        sum(e, u);
+    if (is_made(e, u))
         return true;
-    }
-    emit_clobber_flags(e);
-    binary(e, u, ALU_ADD, true);
-    emit_flags_made(e, flags, FL_ADD, 0);
+    if (flags == VAL_NONE)
+        sum(e, u);
+    else
+        with_flags(e, u, flags);
     return true;
 }
 
@@ -188,32 +234,19 @@ bool emit_sub(Emit *e, const Uop *u)
 {
     Val flags = fused_flags(e, u, UOP_FLAGS_SUB);
 
-    if (flags == VAL_NONE) {
-        sum(e, u);
+    if (is_made(e, u))
         return true;
-    }
-    emit_clobber_flags(e);
-    binary(e, u, ALU_SUB, false);
-    emit_flags_made(e, flags, FL_SUB, 0);
+    if (flags == VAL_NONE)
+        sum(e, u);
+    else
+        with_flags(e, u, flags);
     return true;
 }
 
 bool emit_adc(Emit *e, const Uop *u)
 {
-    Val flags = fused_flags(e, u, UOP_FLAGS_ADC);
-    unsigned size = size_of(u), a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);
-
-    emit_carry_in(e, u->c, false);
-    unsigned d = ra_def_g_over(e, u->dst);
-    if (d == b) {
-        asm_alu_rr(&e->a, ALU_ADC, size, d, a);
-    } else {
-        copy(e, size, d, a);
-        asm_alu_rr(&e->a, ALU_ADC, size, d, b);
-    }
-    upper_zero(e, u);
-    if (flags != VAL_NONE)
-        emit_flags_made(e, flags, FL_ADD, 0);
+    if (!is_made(e, u))
+        with_flags(e, u, fused_flags(e, u, UOP_FLAGS_ADC));
     return true;
 }
 
@@ -292,12 +325,65 @@ bool emit_not_neg(Emit *e, const Uop *u)
 
 /* ---- multiplication, division ---------------------------------------------------------------- */
 
+/* rdx, which is a pinned register, takes one factor for mulx; the other is returned. *save is where
+ * rdx waits, or HR_RDX if it holds the factor anyway. */
+static unsigned factors(Emit *e, unsigned a, unsigned b, unsigned *save)
+{
+    *save = HR_RDX;
+    if (a == HR_RDX)
+        return b;
+    if (b == HR_RDX)
+        return a;
+    *save = ra_tmp_g(e);
+    asm_mov_rr(&e->a, 3, *save, HR_RDX);
+    asm_mov_rr(&e->a, 3, HR_RDX, a);
+    return b;
+}
+
+static bool mulhu_by_mulx(Emit *e, const Uop *u)
+{
+    unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b), save, other = factors(e, a, b, &save);
+    unsigned d = ra_def_g_over(e, u->dst);
+
+    asm_mulx(&e->a, 3, d, d, other);
+    if (save != HR_RDX && d != HR_RDX)
+        asm_mov_rr(&e->a, 3, HR_RDX, save);
+    return true;
+}
+
+/* Both halves of a product whose micro-ops stand side by side. False if there are too few
+ * registers. */
+static bool both_halves(Emit *e, const Uop *u)
+{
+    const Uop *n = u + 1;
+
+    if (u->type != T_I64 || u->b == VAL_NONE || n->op != UOP_MULHU || n->a != u->a ||
+        n->b != u->b || !emit_val(e, n->dst)->last || !asm_has(&e->a, JIT_HOST_BMI2))
+        return false;
+    unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);
+    unsigned left = (unsigned)__builtin_popcount(e->scratch_g & ~e->lock_g);
+    if (left < 3)
+        return false;
+    unsigned save, other = factors(e, a, b, &save);
+    e->i++; /* where the factors die */
+    e->u = n;
+    unsigned lo = ra_def_g(e, u->dst), hi = ra_def_g(e, n->dst);
+    e->i--;
+    e->u = u;
+    asm_mulx(&e->a, 3, hi, lo, other);
+    if (save != HR_RDX && lo != HR_RDX && hi != HR_RDX)
+        asm_mov_rr(&e->a, 3, HR_RDX, save);
+    return true;
+}
+
 bool emit_mul(Emit *e, const Uop *u)
 {
     unsigned size = size_of(u);
     int32_t imm;
     AsmMem m;
 
+    if (both_halves(e, u))
+        return true;
     emit_clobber_flags(e);
     unsigned a = ra_use_g(e, u->a), d;
     if (imm_operand(e, u, size, &imm)) {
@@ -324,6 +410,10 @@ bool emit_mul(Emit *e, const Uop *u)
 /* High products: rdx:rax; rdx is a pinned register and comes back. */
 bool emit_mulh(Emit *e, const Uop *u)
 {
+    if (is_made(e, u))
+        return true;
+    if (u->op == UOP_MULHU && asm_has(&e->a, JIT_HOST_BMI2))
+        return mulhu_by_mulx(e, u);
     emit_clobber_flags(e);
     ra_tmp_g_fixed(e, HR_RAX);
     unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);

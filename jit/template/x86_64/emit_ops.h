@@ -18,6 +18,8 @@ bool emit_getflags(Emit *e, const Uop *u);
 bool emit_putflags(Emit *e, const Uop *u);
 
 /* emit_int.c, emit_shift.c */
+/* FLAGS u of an ADD, SUB or ADC that comes next: both at once. False if it isn't so. */
+bool emit_flags_with_result(Emit *e, const Uop *u);
 bool emit_add(Emit *e, const Uop *u);
 bool emit_sub(Emit *e, const Uop *u);
 bool emit_adc(Emit *e, const Uop *u);
