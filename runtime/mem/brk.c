@@ -14,7 +14,7 @@ GuestAddr mem_brk(Mem *mem, GuestAddr want)
 {
     lock_take(&mem->lock);
     GuestAddr have_end = mem_page_up(mem->brk), want_end = mem_page_up(want);
-    if (want < mem->brk_start || want >= MEM_TASK_SIZE || map_reserve(&mem->map)) {
+    if (want < mem->brk_start || want > mem->limit || map_reserve(&mem->map)) {
         goto out;
     }
     if (want_end > have_end) {
