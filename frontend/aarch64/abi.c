@@ -13,7 +13,7 @@ static const HelperInfo helpers[] = {
 #undef HELPER
 };
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------ */
 
 /* Registers that aren't numbered; the bytes that a name stands for. */
 static const struct {
@@ -98,7 +98,7 @@ static bool reg_offset(const char *name, uint32_t *offset)
     return false;
 }
 
-/* ---- state ---------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------ */
 
 /* As the kernel leaves it at exec: pointer authentication on, everything else zero. */
 static void reset(Cpu *cpu)
@@ -116,33 +116,16 @@ static void dump(FILE *f, const Cpu *cpu)
     for (int i = 0; i < 31; i++) {
         fprintf(f, "%cX%02d=%016" PRIx64, i % 4 == 3 ? '\n' : ' ', i, s->x[i]);
     }
-    fprintf(f, "  SP=%016" PRIx64 "\nNZCV=%c%c%c%c FPCR=%08" PRIx32 "\n", s->sp, s->nzcv[0] ? 'N' : '-',
-            s->nzcv[1] ? 'Z' : '-', s->nzcv[2] ? 'C' : '-', s->nzcv[3] ? 'V' : '-', s->fpcr);
+    fprintf(f, "  SP=%016" PRIx64 "\nNZCV=%c%c%c%c FPCR=%08" PRIx32 "\n", s->sp,
+            s->nzcv[0] ? 'N' : '-', s->nzcv[1] ? 'Z' : '-', s->nzcv[2] ? 'C' : '-',
+            s->nzcv[3] ? 'V' : '-', s->fpcr);
     for (int i = 0; i < 32; i++) {
         fprintf(f, "Q%02d=%016" PRIx64 ":%016" PRIx64 "%c", i, s->v[i].u64[1], s->v[i].u64[0],
                 i % 2 ? '\n' : ' ');
     }
 }
 
-/* ---- what is implemented ---------------------------------------------------------------------------- */
-
-/* HWCAP(bit, NAME, name in /proc/cpuinfo), in the order of the bits (Linux's uapi/asm/hwcap.h). */
-#define HWCAPS(HWCAP)                                                                                  \
-    HWCAP(0, FP, "fp") HWCAP(1, ASIMD, "asimd") HWCAP(3, AES, "aes") HWCAP(4, PMULL, "pmull")          \
-    HWCAP(5, SHA1, "sha1") HWCAP(6, SHA2, "sha2") HWCAP(7, CRC32, "crc32") HWCAP(8, ATOMICS, "atomics") \
-    HWCAP(9, FPHP, "fphp") HWCAP(10, ASIMDHP, "asimdhp") HWCAP(11, CPUID, "cpuid")                     \
-    HWCAP(12, ASIMDRDM, "asimdrdm") HWCAP(13, JSCVT, "jscvt") HWCAP(14, FCMA, "fcma")                  \
-    HWCAP(15, LRCPC, "lrcpc") HWCAP(16, DCPOP, "dcpop") HWCAP(17, SHA3, "sha3") HWCAP(18, SM3, "sm3")  \
-    HWCAP(19, SM4, "sm4") HWCAP(20, ASIMDDP, "asimddp") HWCAP(21, SHA512, "sha512")                    \
-    HWCAP(23, ASIMDFHM, "asimdfhm") HWCAP(24, DIT, "dit") HWCAP(25, USCAT, "uscat")                    \
-    HWCAP(26, ILRCPC, "ilrcpc") HWCAP(27, FLAGM, "flagm") HWCAP(28, SSBS, "ssbs") HWCAP(29, SB, "sb")  \
-    HWCAP(30, PACA, "paca") HWCAP(31, PACG, "pacg")
-#define HWCAPS2(HWCAP)                                                                                 \
-    HWCAP(7, FLAGM2, "flagm2") HWCAP(8, FRINT, "frint") HWCAP(13, I8MM, "i8mm") HWCAP(14, BF16, "bf16") \
-    HWCAP(17, BTI, "bti")
-
-#define HWCAP_BIT(bit, NAME, name) | UINT64_C(1) << (bit)
-#define HWCAP_NAME(bit, NAME, name) name " "
+/* ---- what is implemented ---------------------------------------------------------------- */
 
 const Frontend frontend_aarch64 = {
     .name = "aarch64",
@@ -157,8 +140,8 @@ const Frontend frontend_aarch64 = {
     .flags_offset = A64_NZCV,
     .sp_offset = A64_SP,
     .tp_offset = A64_OFF(tpidr),
-    .int_pins = {A64_SP, A64_X(0), A64_X(1), A64_X(2), A64_X(3), A64_X(4), A64_X(5), A64_X(19), A64_X(29),
-                 A64_X(30)},
+    .int_pins = {A64_SP, A64_X(0), A64_X(1), A64_X(2), A64_X(3), A64_X(4), A64_X(5), A64_X(19),
+                 A64_X(29), A64_X(30)},
     .vec_pins = {A64_V(0), A64_V(1), A64_V(2), A64_V(3), A64_V(4), A64_V(5), A64_V(6), A64_V(7)},
     .helpers = helpers,
     .nhelpers = sizeof helpers / sizeof helpers[0],
@@ -168,7 +151,18 @@ const Frontend frontend_aarch64 = {
     .reg_offset = reg_offset,
     .reset = reset,
     .dump = dump,
-    .hwcap = 0 HWCAPS(HWCAP_BIT),
-    .hwcap2 = 0 HWCAPS2(HWCAP_BIT),
-    .features = HWCAPS(HWCAP_NAME) HWCAPS2(HWCAP_NAME),
+#define HWCAP(word, bit, name) | (uint64_t)((word) == 1) << (bit)
+    .hwcap = 0
+#include "frontend/aarch64/hwcap.def"
+    ,
+#undef HWCAP
+#define HWCAP(word, bit, name) | (uint64_t)((word) == 2) << (bit)
+    .hwcap2 = 0
+#include "frontend/aarch64/hwcap.def"
+    ,
+#undef HWCAP
+#define HWCAP(word, bit, name) name " "
+    .features =
+#include "frontend/aarch64/hwcap.def"
+#undef HWCAP
 };

@@ -10,9 +10,9 @@ static inline uint64_t a64_ones(unsigned n)
 }
 
 /*
- * The wmask of DecodeBitMasks (C6, shared/functions): imms says the element size and how many of its low
- * bits are ones, immr how far they're rotated right; the element is repeated to 64 bits. The decoder has
- * refused reserved values.
+ * The wmask of DecodeBitMasks (C6, shared/functions): imms says the element size and how many of
+ * its low bits are ones, immr how far they're rotated right; the element is repeated to 64 bits.
+ * The decoder has refused reserved values.
  */
 static inline uint64_t a64_bitmask(int n, int imms, int immr)
 {

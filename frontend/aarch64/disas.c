@@ -9,7 +9,8 @@
 #include "frontend/aarch64/bits.h"
 
 static const char size_letter[] = "bhsdq";
-static const char *const extend_name[] = {"uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx"};
+static const char *const extend_name[] = {"uxtb", "uxth", "uxtw", "uxtx",
+                                          "sxtb", "sxth", "sxtw", "sxtx"};
 
 __attribute__((format(printf, 2, 3))) static void put(A64Text *out, const char *fmt, ...)
 {
@@ -179,9 +180,11 @@ void a64_format_page(A64Text *out, int32_t n)
     put(out, "0x%" PRIx64, (out->pc & ~UINT64_C(0xfff)) + (uint64_t)((int64_t)n * 4096));
 }
 
-void a64_format_sysreg(A64Text *out, int32_t op0, int32_t op1, int32_t crn, int32_t crm, int32_t op2)
+void a64_format_sysreg(A64Text *out, int32_t op0, int32_t op1, int32_t crn, int32_t crm,
+                       int32_t op2)
 {
-    put(out, "s%" PRId32 "_%" PRId32 "_c%" PRId32 "_c%" PRId32 "_%" PRId32, op0, op1, crn, crm, op2);
+    put(out, "s%" PRId32 "_%" PRId32 "_c%" PRId32 "_c%" PRId32 "_%" PRId32, op0, op1, crn, crm,
+        op2);
 }
 
 void a64_format_barrier(A64Text *out, int32_t crm)

@@ -1,12 +1,13 @@
 /*
  * helpers.c - the C helpers of A64: FP control and status, the counter.
  *
- * FPCR as the guest wrote it is in the state; its effect is cpu->mode (flush and NaN modes, part of the
- * key of a block), cpu->fp_round, and the host's rounding mode. FPSR's cumulative flags are those that C
- * code raised (cpu->fp_flags) and those in the host's FP status, which only guest operations set.
+ * FPCR as the guest wrote it is in the state; its effect is cpu->mode (flush and NaN modes, part of
+ * the key of a block), cpu->fp_round, and the host's rounding mode. FPSR's cumulative flags are
+ * those that C code raised (cpu->fp_flags) and those in the host's FP status, which only guest
+ * operations set.
  *
- *     FPCR  26 AHP  25 DN  24 FZ  23:22 RMode  19 FZ16       (no trapped exceptions: the rest is zero)
- *     FPSR  27 QC  7 IDC  4 IXC  3 UFC  2 OFC  1 DZC  0 IOC
+ *     FPCR  26 AHP  25 DN  24 FZ  23:22 RMode  19 FZ16       (no trapped exceptions: the rest is
+ * zero) FPSR  27 QC  7 IDC  4 IXC  3 UFC  2 OFC  1 DZC  0 IOC
  */
 #include "frontend/aarch64/helpers.h"
 
@@ -25,7 +26,10 @@ enum {
 static const struct {
     uint32_t fpcr, mode;
 } fp_modes[] = {
-    {FPCR_FZ, CPU_MODE_FZ}, {FPCR_FZ16, CPU_MODE_FZ16}, {FPCR_DN, CPU_MODE_DN}, {FPCR_AHP, CPU_MODE_AHP},
+    {FPCR_FZ, CPU_MODE_FZ},
+    {FPCR_FZ16, CPU_MODE_FZ16},
+    {FPCR_DN, CPU_MODE_DN},
+    {FPCR_AHP, CPU_MODE_AHP},
 };
 
 enum { FPSR_QC = 1 << 27 };
@@ -35,9 +39,9 @@ static const struct {
     uint32_t fpsr, fpx;
     int host;
 } fp_flags[] = {
-    {1 << 0, FPX_INVALID, FE_INVALID},     {1 << 1, FPX_DIV_ZERO, FE_DIVBYZERO},
-    {1 << 2, FPX_OVERFLOW, FE_OVERFLOW},   {1 << 3, FPX_UNDERFLOW, FE_UNDERFLOW},
-    {1 << 4, FPX_INEXACT, FE_INEXACT},     {1 << 7, FPX_INPUT_DENORMAL, 0},
+    {1 << 0, FPX_INVALID, FE_INVALID},   {1 << 1, FPX_DIV_ZERO, FE_DIVBYZERO},
+    {1 << 2, FPX_OVERFLOW, FE_OVERFLOW}, {1 << 3, FPX_UNDERFLOW, FE_UNDERFLOW},
+    {1 << 4, FPX_INEXACT, FE_INEXACT},   {1 << 7, FPX_INPUT_DENORMAL, 0},
 };
 
 uint64_t a64_helper_write_fpcr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)

@@ -4,18 +4,33 @@
 
 #include "frontend/aarch64/state.h"
 
-#define HELPER(name, effects) uint64_t a64_helper_##name(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c);
+#define HELPER(name, effects)                                                                      \
+    uint64_t a64_helper_##name(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c);
 #include "frontend/aarch64/helpers.def"
 #undef HELPER
 
 #define A64_COUNTER_HZ 1000000000u /* CNTFRQ_EL0: CNTVCT_EL0 counts nanoseconds */
 
-/* FPCR as signal frames and debuggers have it. Writing changes cpu->mode and the host's rounding mode. */
-static inline uint32_t a64_fpcr(Cpu *cpu) { return a64_state(cpu)->fpcr; }
-static inline void a64_set_fpcr(Cpu *cpu, uint32_t v) { a64_helper_write_fpcr(cpu, v, 0, 0); }
-/* FPSR likewise: its cumulative flags are partly the host's, so this is for the thread that runs cpu. */
-static inline uint32_t a64_fpsr(Cpu *cpu) { return (uint32_t)a64_helper_read_fpsr(cpu, 0, 0, 0); }
-static inline void a64_set_fpsr(Cpu *cpu, uint32_t v) { a64_helper_write_fpsr(cpu, v, 0, 0); }
+/* FPCR as signal frames and debuggers have it. Writing changes cpu->mode and the host's rounding
+ * mode. */
+static inline uint32_t a64_fpcr(Cpu *cpu)
+{
+    return a64_state(cpu)->fpcr;
+}
+static inline void a64_set_fpcr(Cpu *cpu, uint32_t v)
+{
+    a64_helper_write_fpcr(cpu, v, 0, 0);
+}
+/* FPSR likewise: its cumulative flags are partly the host's, so this is for the thread that runs
+ * cpu. */
+static inline uint32_t a64_fpsr(Cpu *cpu)
+{
+    return (uint32_t)a64_helper_read_fpsr(cpu, 0, 0, 0);
+}
+static inline void a64_set_fpsr(Cpu *cpu, uint32_t v)
+{
+    a64_helper_write_fpsr(cpu, v, 0, 0);
+}
 
 /* PSTATE.BTYPE as a signal frame has it, where cpu->pc without it is A64_PC_MASK of it. */
 static inline unsigned a64_btype(const Cpu *cpu)

@@ -1,7 +1,7 @@
 /*
- * idregs.c - the identification registers as Linux shows them to programs (op0 3, op1 0, CRn 0): fields
- * that it hides read as it documents in cpu-feature-registers.rst, the others say what is implemented.
- * They must agree with the hwcaps of abi.c and the decoder.
+ * idregs.c - the identification registers as Linux shows them to programs (op0 3, op1 0, CRn 0):
+ * fields that it hides read as it documents in cpu-feature-registers.rst, the others say what is
+ * implemented. They must agree with hwcap.def and the decoder.
  */
 #include "frontend/aarch64/helpers.h"
 

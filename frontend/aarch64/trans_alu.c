@@ -1,11 +1,11 @@
 /*
- * trans_alu.c - integer data processing: add, subtract, logic, moves, bit fields, shifts, conditional
- * operations, multiply, divide, CRC (C4.1.92 and C4.1.95 of the Arm ARM).
+ * trans_alu.c - integer data processing: add, subtract, logic, moves, bit fields, shifts,
+ * conditional operations, multiply, divide, CRC (C4.1.92 and C4.1.95 of the Arm ARM).
  */
 #include "frontend/aarch64/bits.h"
 #include "frontend/aarch64/ctx.h"
 
-/* ---- addresses ---------------------------------------------------------------------------------- */
+/* ---- addresses -------------------------------------------------------------------------- */
 
 void trans_ADR(A64Ctx *ctx, const A64Args *a)
 {
@@ -19,7 +19,7 @@ void trans_ADRP(A64Ctx *ctx, const A64Args *a)
     a64_set_x(ctx, a->rd, uop_const(ctx->b, T_I64, (ctx->pc & ~UINT64_C(0xfff)) + (pages << 12)));
 }
 
-/* ---- add and subtract: immediate; the shift is 0 or 12 -------------------------------------------- */
+/* ---- add and subtract: immediate; the shift is 0 or 12 ---------------------------------- */
 
 static void add_imm(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -39,12 +39,24 @@ static void adds_imm(A64Ctx *ctx, const A64Args *a, UopOp op, UopFlagsKind kind)
     a64_set_flags(ctx, flags);
 }
 
-void trans_ADD_imm(A64Ctx *ctx, const A64Args *a) { add_imm(ctx, a, UOP_ADD); }
-void trans_SUB_imm(A64Ctx *ctx, const A64Args *a) { add_imm(ctx, a, UOP_SUB); }
-void trans_ADDS_imm(A64Ctx *ctx, const A64Args *a) { adds_imm(ctx, a, UOP_ADD, UOP_FLAGS_ADD); }
-void trans_SUBS_imm(A64Ctx *ctx, const A64Args *a) { adds_imm(ctx, a, UOP_SUB, UOP_FLAGS_SUB); }
+void trans_ADD_imm(A64Ctx *ctx, const A64Args *a)
+{
+    add_imm(ctx, a, UOP_ADD);
+}
+void trans_SUB_imm(A64Ctx *ctx, const A64Args *a)
+{
+    add_imm(ctx, a, UOP_SUB);
+}
+void trans_ADDS_imm(A64Ctx *ctx, const A64Args *a)
+{
+    adds_imm(ctx, a, UOP_ADD, UOP_FLAGS_ADD);
+}
+void trans_SUBS_imm(A64Ctx *ctx, const A64Args *a)
+{
+    adds_imm(ctx, a, UOP_SUB, UOP_FLAGS_SUB);
+}
 
-/* ---- add and subtract: registers ------------------------------------------------------------------ */
+/* ---- add and subtract: registers -------------------------------------------------------- */
 
 /* ShiftReg: rm shifted by a constant. */
 static Val shifted(A64Ctx *ctx, const A64Args *a)
@@ -100,14 +112,38 @@ static void adds_ext(A64Ctx *ctx, const A64Args *a, UopOp op, UopFlagsKind kind)
     adds(ctx, a, op, kind, x, extended(ctx, a));
 }
 
-void trans_ADD_shift(A64Ctx *ctx, const A64Args *a) { add_shift(ctx, a, UOP_ADD); }
-void trans_SUB_shift(A64Ctx *ctx, const A64Args *a) { add_shift(ctx, a, UOP_SUB); }
-void trans_ADDS_shift(A64Ctx *ctx, const A64Args *a) { adds_shift(ctx, a, UOP_ADD, UOP_FLAGS_ADD); }
-void trans_SUBS_shift(A64Ctx *ctx, const A64Args *a) { adds_shift(ctx, a, UOP_SUB, UOP_FLAGS_SUB); }
-void trans_ADD_ext(A64Ctx *ctx, const A64Args *a) { add_ext(ctx, a, UOP_ADD); }
-void trans_SUB_ext(A64Ctx *ctx, const A64Args *a) { add_ext(ctx, a, UOP_SUB); }
-void trans_ADDS_ext(A64Ctx *ctx, const A64Args *a) { adds_ext(ctx, a, UOP_ADD, UOP_FLAGS_ADD); }
-void trans_SUBS_ext(A64Ctx *ctx, const A64Args *a) { adds_ext(ctx, a, UOP_SUB, UOP_FLAGS_SUB); }
+void trans_ADD_shift(A64Ctx *ctx, const A64Args *a)
+{
+    add_shift(ctx, a, UOP_ADD);
+}
+void trans_SUB_shift(A64Ctx *ctx, const A64Args *a)
+{
+    add_shift(ctx, a, UOP_SUB);
+}
+void trans_ADDS_shift(A64Ctx *ctx, const A64Args *a)
+{
+    adds_shift(ctx, a, UOP_ADD, UOP_FLAGS_ADD);
+}
+void trans_SUBS_shift(A64Ctx *ctx, const A64Args *a)
+{
+    adds_shift(ctx, a, UOP_SUB, UOP_FLAGS_SUB);
+}
+void trans_ADD_ext(A64Ctx *ctx, const A64Args *a)
+{
+    add_ext(ctx, a, UOP_ADD);
+}
+void trans_SUB_ext(A64Ctx *ctx, const A64Args *a)
+{
+    add_ext(ctx, a, UOP_SUB);
+}
+void trans_ADDS_ext(A64Ctx *ctx, const A64Args *a)
+{
+    adds_ext(ctx, a, UOP_ADD, UOP_FLAGS_ADD);
+}
+void trans_SUBS_ext(A64Ctx *ctx, const A64Args *a)
+{
+    adds_ext(ctx, a, UOP_SUB, UOP_FLAGS_SUB);
+}
 
 /* With carry. Subtraction is x + ~y + C: C is "no borrow". */
 static void adc(A64Ctx *ctx, const A64Args *a, bool sub, bool set_flags)
@@ -125,12 +161,24 @@ static void adc(A64Ctx *ctx, const A64Args *a, bool sub, bool set_flags)
     }
 }
 
-void trans_ADC(A64Ctx *ctx, const A64Args *a) { adc(ctx, a, false, false); }
-void trans_ADCS(A64Ctx *ctx, const A64Args *a) { adc(ctx, a, false, true); }
-void trans_SBC(A64Ctx *ctx, const A64Args *a) { adc(ctx, a, true, false); }
-void trans_SBCS(A64Ctx *ctx, const A64Args *a) { adc(ctx, a, true, true); }
+void trans_ADC(A64Ctx *ctx, const A64Args *a)
+{
+    adc(ctx, a, false, false);
+}
+void trans_ADCS(A64Ctx *ctx, const A64Args *a)
+{
+    adc(ctx, a, false, true);
+}
+void trans_SBC(A64Ctx *ctx, const A64Args *a)
+{
+    adc(ctx, a, true, false);
+}
+void trans_SBCS(A64Ctx *ctx, const A64Args *a)
+{
+    adc(ctx, a, true, true);
+}
 
-/* ---- logic ---------------------------------------------------------------------------------------- */
+/* ---- logic ------------------------------------------------------------------------------ */
 
 static Val logic_imm(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -216,7 +264,7 @@ void trans_BICS_shift(A64Ctx *ctx, const A64Args *a)
     set_logic_flags(ctx, a, logic_shift(ctx, a, UOP_AND, true));
 }
 
-/* ---- move wide ------------------------------------------------------------------------------------ */
+/* ---- move wide -------------------------------------------------------------------------- */
 
 void trans_MOVZ(A64Ctx *ctx, const A64Args *a)
 {
@@ -237,7 +285,7 @@ void trans_MOVK(A64Ctx *ctx, const A64Args *a)
     a64_set_r(ctx, a->sf, a->rd, uop_insert(ctx->b, type, old, bits, (unsigned)a->hw * 16, 16));
 }
 
-/* ---- bit fields ----------------------------------------------------------------------------------- */
+/* ---- bit fields ------------------------------------------------------------------------- */
 
 /* Bits lsb .. lsb+width-1 of a register. */
 static Val field(A64Ctx *ctx, uint8_t type, Val v, unsigned lsb, unsigned width, bool is_signed)
@@ -261,8 +309,14 @@ static void bitfield(A64Ctx *ctx, const A64Args *a, bool is_signed)
     a64_set_r(ctx, a->sf, a->rd, v);
 }
 
-void trans_SBFM(A64Ctx *ctx, const A64Args *a) { bitfield(ctx, a, true); }
-void trans_UBFM(A64Ctx *ctx, const A64Args *a) { bitfield(ctx, a, false); }
+void trans_SBFM(A64Ctx *ctx, const A64Args *a)
+{
+    bitfield(ctx, a, true);
+}
+void trans_UBFM(A64Ctx *ctx, const A64Args *a)
+{
+    bitfield(ctx, a, false);
+}
 
 void trans_BFM(A64Ctx *ctx, const A64Args *a)
 {
@@ -291,14 +345,14 @@ void trans_EXTR(A64Ctx *ctx, const A64Args *a)
     a64_set_r(ctx, a->sf, a->rd, v);
 }
 
-/* ---- conditional compare and select --------------------------------------------------------------- */
+/* ---- conditional compare and select ----------------------------------------------------- */
 
 /* Flags of rn - y (or rn + y) if the condition holds, else nzcv. */
 static void ccmp(A64Ctx *ctx, const A64Args *a, UopFlagsKind kind, Val y)
 {
     Val x = a64_r(ctx, a->sf, a->rn), cond = a64_cond(ctx, a->cond);
-    a64_set_flags(ctx, uop_emit(ctx->b, UOP_FLAGSIF, a64_type(a->sf), (uint8_t)kind, 0, T_FLAGS, x, y,
-                                cond, a->nzcv));
+    a64_set_flags(ctx, uop_emit(ctx->b, UOP_FLAGSIF, a64_type(a->sf), (uint8_t)kind, 0, T_FLAGS, x,
+                                y, cond, a->nzcv));
 }
 
 static Val imm_value(A64Ctx *ctx, const A64Args *a)
@@ -372,9 +426,12 @@ void trans_CSINV(A64Ctx *ctx, const A64Args *a)
     csel_un(ctx, a, UOP_NOT);
 }
 
-void trans_CSNEG(A64Ctx *ctx, const A64Args *a) { csel_un(ctx, a, UOP_NEG); }
+void trans_CSNEG(A64Ctx *ctx, const A64Args *a)
+{
+    csel_un(ctx, a, UOP_NEG);
+}
 
-/* ---- shifts by a register, divide ------------------------------------------------------------------ */
+/* ---- shifts by a register, divide ------------------------------------------------------- */
 
 static void binary(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -382,10 +439,22 @@ static void binary(A64Ctx *ctx, const A64Args *a, UopOp op)
     a64_set_r(ctx, a->sf, a->rd, uop_bin(ctx->b, op, a64_type(a->sf), x, y));
 }
 
-void trans_LSLV(A64Ctx *ctx, const A64Args *a) { binary(ctx, a, UOP_SHL); }
-void trans_LSRV(A64Ctx *ctx, const A64Args *a) { binary(ctx, a, UOP_LSR); }
-void trans_ASRV(A64Ctx *ctx, const A64Args *a) { binary(ctx, a, UOP_ASR); }
-void trans_RORV(A64Ctx *ctx, const A64Args *a) { binary(ctx, a, UOP_ROR); }
+void trans_LSLV(A64Ctx *ctx, const A64Args *a)
+{
+    binary(ctx, a, UOP_SHL);
+}
+void trans_LSRV(A64Ctx *ctx, const A64Args *a)
+{
+    binary(ctx, a, UOP_LSR);
+}
+void trans_ASRV(A64Ctx *ctx, const A64Args *a)
+{
+    binary(ctx, a, UOP_ASR);
+}
+void trans_RORV(A64Ctx *ctx, const A64Args *a)
+{
+    binary(ctx, a, UOP_ROR);
+}
 
 static void divide(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -394,22 +463,35 @@ static void divide(A64Ctx *ctx, const A64Args *a, UopOp op)
               uop_bin_sub(ctx->b, op, a64_type(a->sf), UOP_DIV_ZERO_GIVES_0, x, y));
 }
 
-void trans_UDIV(A64Ctx *ctx, const A64Args *a) { divide(ctx, a, UOP_UDIV); }
-void trans_SDIV(A64Ctx *ctx, const A64Args *a) { divide(ctx, a, UOP_SDIV); }
+void trans_UDIV(A64Ctx *ctx, const A64Args *a)
+{
+    divide(ctx, a, UOP_UDIV);
+}
+void trans_SDIV(A64Ctx *ctx, const A64Args *a)
+{
+    divide(ctx, a, UOP_SDIV);
+}
 
-/* ---- CRC ------------------------------------------------------------------------------------------- */
+/* ---- CRC -------------------------------------------------------------------------------- */
 
 static void crc(A64Ctx *ctx, const A64Args *a, int polynomial)
 {
     Val sum = a64_w(ctx, a->rn), data = a64_r(ctx, a->sf, a->rm);
-    a64_set_w(ctx, a->rd, uop_emit(ctx->b, UOP_CRC, T_I32, (uint8_t)a->sz, 0, T_I32, sum, data,
-                                   a64_type(a->sf), polynomial));
+    a64_set_w(ctx, a->rd,
+              uop_emit(ctx->b, UOP_CRC, T_I32, (uint8_t)a->sz, 0, T_I32, sum, data, a64_type(a->sf),
+                       polynomial));
 }
 
-void trans_CRC32(A64Ctx *ctx, const A64Args *a) { crc(ctx, a, 0); }
-void trans_CRC32C(A64Ctx *ctx, const A64Args *a) { crc(ctx, a, 1); }
+void trans_CRC32(A64Ctx *ctx, const A64Args *a)
+{
+    crc(ctx, a, 0);
+}
+void trans_CRC32C(A64Ctx *ctx, const A64Args *a)
+{
+    crc(ctx, a, 1);
+}
 
-/* ---- one source ------------------------------------------------------------------------------------ */
+/* ---- one source ------------------------------------------------------------------------- */
 
 static void unary(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -422,15 +504,36 @@ static void byte_swap(A64Ctx *ctx, const A64Args *a, int sf, unsigned unit_log2)
     a64_set_r(ctx, sf, a->rd, uop_un_sub(ctx->b, UOP_BSWAP, a64_type(sf), (uint8_t)unit_log2, v));
 }
 
-void trans_RBIT(A64Ctx *ctx, const A64Args *a) { unary(ctx, a, UOP_BITREV); }
-void trans_CLZ(A64Ctx *ctx, const A64Args *a) { unary(ctx, a, UOP_CLZ); }
-void trans_CLS(A64Ctx *ctx, const A64Args *a) { unary(ctx, a, UOP_CLS); }
-void trans_REV16(A64Ctx *ctx, const A64Args *a) { byte_swap(ctx, a, a->sf, 1); }
-void trans_REV_w(A64Ctx *ctx, const A64Args *a) { byte_swap(ctx, a, 0, 2); }
-void trans_REV32(A64Ctx *ctx, const A64Args *a) { byte_swap(ctx, a, 1, 2); }
-void trans_REV_x(A64Ctx *ctx, const A64Args *a) { byte_swap(ctx, a, 1, 3); }
+void trans_RBIT(A64Ctx *ctx, const A64Args *a)
+{
+    unary(ctx, a, UOP_BITREV);
+}
+void trans_CLZ(A64Ctx *ctx, const A64Args *a)
+{
+    unary(ctx, a, UOP_CLZ);
+}
+void trans_CLS(A64Ctx *ctx, const A64Args *a)
+{
+    unary(ctx, a, UOP_CLS);
+}
+void trans_REV16(A64Ctx *ctx, const A64Args *a)
+{
+    byte_swap(ctx, a, a->sf, 1);
+}
+void trans_REV_w(A64Ctx *ctx, const A64Args *a)
+{
+    byte_swap(ctx, a, 0, 2);
+}
+void trans_REV32(A64Ctx *ctx, const A64Args *a)
+{
+    byte_swap(ctx, a, 1, 2);
+}
+void trans_REV_x(A64Ctx *ctx, const A64Args *a)
+{
+    byte_swap(ctx, a, 1, 3);
+}
 
-/* ---- multiply ------------------------------------------------------------------------------------- */
+/* ---- multiply --------------------------------------------------------------------------- */
 
 /* ra + x * y or ra - x * y. */
 static Val accumulate(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, Val x, Val y)
@@ -461,11 +564,35 @@ static void multiply_high(A64Ctx *ctx, const A64Args *a, UopOp op)
     a64_set_x(ctx, a->rd, uop_bin(ctx->b, op, T_I64, a64_x(ctx, a->rn), a64_x(ctx, a->rm)));
 }
 
-void trans_MADD(A64Ctx *ctx, const A64Args *a) { multiply(ctx, a, UOP_ADD); }
-void trans_MSUB(A64Ctx *ctx, const A64Args *a) { multiply(ctx, a, UOP_SUB); }
-void trans_SMADDL(A64Ctx *ctx, const A64Args *a) { multiply_long(ctx, a, UOP_ADD, true); }
-void trans_SMSUBL(A64Ctx *ctx, const A64Args *a) { multiply_long(ctx, a, UOP_SUB, true); }
-void trans_UMADDL(A64Ctx *ctx, const A64Args *a) { multiply_long(ctx, a, UOP_ADD, false); }
-void trans_UMSUBL(A64Ctx *ctx, const A64Args *a) { multiply_long(ctx, a, UOP_SUB, false); }
-void trans_SMULH(A64Ctx *ctx, const A64Args *a) { multiply_high(ctx, a, UOP_MULHS); }
-void trans_UMULH(A64Ctx *ctx, const A64Args *a) { multiply_high(ctx, a, UOP_MULHU); }
+void trans_MADD(A64Ctx *ctx, const A64Args *a)
+{
+    multiply(ctx, a, UOP_ADD);
+}
+void trans_MSUB(A64Ctx *ctx, const A64Args *a)
+{
+    multiply(ctx, a, UOP_SUB);
+}
+void trans_SMADDL(A64Ctx *ctx, const A64Args *a)
+{
+    multiply_long(ctx, a, UOP_ADD, true);
+}
+void trans_SMSUBL(A64Ctx *ctx, const A64Args *a)
+{
+    multiply_long(ctx, a, UOP_SUB, true);
+}
+void trans_UMADDL(A64Ctx *ctx, const A64Args *a)
+{
+    multiply_long(ctx, a, UOP_ADD, false);
+}
+void trans_UMSUBL(A64Ctx *ctx, const A64Args *a)
+{
+    multiply_long(ctx, a, UOP_SUB, false);
+}
+void trans_SMULH(A64Ctx *ctx, const A64Args *a)
+{
+    multiply_high(ctx, a, UOP_MULHS);
+}
+void trans_UMULH(A64Ctx *ctx, const A64Args *a)
+{
+    multiply_high(ctx, a, UOP_MULHU);
+}

@@ -43,8 +43,14 @@ static void compare_zero(A64Ctx *ctx, const A64Args *a, UopCond cond)
     branch_if(ctx, a, uop_icmpi(ctx->b, a64_type(a->sf), cond, v, 0));
 }
 
-void trans_CBZ(A64Ctx *ctx, const A64Args *a) { compare_zero(ctx, a, UOP_EQ); }
-void trans_CBNZ(A64Ctx *ctx, const A64Args *a) { compare_zero(ctx, a, UOP_NE); }
+void trans_CBZ(A64Ctx *ctx, const A64Args *a)
+{
+    compare_zero(ctx, a, UOP_EQ);
+}
+void trans_CBNZ(A64Ctx *ctx, const A64Args *a)
+{
+    compare_zero(ctx, a, UOP_NE);
+}
 
 static void test_bit(A64Ctx *ctx, const A64Args *a, UopCond cond)
 {
@@ -53,12 +59,19 @@ static void test_bit(A64Ctx *ctx, const A64Args *a, UopCond cond)
     branch_if(ctx, a, uop_icmpi(ctx->b, a64_type(sf), cond, a64_r(ctx, sf, a->rt), mask));
 }
 
-void trans_TBZ(A64Ctx *ctx, const A64Args *a) { test_bit(ctx, a, UOP_NTST); }
-void trans_TBNZ(A64Ctx *ctx, const A64Args *a) { test_bit(ctx, a, UOP_TST); }
+void trans_TBZ(A64Ctx *ctx, const A64Args *a)
+{
+    test_bit(ctx, a, UOP_NTST);
+}
+void trans_TBNZ(A64Ctx *ctx, const A64Args *a)
+{
+    test_bit(ctx, a, UOP_TST);
+}
 
-/* ---- to a register. A tag in the address is dropped when the target is translated (translate.c) ------ */
+/* ---- to a register; a tag in the address is dropped when the target is translated ---------- */
 
-/* An address with the BTYPE that the branch there leaves, for the check at the target (translate.c). */
+/* An address with the BTYPE that the branch there leaves, for the check at the target
+ * (translate.c). */
 static Val with_btype(A64Ctx *ctx, Val to, int btype)
 {
     return ctx->bti ? uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT) : to;
@@ -94,9 +107,18 @@ static Val zero(A64Ctx *ctx)
     return uop_const(ctx->b, T_I64, 0);
 }
 
-void trans_BR(A64Ctx *ctx, const A64Args *a) { jump(ctx, a, a64_x(ctx, a->rn)); }
-void trans_BLR(A64Ctx *ctx, const A64Args *a) { call(ctx, a64_x(ctx, a->rn)); }
-void trans_RET(A64Ctx *ctx, const A64Args *a) { ret(ctx, a64_x(ctx, a->rn)); }
+void trans_BR(A64Ctx *ctx, const A64Args *a)
+{
+    jump(ctx, a, a64_x(ctx, a->rn));
+}
+void trans_BLR(A64Ctx *ctx, const A64Args *a)
+{
+    call(ctx, a64_x(ctx, a->rn));
+}
+void trans_RET(A64Ctx *ctx, const A64Args *a)
+{
+    ret(ctx, a64_x(ctx, a->rn));
+}
 
 void trans_BRA(A64Ctx *ctx, const A64Args *a)
 {

@@ -1,18 +1,20 @@
 /*
- * trans_pac.c - pointer authentication (D8.10 of the Arm ARM) as FEAT_PAuth2 has it: signing a pointer XORs a
- * code into the bits between its address and bit 55, authenticating it XORs the code again. If pointer,
- * modifier and key are those it was signed with, these bits are again what bit 55 is; else the
- * result isn't an address, and using it faults.
+ * trans_pac.c - pointer authentication (D8.10 of the Arm ARM) as FEAT_PAuth2 has it: signing a
+ * pointer XORs a code into the bits between its address and bit 55, authenticating it XORs the code
+ * again. If pointer, modifier and key are those it was signed with, these bits are again what bit
+ * 55 is; else the result isn't an address, and using it faults.
  *
  *     63    56 55 54   48 47                                0
  *    +--------+--+-------+-----------------------------------+
- *    |  tag   |s |  PAC  |             address               |   as Linux has it for 48-bit addresses
+ *    |  tag   |s |  PAC  |             address               |   as Linux has it for 48-bit
+ * addresses
  *    +--------+--+-------+-----------------------------------+   and tagged pointers (TBI)
  *
  *     PAC = top 7 bits of (address << 16 ^ modifier ^ key.lo) * key.hi
  *
- * The algorithm is our own (ID_AA64ISAR1_EL1.API). It must depend on all its inputs and be cheap, because
- * compilers sign every return address: a random multiplier carries every bit of a difference to the top.
+ * The algorithm is our own (ID_AA64ISAR1_EL1.API). It must depend on all its inputs and be cheap,
+ * because compilers sign every return address: a random multiplier carries every bit of a
+ * difference to the top.
  */
 #include "frontend/aarch64/ctx.h"
 

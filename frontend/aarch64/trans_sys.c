@@ -3,7 +3,7 @@
 #include "frontend/aarch64/helpers.h"
 #include "frontend/aarch64/mem.h"
 
-/* ---- exceptions --------------------------------------------------------------------------------- */
+/* ---- exceptions ------------------------------------------------------------------------- */
 
 void trans_SVC(A64Ctx *ctx, const A64Args *a)
 {
@@ -21,7 +21,7 @@ void trans_UDF(A64Ctx *ctx, const A64Args *a)
     a64_trap(ctx, UOP_TRAP_UNDEFINED, (uint64_t)a->imm);
 }
 
-/* ---- hints and barriers --------------------------------------------------------------------------- */
+/* ---- hints and barriers ----------------------------------------------------------------- */
 
 void trans_HINT(A64Ctx *ctx, const A64Args *a)
 {
@@ -67,7 +67,7 @@ void trans_ISB(A64Ctx *ctx, const A64Args *a)
     a64_exit(ctx, UOP_EXIT_DISPATCH, ctx->pc + 4);
 }
 
-/* ---- caches --------------------------------------------------------------------------------------- */
+/* ---- caches ----------------------------------------------------------------------------- */
 
 enum { LINE = 64 }; /* as CTR_EL0 and DCZID_EL0 say */
 
@@ -79,7 +79,8 @@ static Val line_address(A64Ctx *ctx, const A64Args *a)
 
 void trans_IC_IVAU(A64Ctx *ctx, const A64Args *a)
 {
-    uop_emit(ctx->b, UOP_ICACHE, T_I64, 0, 0, T_NONE, line_address(ctx, a), VAL_NONE, VAL_NONE, LINE);
+    uop_emit(ctx->b, UOP_ICACHE, T_I64, 0, 0, T_NONE, line_address(ctx, a), VAL_NONE, VAL_NONE,
+             LINE);
     a64_exit(ctx, UOP_EXIT_DISPATCH, ctx->pc + 4);
 }
 
@@ -87,7 +88,8 @@ void trans_DC_ZVA(A64Ctx *ctx, const A64Args *a)
 {
     Val address = line_address(ctx, a), zero = uop_vconst(ctx->b, T_I64X2, 0, 0);
     for (int32_t i = 0; i < LINE; i += 16) {
-        uop_store(ctx->b, T_I64X2, UOP_MEM(4, 0, 0, 0), UOP_ORDER_PLAIN, address, VAL_NONE, i, zero);
+        uop_store(ctx->b, T_I64X2, UOP_MEM(4, 0, 0, 0), UOP_ORDER_PLAIN, address, VAL_NONE, i,
+                  zero);
     }
 }
 
@@ -98,12 +100,24 @@ static void clean(A64Ctx *ctx, const A64Args *a)
     uop_load(ctx->b, T_I32, UOP_MEM(0, 0, 0, 0), UOP_ORDER_PLAIN, address, VAL_NONE, 0);
 }
 
-void trans_DC_CVAC(A64Ctx *ctx, const A64Args *a) { clean(ctx, a); }
-void trans_DC_CVAU(A64Ctx *ctx, const A64Args *a) { clean(ctx, a); }
-void trans_DC_CVAP(A64Ctx *ctx, const A64Args *a) { clean(ctx, a); }
-void trans_DC_CIVAC(A64Ctx *ctx, const A64Args *a) { clean(ctx, a); }
+void trans_DC_CVAC(A64Ctx *ctx, const A64Args *a)
+{
+    clean(ctx, a);
+}
+void trans_DC_CVAU(A64Ctx *ctx, const A64Args *a)
+{
+    clean(ctx, a);
+}
+void trans_DC_CVAP(A64Ctx *ctx, const A64Args *a)
+{
+    clean(ctx, a);
+}
+void trans_DC_CIVAC(A64Ctx *ctx, const A64Args *a)
+{
+    clean(ctx, a);
+}
 
-/* ---- flags (FEAT_FlagM, FEAT_FlagM2) ---------------------------------------------------------------- */
+/* ---- flags (FEAT_FlagM, FEAT_FlagM2) ---------------------------------------------------- */
 
 static Val flag(A64Ctx *ctx, UopCond cond, Val flags)
 {
@@ -133,7 +147,8 @@ void trans_CFINV(A64Ctx *ctx, const A64Args *a)
 {
     (void)a;
     Val f = a64_flags(ctx);
-    set_nzcv(ctx, flag(ctx, UOP_MI, f), flag(ctx, UOP_EQ, f), flag(ctx, UOP_CC, f), flag(ctx, UOP_VS, f));
+    set_nzcv(ctx, flag(ctx, UOP_MI, f), flag(ctx, UOP_EQ, f), flag(ctx, UOP_CC, f),
+             flag(ctx, UOP_VS, f));
 }
 
 /* From the alternative representation of FP comparisons to Arm's. */
@@ -155,8 +170,8 @@ void trans_AXFLAG(A64Ctx *ctx, const A64Args *a)
     UopBlock *b = ctx->b;
     Val f = a64_flags(ctx), zero = uop_const(b, T_I32, 0);
     Val z = flag(ctx, UOP_EQ, f), c = flag(ctx, UOP_CS, f), v = flag(ctx, UOP_VS, f);
-    set_nzcv(ctx, zero, uop_bin(b, UOP_OR, T_I32, z, v), uop_bin(b, UOP_AND, T_I32, c, not_bool(ctx, v)),
-             zero);
+    set_nzcv(ctx, zero, uop_bin(b, UOP_OR, T_I32, z, v),
+             uop_bin(b, UOP_AND, T_I32, c, not_bool(ctx, v)), zero);
 }
 
 /* The flags in mask from bits 3:0 of rn rotated right. */
@@ -184,12 +199,19 @@ static void setf(A64Ctx *ctx, const A64Args *a, unsigned width)
     set_nzcv(ctx, n, z, flag(ctx, UOP_CS, a64_flags(ctx)), v);
 }
 
-void trans_SETF8(A64Ctx *ctx, const A64Args *a) { setf(ctx, a, 8); }
-void trans_SETF16(A64Ctx *ctx, const A64Args *a) { setf(ctx, a, 16); }
+void trans_SETF8(A64Ctx *ctx, const A64Args *a)
+{
+    setf(ctx, a, 8);
+}
+void trans_SETF16(A64Ctx *ctx, const A64Args *a)
+{
+    setf(ctx, a, 16);
+}
 
 void trans_MRS_nzcv(A64Ctx *ctx, const A64Args *a)
 {
-    Val flags = uop_emit(ctx->b, UOP_PACKFLAGS, T_I32, 0, 0, T_I32, a64_flags(ctx), VAL_NONE, VAL_NONE, 0);
+    Val flags =
+        uop_emit(ctx->b, UOP_PACKFLAGS, T_I32, 0, 0, T_I32, a64_flags(ctx), VAL_NONE, VAL_NONE, 0);
     a64_set_w(ctx, a->rt, flags);
 }
 
@@ -199,7 +221,7 @@ void trans_MSR_nzcv(A64Ctx *ctx, const A64Args *a)
     a64_set_flags(ctx, uop_flags(ctx->b, T_I32, UOP_FLAGS_NZCV, bits, VAL_NONE, VAL_NONE));
 }
 
-/* ---- PSTATE.DIT and SSBS: kept, without effect. Bytes of one word of the state ------------------------ */
+/* ---- PSTATE.DIT and SSBS: kept, without effect. Bytes of one word of the state ---------- */
 
 enum { SSBS_SHIFT = 0, DIT_SHIFT = 8 };
 _Static_assert(offsetof(A64State, dit) == offsetof(A64State, ssbs) + DIT_SHIFT / 8, "one word");
@@ -225,10 +247,22 @@ static void write_pstate_from(A64Ctx *ctx, int rt, unsigned bit, unsigned shift)
     write_pstate_bit(ctx, uop_bini(ctx->b, UOP_AND, T_I32, v, 1), shift);
 }
 
-void trans_MRS_dit(A64Ctx *ctx, const A64Args *a) { read_pstate_bit(ctx, a->rt, DIT_SHIFT, 24); }
-void trans_MSR_dit(A64Ctx *ctx, const A64Args *a) { write_pstate_from(ctx, a->rt, 24, DIT_SHIFT); }
-void trans_MRS_ssbs(A64Ctx *ctx, const A64Args *a) { read_pstate_bit(ctx, a->rt, SSBS_SHIFT, 12); }
-void trans_MSR_ssbs(A64Ctx *ctx, const A64Args *a) { write_pstate_from(ctx, a->rt, 12, SSBS_SHIFT); }
+void trans_MRS_dit(A64Ctx *ctx, const A64Args *a)
+{
+    read_pstate_bit(ctx, a->rt, DIT_SHIFT, 24);
+}
+void trans_MSR_dit(A64Ctx *ctx, const A64Args *a)
+{
+    write_pstate_from(ctx, a->rt, 24, DIT_SHIFT);
+}
+void trans_MRS_ssbs(A64Ctx *ctx, const A64Args *a)
+{
+    read_pstate_bit(ctx, a->rt, SSBS_SHIFT, 12);
+}
+void trans_MSR_ssbs(A64Ctx *ctx, const A64Args *a)
+{
+    write_pstate_from(ctx, a->rt, 12, SSBS_SHIFT);
+}
 
 void trans_MSR_dit_imm(A64Ctx *ctx, const A64Args *a)
 {
@@ -240,7 +274,7 @@ void trans_MSR_ssbs_imm(A64Ctx *ctx, const A64Args *a)
     write_pstate_bit(ctx, uop_const(ctx->b, T_I32, (uint64_t)a->imm), SSBS_SHIFT);
 }
 
-/* ---- FPCR, FPSR ------------------------------------------------------------------------------------- */
+/* ---- FPCR, FPSR ------------------------------------------------------------------------- */
 
 void trans_MRS_fpcr(A64Ctx *ctx, const A64Args *a)
 {
@@ -263,7 +297,7 @@ void trans_MSR_fpsr(A64Ctx *ctx, const A64Args *a)
     uop_helper(ctx->b, A64_HELPER_write_fpsr, false, a64_x(ctx, a->rt), VAL_NONE, VAL_NONE);
 }
 
-/* ---- other registers -------------------------------------------------------------------------------- */
+/* ---- other registers -------------------------------------------------------------------- */
 
 void trans_MRS_tpidr(A64Ctx *ctx, const A64Args *a)
 {
@@ -281,15 +315,27 @@ static void read_constant(A64Ctx *ctx, const A64Args *a, uint64_t v)
 }
 
 /* Linux keeps it 0 for 64-bit programs. */
-void trans_MRS_tpidrro(A64Ctx *ctx, const A64Args *a) { read_constant(ctx, a, 0); }
+void trans_MRS_tpidrro(A64Ctx *ctx, const A64Args *a)
+{
+    read_constant(ctx, a, 0);
+}
 
 /* Lines of 64 bytes; PIPT; IDC: code is seen without cleaning data, but needs IC IVAU (DIC 0). */
-void trans_MRS_ctr(A64Ctx *ctx, const A64Args *a) { read_constant(ctx, a, 0x9444c004); }
+void trans_MRS_ctr(A64Ctx *ctx, const A64Args *a)
+{
+    read_constant(ctx, a, 0x9444c004);
+}
 
 /* DC ZVA is allowed, of 64 bytes. */
-void trans_MRS_dczid(A64Ctx *ctx, const A64Args *a) { read_constant(ctx, a, 4); }
+void trans_MRS_dczid(A64Ctx *ctx, const A64Args *a)
+{
+    read_constant(ctx, a, 4);
+}
 
-void trans_MRS_cntfrq(A64Ctx *ctx, const A64Args *a) { read_constant(ctx, a, A64_COUNTER_HZ); }
+void trans_MRS_cntfrq(A64Ctx *ctx, const A64Args *a)
+{
+    read_constant(ctx, a, A64_COUNTER_HZ);
+}
 
 void trans_MRS_cntvct(A64Ctx *ctx, const A64Args *a)
 {

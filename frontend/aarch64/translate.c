@@ -1,6 +1,6 @@
 /*
- * translate.c - the block loop: fetch, decode, call the pattern's translate function, until one of them
- * ends the block.
+ * translate.c - the block loop: fetch, decode, call the pattern's translate function, until one of
+ * them ends the block.
  */
 #include "frontend/aarch64/translate.h"
 
@@ -43,11 +43,12 @@ static void trap_block(UopBlock *out, GuestAddr pc, UopTrap trap)
     out->ninsns = 1;
 }
 
-/* ---- branch target identification (D8.4.2, FEAT_BTI) ----------------------------------------------- */
+/* ---- branch target identification (D8.4.2, FEAT_BTI) ------------------------------------ */
 
 /*
- * Whether an instruction on a guarded page may be the target of an indirect branch depends on the branch's
- * BTYPE: 1 (BR x16, x17, or from a page that isn't guarded), 2 (BLR), 3 (other BR). These: bit n for BTYPE n.
+ * Whether an instruction on a guarded page may be the target of an indirect branch depends on the
+ * branch's BTYPE: 1 (BR x16, x17, or from a page that isn't guarded), 2 (BLR), 3 (other BR). These:
+ * bit n for BTYPE n.
  */
 static uint32_t refused_btypes(uint32_t insn)
 {
@@ -60,14 +61,15 @@ static uint32_t refused_btypes(uint32_t insn)
         return 1 << 2;
     }
     /* Linux sets SCTLR_EL1.BT0: PACIxSP don't take a BR. */
-    bool is_call_pad = insn == (uint32_t)BTI_C || insn == (uint32_t)PACIASP || insn == (uint32_t)PACIBSP;
+    bool is_call_pad =
+        insn == (uint32_t)BTI_C || insn == (uint32_t)PACIASP || insn == (uint32_t)PACIBSP;
     return is_call_pad ? 1 << 3 : 1 << 1 | 1 << 2 | 1 << 3;
 }
 
 /*
- * The block at a pc with something in bits 56 to 63: BTYPE, or the tag of an address, which isn't part of it
- * (AArch64.BranchAddr; an address with bit 55 set is the kernel's). It is a jump to the block at the
- * address itself, or a trap; which of them depends on the first instruction there.
+ * The block at a pc with something in bits 56 to 63: BTYPE, or the tag of an address, which isn't
+ * part of it (AArch64.BranchAddr; an address with bit 55 set is the kernel's). It is a jump to the
+ * block at the address itself, or a trap; which of them depends on the first instruction there.
  */
 static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *out)
 {

@@ -1,4 +1,5 @@
-/* oracle.h - what LLVM's disassembler says of an A64 instruction, with the features that xemu claims. */
+/* oracle.h - what LLVM's disassembler says of an A64 instruction, with the features that xemu
+ * claims. */
 #ifndef XEMU_TESTS_DECODE_ORACLE_H
 #define XEMU_TESTS_DECODE_ORACLE_H
 

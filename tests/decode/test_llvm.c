@@ -23,7 +23,8 @@ static int disagree(Oracle *o, uint32_t insn, long already)
     }
     a64_disassemble(insn, 0, ours, sizeof ours);
     if (already < SHOWN) {
-        cr_log_error("%08" PRIx32 ": xemu: %s; LLVM:%s (%s)", insn, ours, llvm ? theirs : " undefined",
+        cr_log_error("%08" PRIx32 ": xemu: %s; LLVM:%s (%s)", insn, ours,
+                     llvm ? theirs : " undefined",
                      pattern >= 0 ? a64_origin(pattern) : "no pattern");
     }
     return 1;

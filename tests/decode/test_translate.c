@@ -1,7 +1,7 @@
 /*
- * test_translate.c - random encodings of every pattern become micro-ops that the verifier accepts, as
- * built and after the optimizer, in every mode of a block. XEMU_TRANSLATE_EACH and XEMU_TRANSLATE_SEQUENCES
- * ask for more of them.
+ * test_translate.c - random encodings of every pattern become micro-ops that the verifier accepts,
+ * as built and after the optimizer, in every mode of a block. XEMU_TRANSLATE_EACH and
+ * XEMU_TRANSLATE_SEQUENCES ask for more of them.
  */
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -38,7 +38,11 @@ static bool guarded(void *ctx, GuestAddr pc)
 }
 
 static const uint32_t modes[] = {
-    0, CPU_MODE_TAGGED, A64_MODE_PAC_ALL, CPU_MODE_FZ | CPU_MODE_DN, CPU_MODE_FZ16 | CPU_MODE_AHP | A64_MODE_PAC_IB,
+    0,
+    CPU_MODE_TAGGED,
+    A64_MODE_PAC_ALL,
+    CPU_MODE_FZ | CPU_MODE_DN,
+    CPU_MODE_FZ16 | CPU_MODE_AHP | A64_MODE_PAC_IB,
 };
 
 static void print_block(const UopBlock *b, const Code *code)
@@ -55,10 +59,15 @@ static void print_block(const UopBlock *b, const Code *code)
 static bool check(UopBlock *b, Code *code, uint32_t mode)
 {
     char msg[256];
-    TranslateRequest req = {.pc = PC, .mode = mode, .max_insns = SEQUENCE_LENGTH, .fetch = fetch, .fetch_ctx = code,
+    TranslateRequest req = {.pc = PC,
+                            .mode = mode,
+                            .max_insns = SEQUENCE_LENGTH,
+                            .fetch = fetch,
+                            .fetch_ctx = code,
                             .guarded = mode ? guarded : NULL};
     frontend_aarch64.translate(&req, b);
-    if (b->ninsns > code->n || b->guest_len != 4 * b->ninsns || b->pc != PC || uop_verify(b, msg, sizeof msg)) {
+    if (b->ninsns > code->n || b->guest_len != 4 * b->ninsns || b->pc != PC ||
+        uop_verify(b, msg, sizeof msg)) {
         cr_log_error("built: %s", msg);
         print_block(b, code);
         return false;
@@ -100,7 +109,8 @@ Test(decode, random_sequences_translate)
     for (long i = 0; good && i < sequences; i++) {
         Code code = {.n = SEQUENCE_LENGTH};
         for (size_t k = 0; k < code.n; k++) {
-            code.insns[k] = a64_random((int)(random_bits(&state) % A64_PATTERNS), random_bits, &state);
+            code.insns[k] =
+                a64_random((int)(random_bits(&state) % A64_PATTERNS), random_bits, &state);
         }
         good = check(&b, &code, modes[i % (sizeof modes / sizeof modes[0])]);
     }
@@ -109,7 +119,8 @@ Test(decode, random_sequences_translate)
 }
 
 /* The ends of blocks: no code, unaligned, cut short, undefined. */
-static void expect_end(Code *code, GuestAddr pc, uint32_t max, unsigned sub, unsigned trap, GuestAddr target)
+static void expect_end(Code *code, GuestAddr pc, uint32_t max, unsigned sub, unsigned trap,
+                       GuestAddr target)
 {
     UopBlock b;
     uop_block_init(&b);
@@ -182,13 +193,18 @@ Test(decode, landing_pads)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Code code = {.insns = {cases[i].insn}, .n = 1};
         for (uint64_t btype = 1; btype < 4; btype++) {
-            TranslateRequest req = {.pc = PC | btype << A64_BTYPE_SHIFT, .max_insns = 1, .fetch = fetch,
-                                    .fetch_ctx = &code, .guarded = guarded};
+            TranslateRequest req = {.pc = PC | btype << A64_BTYPE_SHIFT,
+                                    .max_insns = 1,
+                                    .fetch = fetch,
+                                    .fetch_ctx = &code,
+                                    .guarded = guarded};
             frontend_aarch64.translate(&req, &b);
             const Uop *last = &b.uops[b.count - 1];
             bool refused = cases[i].refused >> btype & 1;
-            cr_expect(last->op == UOP_EXIT && last->sub == (refused ? UOP_EXIT_TRAP : UOP_EXIT_JUMP));
-            cr_expect(refused ? last->flags == UOP_TRAP_BRANCH_TARGET : last->imm64 == PC, "%08" PRIx32, cases[i].insn);
+            cr_expect(last->op == UOP_EXIT &&
+                      last->sub == (refused ? UOP_EXIT_TRAP : UOP_EXIT_JUMP));
+            cr_expect(refused ? last->flags == UOP_TRAP_BRANCH_TARGET : last->imm64 == PC,
+                      "%08" PRIx32, cases[i].insn);
             req.guarded = NULL;
             frontend_aarch64.translate(&req, &b);
             cr_expect(b.uops[b.count - 1].sub == UOP_EXIT_JUMP);
@@ -198,8 +214,9 @@ Test(decode, landing_pads)
 }
 
 /*
- * An instruction that flags_dead_at passes over doesn't read flags and goes on behind itself, and one that it
- * takes for a writer writes them: known from the micro-ops. (A call may end the search: see dead_flags.c.)
+ * An instruction that flags_dead_at passes over doesn't read flags and goes on behind itself, and
+ * one that it takes for a writer writes them: known from the micro-ops. (A call may end the search:
+ * see dead_flags.c.)
  */
 Test(decode, dead_flags_agree_with_meaning)
 {
@@ -209,8 +226,10 @@ Test(decode, dead_flags_agree_with_meaning)
     for (int pattern = 0; pattern < A64_PATTERNS; pattern++) {
         for (int i = 0; i < 20 && pattern != A64_B && pattern != A64_BL; i++) {
             uint32_t insn = a64_random(pattern, random_bits, &state);
-            Code before_adds = {.insns = {insn, 0xb1000400}, .n = 2}, before_ret = {.insns = {insn, 0xd65f03c0}, .n = 2};
-            TranslateRequest req = {.pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &before_adds};
+            Code before_adds = {.insns = {insn, 0xb1000400}, .n = 2},
+                 before_ret = {.insns = {insn, 0xd65f03c0}, .n = 2};
+            TranslateRequest req = {
+                .pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &before_adds};
             bool passes = frontend_aarch64.flags_dead_at(&req, PC);
             req.fetch_ctx = &before_ret;
             bool writes = frontend_aarch64.flags_dead_at(&req, PC);
@@ -221,8 +240,8 @@ Test(decode, dead_flags_agree_with_meaning)
                 puts |= b.uops[k].op == UOP_PUTFLAGS;
             }
             const Uop *last = &b.uops[b.count - 1];
-            bool goes_on = (last->sub == UOP_EXIT_JUMP || last->sub == UOP_EXIT_DISPATCH) && last->a == VAL_NONE &&
-                           last->imm64 == PC + 4;
+            bool goes_on = (last->sub == UOP_EXIT_JUMP || last->sub == UOP_EXIT_DISPATCH) &&
+                           last->a == VAL_NONE && last->imm64 == PC + 4;
             cr_expect(!passes || (!reads && goes_on), "%s: %08" PRIx32, a64_name(pattern), insn);
             cr_expect(!writes || puts, "%s: %08" PRIx32, a64_name(pattern), insn);
         }

@@ -1,6 +1,6 @@
 /*
- * test_decodegen.c - inputs of decodegen that must fail, each with the message it must get, and a small
- * decoder made by it (toy/toy.decode).
+ * test_decodegen.c - inputs of decodegen that must fail, each with the message it must get, and a
+ * small decoder made by it (toy/toy.decode).
  *
  * The first line of a file in bad/ is `# expect: LINE: beginning of the message`.
  */
@@ -15,13 +15,14 @@
 #include "tests/decode/random.h"
 #include "toy_decode.h"
 
-/* ---- inputs that must fail --------------------------------------------------------------------------- */
+/* ---- inputs that must fail -------------------------------------------------------------- */
 
 /* Runs decodegen on a file; its exit status, and the first line that it printed. */
 static int run(const char *path, char *line, size_t size)
 {
     char command[2048];
-    snprintf(command, sizeof command, "'%s' --prefix toy --out-dir /nonexistent '%s' 2>&1", XEMU_DECODEGEN, path);
+    snprintf(command, sizeof command, "'%s' --prefix toy --out-dir /nonexistent '%s' 2>&1",
+             XEMU_DECODEGEN, path);
     FILE *p = popen(command, "r");
     cr_assert(p);
     *line = 0;
@@ -63,8 +64,8 @@ Test(decodegen, bad_inputs_are_refused)
         snprintf(wanted, sizeof wanted, "%s:%s", path, expected);
         int status = run(path, line, sizeof line);
         cr_expect(status == 1, "%s: exit status %d", e->d_name, status);
-        cr_expect(!strncmp(line, wanted, strlen(wanted)), "%s: got  %sbut expected %s", e->d_name, line,
-                  wanted);
+        cr_expect(!strncmp(line, wanted, strlen(wanted)), "%s: got  %sbut expected %s", e->d_name,
+                  line, wanted);
     }
     closedir(d);
     cr_expect(files > 20);
@@ -79,7 +80,7 @@ Test(decodegen, missing_file_and_folder)
     cr_expect(strstr(line, "cannot write to /nonexistent"), "%s", line);
 }
 
-/* ---- a decoder that must work -------------------------------------------------------------------------- */
+/* ---- a decoder that must work ----------------------------------------------------------- */
 
 void toy_format_reg(ToyText *out, int32_t wide, int32_t n)
 {
@@ -90,12 +91,12 @@ void toy_format_reg(ToyText *out, int32_t wide, int32_t n)
 
 static int translated = -1;
 
-#define TRANS(name)                                            \
-    void trans_##name(struct ToyCtx *ctx, const ToyArgs *a)    \
-    {                                                          \
-        (void)ctx;                                             \
-        (void)a;                                               \
-        translated = TOY_##name;                               \
+#define TRANS(name)                                                                                \
+    void trans_##name(struct ToyCtx *ctx, const ToyArgs *a)                                        \
+    {                                                                                              \
+        (void)ctx;                                                                                 \
+        (void)a;                                                                                   \
+        translated = TOY_##name;                                                                   \
     }
 TRANS(ADD)
 TRANS(JUMP)
@@ -140,7 +141,8 @@ Test(decodegen, toy_words)
         cr_expect(toy_disassemble(cases[i].word, 0, text, sizeof text) == pattern);
         cr_expect(!strcmp(text, cases[i].text), "%08" PRIx32 ": %s", cases[i].word, text);
         toy_disassemble(cases[i].word, 0, cut, sizeof cut);
-        cr_expect(!strncmp(cut, text, 4) && strlen(cut) == (strlen(text) < 4 ? strlen(text) : 4), "%s", cut);
+        cr_expect(!strncmp(cut, text, 4) && strlen(cut) == (strlen(text) < 4 ? strlen(text) : 4),
+                  "%s", cut);
         if (pattern >= 0) {
             toy_trans[pattern](NULL, &args);
             cr_expect(translated == pattern);
@@ -157,7 +159,8 @@ Test(decodegen, toy_random_encodings)
         for (int i = 0; i < 1000; i++) {
             ToyArgs args;
             uint32_t word = toy_random(pattern, random_bits, &state);
-            cr_assert(toy_decode(word, &args) == pattern, "%s: %08" PRIx32, toy_name(pattern), word);
+            cr_assert(toy_decode(word, &args) == pattern, "%s: %08" PRIx32, toy_name(pattern),
+                      word);
         }
     }
 }

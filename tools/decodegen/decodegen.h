@@ -33,9 +33,9 @@ typedef enum ExprKind { EXPR_NUMBER, EXPR_FIELD, EXPR_UNARY, EXPR_BINARY, EXPR_S
 
 typedef struct Expr {
     ExprKind kind;
-    int op;           /* EXPR_UNARY and EXPR_BINARY: index into the operator table of expr.c */
-    int field;        /* EXPR_FIELD */
-    int64_t number;   /* EXPR_NUMBER */
+    int op;         /* EXPR_UNARY and EXPR_BINARY: index into the operator table of expr.c */
+    int field;      /* EXPR_FIELD */
+    int64_t number; /* EXPR_NUMBER */
     struct Expr *sub[3];
 } Expr;
 
@@ -58,10 +58,10 @@ typedef struct Pattern {
     uint32_t mask, value; /* the literal bits: word & mask == value */
     Piece pieces[MAX_PIECES];
     int npieces;
-    Expr *constraint;     /* NULL: none */
-    int program;          /* number of its extraction program in the generated code */
+    Expr *constraint; /* NULL: none */
+    int program;      /* number of its extraction program in the generated code */
     Text *text;
-    int group;            /* 0: outside groups */
+    int group; /* 0: outside groups */
 } Pattern;
 
 /* A formatter for the templates: `%format NAME NARGS`. */
@@ -108,8 +108,8 @@ typedef struct Tree {
 } Tree;
 
 /* main.c */
-void *model_alloc(Model *m, size_t size);                      /* zeroed */
-void *model_grow(Model *m, void *old, int used, size_t item);  /* room for one more item */
+void *model_alloc(Model *m, size_t size);                     /* zeroed */
+void *model_grow(Model *m, void *old, int used, size_t item); /* room for one more item */
 char *model_strndup(Model *m, const char *s, size_t n);
 void report(Model *m, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

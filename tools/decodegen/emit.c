@@ -1,6 +1,6 @@
 /*
- * Writes PREFIX_decode.h and PREFIX_decode.c. The C code in them that doesn't depend on the patterns is
- * in the strings at the top.
+ * Writes PREFIX_decode.h and PREFIX_decode.c. The C code in them that doesn't depend on the
+ * patterns is in the strings at the top.
  */
 #include "tools/decodegen/decodegen.h"
 
@@ -24,7 +24,8 @@ static const char header_functions[] =
     "struct $CCtx;\n"
     "typedef void $CTrans(struct $CCtx *ctx, const $CArgs *a);\n"
     "\n"
-    "/* Text under construction: from `at` up to, not including, `end`, where there's room for a 0. */\n"
+    "/* Text under construction: from `at` up to, not including, `end`, where there's room for a "
+    "0. */\n"
     "typedef struct $CText {\n"
     "    char *at, *end;\n"
     "    uint64_t pc; /* of the instruction */\n"
@@ -37,26 +38,27 @@ static const char header_functions[] =
     "/* Where it is defined: FILE:LINE, the file without its folder. */\n"
     "const char *$p_origin(int pattern);\n"
     "/*\n"
-    " * A random encoding of a pattern: what isn't fixed is random, and its constraint and those of the\n"
+    " * A random encoding of a pattern: what isn't fixed is random, and its constraint and those "
+    "of the\n"
     " * patterns before it in its group are respected. `rnd` gives 64 random bits.\n"
     " */\n"
     "uint32_t $p_random(int pattern, uint64_t (*rnd)(void *), void *opaque);\n"
-    "/* Prints an instruction to buf (cut to size bytes, with the 0), and returns its pattern or -1. */\n"
+    "/* Prints an instruction to buf (cut to size bytes, with the 0), and returns its pattern or "
+    "-1. */\n"
     "int $p_disassemble(uint32_t insn, uint64_t pc, char *buf, size_t size);\n"
     "/* The translate function of each pattern. */\n"
     "extern $CTrans *const $p_trans[$U_PATTERNS];\n";
 
-static const char source_types[] =
-    "typedef struct Node {\n"
-    "    uint8_t shift;\n"
-    "    uint16_t mask;\n"
-    "    uint32_t base;\n"
-    "} Node;\n"
-    "\n"
-    "typedef struct Pattern {\n"
-    "    uint32_t mask, value;\n"
-    "    uint16_t program; /* of extract() */\n"
-    "} Pattern;\n";
+static const char source_types[] = "typedef struct Node {\n"
+                                   "    uint8_t shift;\n"
+                                   "    uint16_t mask;\n"
+                                   "    uint32_t base;\n"
+                                   "} Node;\n"
+                                   "\n"
+                                   "typedef struct Pattern {\n"
+                                   "    uint32_t mask, value;\n"
+                                   "    uint16_t program; /* of extract() */\n"
+                                   "} Pattern;\n";
 
 static const char source_functions[] =
     "int $p_decode(uint32_t insn, $CArgs *a)\n"
@@ -110,21 +112,20 @@ static const char source_functions[] =
     "    return pattern;\n"
     "}\n";
 
-static const char source_text[] =
-    "static void put_string($CText *out, const char *s)\n"
-    "{\n"
-    "    while (*s && out->at < out->end) {\n"
-    "        *out->at++ = *s++;\n"
-    "    }\n"
-    "}\n"
-    "\n"
-    "static inline void put_number($CText *out, int32_t v)\n"
-    "{\n"
-    "    char digits[16];\n"
-    "    snprintf(digits, sizeof digits, \"%\" PRId32, v);\n"
-    "    put_string(out, digits);\n"
-    "}\n"
-    "\n";
+static const char source_text[] = "static void put_string($CText *out, const char *s)\n"
+                                  "{\n"
+                                  "    while (*s && out->at < out->end) {\n"
+                                  "        *out->at++ = *s++;\n"
+                                  "    }\n"
+                                  "}\n"
+                                  "\n"
+                                  "static inline void put_number($CText *out, int32_t v)\n"
+                                  "{\n"
+                                  "    char digits[16];\n"
+                                  "    snprintf(digits, sizeof digits, \"%\" PRId32, v);\n"
+                                  "    put_string(out, digits);\n"
+                                  "}\n"
+                                  "\n";
 
 static void put(const Emitter *e, const char *s)
 {
@@ -179,13 +180,15 @@ static void emit_header(Emitter *e)
 static void emit_tree(Emitter *e)
 {
     const Tree *t = e->t;
-    fprintf(e->out, "\nenum { ROOT = %u, NODES = %d, LIST_END = %d };\n", t->root, t->nnodes, LIST_END);
+    fprintf(e->out, "\nenum { ROOT = %u, NODES = %d, LIST_END = %d };\n", t->root, t->nnodes,
+            LIST_END);
     fprintf(e->out, "\nstatic const Node nodes[] = {\n");
     for (int i = 0; i < t->nnodes; i++) {
         fprintf(e->out, "    {%u, 0x%x, %u},\n", t->nodes[i].shift, t->nodes[i].mask,
                 t->nodes[i].base);
     }
-    fprintf(e->out, "%s};\n\nstatic const uint16_t next[] = {", t->nnodes ? "" : "    {0, 0, 0},\n");
+    fprintf(e->out, "%s};\n\nstatic const uint16_t next[] = {",
+            t->nnodes ? "" : "    {0, 0, 0},\n");
     for (int i = 0; i < t->nnext; i++) {
         fprintf(e->out, "%s%u,", i % 16 ? " " : "\n    ", t->next[i]);
     }
@@ -243,8 +246,9 @@ static bool same_program(const Pattern *p, const Pattern *q)
 }
 
 /*
- * Extraction programs are straight C in one switch: that is one indirect jump where a loop over a table
- * would have a misprediction at its end. Patterns with the same fields and constraint share one.
+ * Extraction programs are straight C in one switch: that is one indirect jump where a loop over a
+ * table would have a misprediction at its end. Patterns with the same fields and constraint share
+ * one.
  */
 static void emit_programs(Emitter *e)
 {
@@ -273,7 +277,8 @@ static void emit_patterns(Emitter *e)
     fprintf(e->out, "static const Pattern patterns[] = {\n");
     for (int i = 0; i < m->npatterns; i++) {
         const Pattern *p = &m->patterns[i];
-        fprintf(e->out, "    {0x%08x, 0x%08x, %d}, /* %s */\n", p->mask, p->value, p->program, p->name);
+        fprintf(e->out, "    {0x%08x, 0x%08x, %d}, /* %s */\n", p->mask, p->value, p->program,
+                p->name);
     }
     fprintf(e->out, "%s};\n\n", m->npatterns ? "" : "    {0, 0, 0},\n");
 }

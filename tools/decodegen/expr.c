@@ -1,7 +1,7 @@
 /*
- * Expressions over the fields of a pattern, in C's grammar and precedence: ?: || && | ^ & == != < <=
- * > >= << >> + - * / % and the unary ! ~ -. They are checked and evaluated here (to find out whether
- * two patterns can meet) and printed as C into the decoder.
+ * Expressions over the fields of a pattern, in C's grammar and precedence: ?: || && | ^ & == != <
+ * <= > >= << >> + - * / % and the unary ! ~ -. They are checked and evaluated here (to find out
+ * whether two patterns can meet) and printed as C into the decoder.
  */
 #include "tools/decodegen/decodegen.h"
 
@@ -16,9 +16,9 @@ typedef struct Operator {
 
 /* A longer operator stands before those that it starts with. */
 static const Operator operators[] = {
-    {"||", 1}, {"&&", 2}, {"==", 6}, {"!=", 6}, {"<=", 7}, {">=", 7}, {"<<", 8}, {">>", 8},
-    {"|", 3},  {"^", 4},  {"&", 5},  {"<", 7},  {">", 7},  {"+", 9},  {"-", 9},  {"*", 10},
-    {"/", 10}, {"%", 10}, {"!", 0},  {"~", 0},  {"-", 0},
+    {"||", 1}, {"&&", 2}, {"==", 6}, {"!=", 6}, {"<=", 7}, {">=", 7}, {"<<", 8},
+    {">>", 8}, {"|", 3},  {"^", 4},  {"&", 5},  {"<", 7},  {">", 7},  {"+", 9},
+    {"-", 9},  {"*", 10}, {"/", 10}, {"%", 10}, {"!", 0},  {"~", 0},  {"-", 0},
 };
 
 enum { NOPERATORS = sizeof operators / sizeof operators[0], MAX_LEVEL = 10 };
@@ -228,17 +228,14 @@ int64_t expr_eval(const Expr *e, const Pattern *p, uint32_t word)
 {
     int64_t a;
     switch (e->kind) {
-    case EXPR_NUMBER:
-        return e->number;
-    case EXPR_FIELD:
-        return field_value(p, e->field, word);
+    case EXPR_NUMBER: return e->number;
+    case EXPR_FIELD: return field_value(p, e->field, word);
     case EXPR_UNARY:
         a = expr_eval(e->sub[0], p, word);
         return operators[e->op].text[0] == '!' ? !a : operators[e->op].text[0] == '~' ? ~a : -a;
     case EXPR_SELECT:
         return expr_eval(expr_eval(e->sub[0], p, word) ? e->sub[1] : e->sub[2], p, word);
-    case EXPR_BINARY:
-        break;
+    case EXPR_BINARY: break;
     }
     a = expr_eval(e->sub[0], p, word);
     if (operators[e->op].level == 1) {
@@ -261,12 +258,8 @@ static void print_operand(FILE *out, const Model *m, const Expr *e)
 void expr_print(FILE *out, const Model *m, const Expr *e)
 {
     switch (e->kind) {
-    case EXPR_NUMBER:
-        fprintf(out, "%lld", (long long)e->number);
-        break;
-    case EXPR_FIELD:
-        fprintf(out, "a->%s", m->fields[e->field]);
-        break;
+    case EXPR_NUMBER: fprintf(out, "%lld", (long long)e->number); break;
+    case EXPR_FIELD: fprintf(out, "a->%s", m->fields[e->field]); break;
     case EXPR_UNARY:
         fputs(operators[e->op].text, out);
         print_operand(out, m, e->sub[0]);

@@ -73,8 +73,11 @@ static bool parse_field(Model *m, Pattern *p, const char *s, const char *end, in
         }
     }
     memmove(&p->pieces[at + 1], &p->pieces[at], (size_t)(p->npieces - at) * sizeof(Piece));
-    p->pieces[at] = (Piece){.field = (uint8_t)field, .lsb = (uint8_t)*bit, .width = (uint8_t)width,
-                            .is_signed = is_signed, .more = more};
+    p->pieces[at] = (Piece){.field = (uint8_t)field,
+                            .lsb = (uint8_t)*bit,
+                            .width = (uint8_t)width,
+                            .is_signed = is_signed,
+                            .more = more};
     p->npieces++;
     return true;
 }
@@ -203,7 +206,8 @@ static void parse_format(Model *m, const char *s, Loc loc)
         (Format){.name = model_strndup(m, s, len), .loc = loc, .nargs = (int)nargs};
 }
 
-/* Cuts a comment and white space at the end; `#` inside a template, which may go over lines, is text. */
+/* Cuts a comment and white space at the end; `#` inside a template, which may go over lines, is
+ * text. */
 static void cut_comment(char *s, bool *quoted)
 {
     char *end = s;
@@ -218,11 +222,11 @@ static void cut_comment(char *s, bool *quoted)
 
 typedef struct Reader {
     FILE *in;
-    Loc loc;     /* of the first line of the last logical line */
+    Loc loc; /* of the first line of the last logical line */
     int line;
-    char *raw;   /* getline's */
+    char *raw; /* getline's */
     size_t rawsize;
-    char *text;  /* the logical line */
+    char *text; /* the logical line */
     size_t size;
 } Reader;
 

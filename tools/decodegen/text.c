@@ -152,9 +152,7 @@ void text_print(FILE *out, const Model *m, const char *prefix, const Text *text,
     for (const Text *t = text; t; t = t->next) {
         fprintf(out, "%*s", indent, "");
         switch (t->kind) {
-        case TEXT_LITERAL:
-            fprintf(out, "put_string(out, \"%s\");\n", t->literal);
-            break;
+        case TEXT_LITERAL: fprintf(out, "put_string(out, \"%s\");\n", t->literal); break;
         case TEXT_NUMBER:
             fputs("put_number(out, ", out);
             expr_print(out, m, t->args[0]);

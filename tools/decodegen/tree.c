@@ -1,9 +1,9 @@
 /*
  * Overlap checks, and the decision tree over the literal bits.
  *
- * A node looks at a window of adjacent bits and goes on to one of its children. A pattern that doesn't
- * fix all bits of the window is in several children. A leaf is a short list of patterns to be tried in
- * the order of the files: that order is what makes groups work.
+ * A node looks at a window of adjacent bits and goes on to one of its children. A pattern that
+ * doesn't fix all bits of the window is in several children. A leaf is a short list of patterns to
+ * be tried in the order of the files: that order is what makes groups work.
  */
 #include "tools/decodegen/decodegen.h"
 
@@ -25,8 +25,8 @@ static bool can_meet(const Pattern *p, const Pattern *q)
     if ((p->value ^ q->value) & p->mask & q->mask) {
         return false;
     }
-    uint32_t free_bits = (expr_bits(p->constraint, p) | expr_bits(q->constraint, q)) &
-                         ~(p->mask | q->mask);
+    uint32_t free_bits =
+        (expr_bits(p->constraint, p) | expr_bits(q->constraint, q)) & ~(p->mask | q->mask);
     if (__builtin_popcount(free_bits) > MAX_ENUMERATED_BITS) {
         return true; /* such a pair has to be in a group */
     }
@@ -90,7 +90,8 @@ static double information(int n)
 
 /*
  * The cost of a window: how much there is still to decide in an average child, and a little for the
- * size of the table. Windows over bits that are known already, or that multiply patterns, are refused.
+ * size of the table. Windows over bits that are known already, or that multiply patterns, are
+ * refused.
  */
 static double window_cost(const Model *m, const Set *s, Path path, int shift, int width)
 {
@@ -164,9 +165,8 @@ static uint32_t add_list(Model *m, Tree *t, const Set *s)
 static uint32_t add_node(Model *m, Tree *t, int shift, int width)
 {
     t->nodes = model_grow(m, t->nodes, t->nnodes, sizeof *t->nodes);
-    t->nodes[t->nnodes] = (TreeNode){.shift = (uint8_t)shift,
-                                     .mask = (uint16_t)((1 << width) - 1),
-                                     .base = (uint32_t)t->nnext};
+    t->nodes[t->nnodes] = (TreeNode){
+        .shift = (uint8_t)shift, .mask = (uint16_t)((1 << width) - 1), .base = (uint32_t)t->nnext};
     for (int i = 0; i < 1 << width; i++) {
         t->next = model_grow(m, t->next, t->nnext, sizeof *t->next);
         t->nnext++;
