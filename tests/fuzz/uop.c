@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t at = 3; at + 8 <= size; at += 8) {
         uint64_t seed;
         memcpy(&seed, data + at, sizeof seed);
-        if (!tiers_agree(tiers, seed, 1 + data[2] % 16, data[0] & 7, data[1] & MODES)) {
+        if (!tiers_agree(tiers, seed, 2 + data[2] % 16, data[0] & 7, data[1] & MODES)) {
             abort();
         }
     }

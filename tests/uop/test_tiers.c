@@ -2,17 +2,23 @@
 #include <criterion/criterion.h>
 
 #include "frontend/cpu.h"
+#include "jit/host.h"
 #include "tests/uop/tiers.h"
 
-static void check(unsigned what, uint64_t first, unsigned count, uint32_t mode)
+static void check_without(uint64_t features, unsigned what, uint64_t first, unsigned count, uint32_t mode)
 {
-    Tiers *t = tiers_create(0);
+    Tiers *t = tiers_create(features);
     cr_assert_not_null(t);
     for (uint64_t seed = first; seed < first + count; seed++) {
-        cr_assert(tiers_agree(t, seed, 1 + (unsigned)(seed % 8), what, mode));
+        cr_assert(tiers_agree(t, seed, 2 + (unsigned)(seed % 8), what, mode));
     }
     cr_assert(tiers_refused(t) < 0.01);
     tiers_destroy(t);
+}
+
+static void check(unsigned what, uint64_t first, unsigned count, uint32_t mode)
+{
+    check_without(0, what, first, count, mode);
 }
 
 Test(tiers, integers_and_vectors)
@@ -40,4 +46,20 @@ Test(tiers, floats_of_other_modes)
 {
     check(RANDOM_FP, 400000, 2000, CPU_MODE_DN);
     check(RANDOM_FP, 410000, 2000, CPU_MODE_FZ16 | CPU_MODE_AHP);
+}
+
+Test(tiers, without_avx512)
+{
+    check_without(JIT_HOST_AVX512, RANDOM_FP | RANDOM_MEMORY, 500000, 3000, 0);
+}
+
+Test(tiers, without_avx)
+{
+    check_without(JIT_HOST_AVX, RANDOM_FP | RANDOM_MEMORY, 510000, 3000, 0);
+}
+
+Test(tiers, sse2_only)
+{
+    check_without(~UINT64_C(0), RANDOM_FP | RANDOM_MEMORY, 520000, 3000, 0);
+    check_without(~UINT64_C(0), RANDOM_FP, 530000, 1000, CPU_MODE_FZ | CPU_MODE_DN);
 }

@@ -12,7 +12,7 @@ Tiers *tiers_create(uint64_t host_features_off);
 void tiers_destroy(Tiers *t);
 
 /* Makes the block and the state before it from `seed`, of `what` kinds (RANDOM_*), under CPU_MODE_* bits; runs it in both tiers. True
- * if they agree; else prints the block and what differs to stderr. */
+ * if they agree (ninsns is at least 2: tier 1 may refuse a block of more than one instruction); else prints the block and what differs to stderr. */
 bool tiers_agree(Tiers *t, uint64_t seed, unsigned ninsns, unsigned what, uint32_t mode);
 
 /* The part of the blocks that tier 1 had no registers for (such blocks count as agreed). */
