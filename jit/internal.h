@@ -40,6 +40,8 @@ typedef struct JitThread {
 } JitThread;
 
 #define JIT_OUTSIDE UINT64_MAX
+/* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of empty entries of the tables of targets. All bytes alike. */
+#define JIT_NO_PC UINT64_C(0xa5a5a5a5a5a5a5a5)
 
 struct Jit {
     const Frontend *frontend;

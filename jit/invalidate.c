@@ -16,12 +16,12 @@ static void forget_block(Jit *j, const Block *b) {
     for (JitThread *t = j->threads; t; t = t->next) {
         IbtcEntry *e = &t->cpu->ibtc[slot];
         if (e->code >= b->code && e->code < end) {
-            __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
+            __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
         }
         for (unsigned i = 0; i < CPU_SHADOW_SIZE; i++) {
             ShadowEntry *s = &t->cpu->shadow[i];
             if (s->code >= b->code && s->code < end) {
-                __atomic_store_n(&s->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
+                __atomic_store_n(&s->pc, JIT_NO_PC, __ATOMIC_RELEASE);
             }
         }
     }

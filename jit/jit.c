@@ -121,13 +121,13 @@ void jit_destroy(Jit *j) {
 
 /* Entry 0 is where a branch to address 0 looks. */
 static void empty_ibtc(Cpu *cpu) {
-    cpu->ibtc[0] = (IbtcEntry){ .pc = ~(GuestAddr)0 };
+    cpu->ibtc[0] = (IbtcEntry){ .pc = JIT_NO_PC };
 }
 
 void jit_forget_targets(Cpu *cpu) {
     memset(cpu->ibtc, 0, sizeof *cpu->ibtc * CPU_IBTC_SIZE);
     empty_ibtc(cpu);
-    memset(cpu->shadow, 0xff, sizeof cpu->shadow);
+    memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
 }
 
 int jit_thread_start(Jit *j, Cpu *cpu) {
@@ -146,7 +146,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     cpu->frontend = j->frontend;
     cpu->jit = t;
     cpu->ll_addr = ~(GuestAddr)0;
-    memset(cpu->shadow, 0xff, sizeof cpu->shadow);
+    memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
     j->frontend->reset(cpu);
     int err = j->options.tiers & JIT_TIER_TEMPLATE ? template_thread_start(t) : 0;
     if (err) {

@@ -232,7 +232,7 @@ static void indirect(Emit *e, unsigned target)
     asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
     emit_cold(e, cold_leave_reg, asm_jcc32(&e->a, CC_NE))->imm = target;
     uint8_t *cache = emit_data(e, 8);
-    uint64_t none = ~(uint64_t)0;
+    uint64_t none = JIT_NO_PC;
     memcpy(cache, &none, 8);
     asm_alu_rm(&e->a, ALU_CMP, 3, target, asm_mem_rip(cache));
     emit_pad_patchable(e, 2);

@@ -59,13 +59,13 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
 {
     IbtcEntry *e = &cpu->ibtc[(b->pc >> cpu->frontend->insn_shift) & (CPU_IBTC_SIZE - 1)];
 
-    __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELAXED);
     __atomic_store_n(&e->code, b->code, __ATOMIC_RELEASE);
     __atomic_store_n(&e->pc, b->pc, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(
             &b->dead,
             __ATOMIC_SEQ_CST)) /* dropped meanwhile, perhaps after the dropper looked here */
-        __atomic_store_n(&e->pc, ~(GuestAddr)0, __ATOMIC_RELEASE);
+        __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
 }
 
 /* The link that the tag at the return address names; NULL if none. */
@@ -155,7 +155,7 @@ void template_unlink(Jit *jit, Link *link)
     if (link->from->arena != jit->code.rx)
         return;
     if (link->kind == LINK_CACHE)
-        set_cache(jit, link, ~(GuestAddr)0);
+        set_cache(jit, link, JIT_NO_PC);
     patch(jit, link->site, link->stub);
 }
 
