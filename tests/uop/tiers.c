@@ -202,7 +202,10 @@ static CpuExit run_tier1(Tiers *t)
     memcpy(memory, t->start_memory, sizeof memory);
     feclearexcept(FE_ALL_EXCEPT);
     fesetround(rounding[t->cpu->fp_round]);
-    CpuExit exit = jit_run(t->cpu);
+    CpuExit exit;
+    do {
+        exit = jit_run(t->cpu);
+    } while (exit == CPU_EXIT_INTERRUPT); /* the arena was full */
     int host = fetestexcept(FE_ALL_EXCEPT);
     fesetround(FE_TONEAREST);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
