@@ -1,12 +1,13 @@
 /* block.c - the memory of a block, the plain appender, and what is known of the register file.
  *
- * While a block is built, slots[] remembers for every eight bytes of the register file which value stands there since the last
- * PUT or GET, so that most GETs never become micro-ops:
+ * While a block is built, slots[] remembers for every eight bytes of the register file which value
+ * stands there since the last PUT or GET, so that most GETs never become micro-ops:
  *
- *     put [q1], v7        ; v7:i64x2 = zextv v6:f64         slots[q1] = {v7, low}, slots[q1 + 8] = {v7, high}
- *     get.f64 [q1]        -> v6
+ *     put [q1], v7        ; v7:i64x2 = zextv v6:f64         slots[q1] = {v7, low}, slots[q1 + 8] =
+ * {v7, high} get.f64 [q1]        -> v6
  *
- * A slot is valid while its `gen` is the block's: forgetting everything (a helper that may write registers) is one increment.
+ * A slot is valid while its `gen` is the block's: forgetting everything (a helper that may write
+ * registers) is one increment.
  */
 #include "frontend/uop/build.h"
 
@@ -35,7 +36,8 @@ static bool set_cap(UopBlock *b, uint32_t cap)
 void uop_block_init(UopBlock *b)
 {
     memset(b, 0, sizeof *b);
-    /* Full size, and with room at VAL_NONE, so that operands are counted without looking; only what is used gets touched. */
+    /* Full size, and with room at VAL_NONE, so that operands are counted without looking; only what
+     * is used gets touched. */
     b->val_def = malloc((VAL_NONE + 1) * sizeof *b->val_def);
     b->val_uses = malloc((VAL_NONE + 1) * sizeof *b->val_uses);
     if (b->val_def && b->val_uses) {
@@ -80,7 +82,8 @@ bool uop_block_grow(UopBlock *b)
     return true;
 }
 
-/* ---- the register file ----------------------------------------------------------------------------- */
+/* ---- the register file
+ * ----------------------------------------------------------------------------- */
 
 static bool tracked(uint32_t offset, unsigned bytes)
 {
@@ -115,8 +118,8 @@ static void forget_flags_at(UopBlock *b, uint32_t offset, unsigned bytes)
     }
 }
 
-/* Value v, of the vector class or an integer, stands at the offset: its first bytes as a value of `type`, without
- * memory; VAL_NONE if that has no cheap form. */
+/* Value v, of the vector class or an integer, stands at the offset: its first bytes as a value of
+ * `type`, without memory; VAL_NONE if that has no cheap form. */
 static Val low_part(UopBlock *b, Val v, uint8_t type)
 {
     uint8_t have = b->val_type[v];
@@ -131,14 +134,16 @@ static Val low_part(UopBlock *b, Val v, uint8_t type)
         if (have_bytes < 8) {
             return VAL_NONE;
         }
-        uint8_t lanes = have_bytes == 16 ? (type == T_I64 ? T_I64X2 : T_I32X4) : (type == T_I64 ? T_I64X1 : T_I32X2);
+        uint8_t lanes = have_bytes == 16 ? (type == T_I64 ? T_I64X2 : T_I32X4)
+                                         : (type == T_I64 ? T_I64X1 : T_I32X2);
         v = uop_conv(b, UOP_BITCAST, lanes, have, 0, 0, v, 0);
         return uop_conv(b, UOP_GETLANE, type, lanes, 0, 0, v, 0);
     }
     if (have_bytes == want_bytes) {
         return uop_conv(b, UOP_BITCAST, type, have, 0, 0, v, 0);
     }
-    return have_bytes == 16 && want_bytes < 16 ? uop_conv(b, UOP_LOWV, type, have, 0, 0, v, 0) : VAL_NONE;
+    return have_bytes == 16 && want_bytes < 16 ? uop_conv(b, UOP_LOWV, type, have, 0, 0, v, 0)
+                                               : VAL_NONE;
 }
 
 static Val known(UopBlock *b, uint8_t type, uint32_t offset, unsigned bytes)
@@ -174,9 +179,11 @@ Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
             return v;
         }
     }
-    Val v = uop_append3(b, UOP_GET, type, 0, 0, type, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
+    Val v =
+        uop_append3(b, UOP_GET, type, 0, 0, type, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
     /* What a slot knows already is worth keeping if it is the wider. */
-    if (track && (bytes >= 8 || !slot_valid(b, offset / 8)) && !(slot_valid(b, offset / 8) && b->slots[offset / 8].high)) {
+    if (track && (bytes >= 8 || !slot_valid(b, offset / 8)) &&
+        !(slot_valid(b, offset / 8) && b->slots[offset / 8].high)) {
         remember(b, offset, bytes, v);
     }
     return v;
@@ -219,7 +226,8 @@ Val uop_getflags(UopBlock *b, uint32_t offset)
     if (b->flags_gen == b->gen && b->flags_offset == offset) {
         return b->flags_val;
     }
-    Val v = uop_append3(b, UOP_GETFLAGS, T_FLAGS, 0, 0, T_FLAGS, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
+    Val v = uop_append3(b, UOP_GETFLAGS, T_FLAGS, 0, 0, T_FLAGS, VAL_NONE, VAL_NONE, VAL_NONE,
+                        (int32_t)offset);
     b->flags_gen = b->gen;
     b->flags_offset = offset;
     b->flags_val = v;
@@ -238,33 +246,25 @@ void uop_putflags(UopBlock *b, uint32_t offset, Val flags)
     b->flags_val = flags;
 }
 
-Val uop_emit(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val a, Val bb, Val c,
-             int32_t imm)
+Val uop_emit(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type,
+             Val a, Val bb, Val c, int32_t imm)
 {
     switch (op) {
-    case UOP_GET:
-        return uop_get(b, type, (uint32_t)imm);
-    case UOP_PUT:
-        uop_put(b, (uint32_t)imm, a);
-        return VAL_NONE;
-    case UOP_GETFLAGS:
-        return uop_getflags(b, (uint32_t)imm);
-    case UOP_PUTFLAGS:
-        uop_putflags(b, (uint32_t)imm, a);
-        return VAL_NONE;
-    case UOP_STICKY:
-        forget(b, (uint32_t)imm, 16);
-        break;
+    case UOP_GET: return uop_get(b, type, (uint32_t)imm);
+    case UOP_PUT: uop_put(b, (uint32_t)imm, a); return VAL_NONE;
+    case UOP_GETFLAGS: return uop_getflags(b, (uint32_t)imm);
+    case UOP_PUTFLAGS: uop_putflags(b, (uint32_t)imm, a); return VAL_NONE;
+    case UOP_STICKY: forget(b, (uint32_t)imm, 16); break;
     case UOP_HELPER:
         b->gen++; /* it may write registers */
         break;
-    default:
-        break;
+    default: break;
     }
     return uop_append3(b, op, type, sub, flags, dst_type, a, bb, c, imm);
 }
 
-Val uop_emit64(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val a, uint64_t imm64)
+Val uop_emit64(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type,
+               Val a, uint64_t imm64)
 {
     return uop_append64(b, op, type, sub, flags, dst_type, a, imm64);
 }

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* ---- structure and constants ----------------------------------------------------------------------- */
+/* ---- structure and constants
+ * ----------------------------------------------------------------------- */
 
 void uop_insn(UopBlock *b, GuestAddr pc, unsigned len)
 {
@@ -18,7 +19,8 @@ Val uop_const(UopBlock *b, uint8_t type, uint64_t bits)
     if (type == T_I32) {
         bits = (uint32_t)bits;
     }
-    uint16_t *recent = &b->consts[(bits ^ bits >> 12 ^ bits >> 33 ^ type) % (sizeof b->consts / sizeof b->consts[0])];
+    uint16_t *recent = &b->consts[(bits ^ bits >> 12 ^ bits >> 33 ^ type) %
+                                  (sizeof b->consts / sizeof b->consts[0])];
     if (*recent < b->nvals) {
         const Uop *u = uop_def(b, *recent);
         if (u->op == UOP_CONST && u->imm64 == bits && u->type == type) {
@@ -67,7 +69,8 @@ bool uop_is_const(const UopBlock *b, Val v, uint64_t *bits)
     return u;
 }
 
-/* ---- operations of one type ------------------------------------------------------------------------ */
+/* ---- operations of one type
+ * ------------------------------------------------------------------------ */
 
 Val uop_un_sub(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val a)
 {
@@ -102,12 +105,14 @@ Val uop_bini_sub(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val a, int64_
     if (uop_is_int(type)) {
         return uop_fold_bini(b, op, type, sub, a, imm);
     }
-    if (imm == 0 && (op == UOP_ADD || op == UOP_SUB || op == UOP_SHL || op == UOP_LSR || op == UOP_ASR)) {
+    if (imm == 0 &&
+        (op == UOP_ADD || op == UOP_SUB || op == UOP_SHL || op == UOP_LSR || op == UOP_ASR)) {
         return a;
     }
     if (!uop_fits32(imm)) {
         /* The lane's bits in every lane: only 64-bit lanes have room for so much. */
-        return uop_append3(b, op, type, sub, 0, type, a, uop_const(b, type, (uint64_t)imm), VAL_NONE, 0);
+        return uop_append3(b, op, type, sub, 0, type, a, uop_const(b, type, (uint64_t)imm),
+                           VAL_NONE, 0);
     }
     return uop_append3(b, op, type, sub, 0, type, a, VAL_NONE, VAL_NONE, (int32_t)imm);
 }
@@ -145,7 +150,8 @@ Val uop_tern(UopBlock *b, UopOp op, uint8_t type, Val x, Val y, Val z)
     return uop_tern_sub(b, op, type, 0, x, y, z);
 }
 
-/* ---- bit fields -------------------------------------------------------------------------------------- */
+/* ---- bit fields
+ * -------------------------------------------------------------------------------------- */
 
 static uint64_t low_mask(unsigned width)
 {
@@ -192,10 +198,12 @@ Val uop_insert(UopBlock *b, uint8_t type, Val a, Val c, unsigned lsb, unsigned w
     if (is_const && (cc & low_mask(width)) == 0) {
         return uop_fold_bini(b, UOP_AND, type, 0, a, (int64_t)~mask);
     }
-    return uop_append3(b, UOP_INSERT, type, 0, 0, type, a, c, VAL_NONE, (int32_t)(lsb | width << 8));
+    return uop_append3(b, UOP_INSERT, type, 0, 0, type, a, c, VAL_NONE,
+                       (int32_t)(lsb | width << 8));
 }
 
-/* ---- widths ------------------------------------------------------------------------------------------ */
+/* ---- widths
+ * ------------------------------------------------------------------------------------------ */
 
 Val uop_zext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
 {
@@ -206,10 +214,8 @@ Val uop_zext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
         return a;
     }
     switch (def->op) {
-    case UOP_CONST:
-        return uop_const(b, type, def->imm64 & keep);
-    case UOP_TRUNC:
-        return uop_zext(b, type, from_log2, def->a);
+    case UOP_CONST: return uop_const(b, type, def->imm64 & keep);
+    case UOP_TRUNC: return uop_zext(b, type, from_log2, def->a);
     case UOP_ZEXT:
         if (def->sub <= from_log2) {
             return have == type ? a : uop_zext(b, type, def->sub, def->a);
@@ -232,7 +238,8 @@ Val uop_zext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
         }
         break;
     case UOP_AND:
-        if (have == type && def->b == VAL_NONE && def->imm >= 0 && ((uint64_t)def->imm & ~keep) == 0) {
+        if (have == type && def->b == VAL_NONE && def->imm >= 0 &&
+            ((uint64_t)def->imm & ~keep) == 0) {
             return a;
         }
         break;
@@ -241,8 +248,7 @@ Val uop_zext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
             return a;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     return uop_append3(b, UOP_ZEXT, type, (uint8_t)from_log2, 0, type, a, VAL_NONE, have, 0);
 }
@@ -256,10 +262,8 @@ Val uop_sext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
         return a;
     }
     switch (def->op) {
-    case UOP_CONST:
-        return uop_const(b, type, (uint64_t)((int64_t)(def->imm64 << up) >> up));
-    case UOP_TRUNC:
-        return uop_sext(b, type, from_log2, def->a);
+    case UOP_CONST: return uop_const(b, type, (uint64_t)((int64_t)(def->imm64 << up) >> up));
+    case UOP_TRUNC: return uop_sext(b, type, from_log2, def->a);
     case UOP_ZEXT:
         if (def->sub >= from_log2) {
             return uop_sext(b, type, from_log2, def->a);
@@ -281,8 +285,7 @@ Val uop_sext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
             return a;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     return uop_append3(b, UOP_SEXT, type, (uint8_t)from_log2, 0, type, a, VAL_NONE, have, 0);
 }
@@ -291,8 +294,7 @@ Val uop_trunc(UopBlock *b, Val a)
 {
     const Uop *def = uop_def(b, a);
     switch (def->op) {
-    case UOP_CONST:
-        return uop_const(b, T_I32, def->imm64);
+    case UOP_CONST: return uop_const(b, T_I32, def->imm64);
     case UOP_ZEXT:
         if (def->sub == 2) {
             return b->val_type[def->a] == T_I32 ? def->a : uop_trunc(b, def->a);
@@ -309,13 +311,13 @@ Val uop_trunc(UopBlock *b, Val a)
             return uop_sext(b, T_I32, def->sub, def->a);
         }
         break;
-    default:
-        break;
+    default: break;
     }
     return uop_append3(b, UOP_TRUNC, T_I32, 0, 0, T_I32, a, VAL_NONE, T_I64, 0);
 }
 
-/* ---- comparisons and selections ---------------------------------------------------------------------- */
+/* ---- comparisons and selections
+ * ---------------------------------------------------------------------- */
 
 static bool compare(uint8_t type, UopCond cond, uint64_t x, uint64_t y)
 {
@@ -364,7 +366,8 @@ static Val icmp_zero(UopBlock *b, uint8_t type, UopCond cond, Val x)
     }
     if (def->op == UOP_AND && uop_is_fresh(b, x)) {
         UopCond test = cond == UOP_NE ? UOP_TST : UOP_NTST;
-        return uop_append3(b, UOP_ICMP, type, (uint8_t)test, 0, T_I32, def->a, def->b, VAL_NONE, def->imm);
+        return uop_append3(b, UOP_ICMP, type, (uint8_t)test, 0, T_I32, def->a, def->b, VAL_NONE,
+                           def->imm);
     }
     return uop_append3(b, UOP_ICMP, type, (uint8_t)cond, 0, T_I32, x, VAL_NONE, VAL_NONE, 0);
 }
@@ -386,7 +389,8 @@ Val uop_icmpi(UopBlock *b, uint8_t type, UopCond cond, Val x, int64_t imm)
         case UOP_ULE: cond = UOP_EQ; break;
         default: break;
         }
-    } else if ((imm == 1 && (cond == UOP_ULT || cond == UOP_UGE)) || (imm == -1 && (cond == UOP_NTST || cond == UOP_TST))) {
+    } else if ((imm == 1 && (cond == UOP_ULT || cond == UOP_UGE)) ||
+               (imm == -1 && (cond == UOP_NTST || cond == UOP_TST))) {
         cond = cond == UOP_ULT || cond == UOP_NTST ? UOP_EQ : UOP_NE;
         imm = 0;
     }
@@ -397,7 +401,8 @@ Val uop_icmpi(UopBlock *b, uint8_t type, UopCond cond, Val x, int64_t imm)
         Val y = uop_const(b, type, (uint64_t)imm);
         return uop_append3(b, UOP_ICMP, type, (uint8_t)cond, 0, T_I32, x, y, VAL_NONE, 0);
     }
-    return uop_append3(b, UOP_ICMP, type, (uint8_t)cond, 0, T_I32, x, VAL_NONE, VAL_NONE, (int32_t)imm);
+    return uop_append3(b, UOP_ICMP, type, (uint8_t)cond, 0, T_I32, x, VAL_NONE, VAL_NONE,
+                       (int32_t)imm);
 }
 
 Val uop_icmp(UopBlock *b, uint8_t type, UopCond cond, Val x, Val y)
@@ -427,7 +432,8 @@ Val uop_select(UopBlock *b, uint8_t type, Val cond, Val x, Val y)
     if (x == y) {
         return x;
     }
-    if (uop_is_int(type) && uop_is_const(b, x, &cx) && uop_is_const(b, y, &cy) && (cx ^ cy) == 1 && (cx | cy) == 1) {
+    if (uop_is_int(type) && uop_is_const(b, x, &cx) && uop_is_const(b, y, &cy) && (cx ^ cy) == 1 &&
+        (cx | cy) == 1) {
         Val truth = cx ? cond : uop_fold_inverse(b, cond);
         if (truth != VAL_NONE) {
             return type == T_I32 ? truth : uop_zext(b, T_I64, 2, truth);
@@ -436,9 +442,11 @@ Val uop_select(UopBlock *b, uint8_t type, Val cond, Val x, Val y)
     return uop_append3(b, UOP_SELECT, type, 0, 0, type, cond, x, y, 0);
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------- */
+/* ---- conversions
+ * ------------------------------------------------------------------------------------- */
 
-/* The scalar or vector of at most 64 bits within a ZEXTV, constants and bit casts: free forms only. */
+/* The scalar or vector of at most 64 bits within a ZEXTV, constants and bit casts: free forms only.
+ */
 static Val fold_lowv(UopBlock *b, uint8_t type, Val a)
 {
     const Uop *def = uop_def(b, a);
@@ -485,59 +493,58 @@ static Val fold_getlane(UopBlock *b, uint8_t type, uint8_t flags, Val a, int32_t
     if (def->op == UOP_BITCAST) {
         def = uop_def(b, def->a);
     }
-    if (def->op == UOP_ZEXTV && lane == 0 && b->val_type[def->a] == type && uop_lane_bytes(lanes) == uop_lane_bytes(type)) {
+    if (def->op == UOP_ZEXTV && lane == 0 && b->val_type[def->a] == type &&
+        uop_lane_bytes(lanes) == uop_lane_bytes(type)) {
         return def->a;
     }
     return uop_append3(b, UOP_GETLANE, type, 0, flags, type, a, VAL_NONE, lanes, lane);
 }
 
-Val uop_conv(UopBlock *b, UopOp op, uint8_t type, uint8_t from, uint8_t sub, uint8_t flags, Val a, int32_t imm)
+Val uop_conv(UopBlock *b, UopOp op, uint8_t type, uint8_t from, uint8_t sub, uint8_t flags, Val a,
+             int32_t imm)
 {
     uint64_t c;
     switch (op) {
-    case UOP_BITCAST:
-        return fold_bitcast(b, type, a);
-    case UOP_LOWV:
-        return fold_lowv(b, type, a);
-    case UOP_GETLANE:
-        return fold_getlane(b, type, flags, a, imm);
+    case UOP_BITCAST: return fold_bitcast(b, type, a);
+    case UOP_LOWV: return fold_lowv(b, type, a);
+    case UOP_GETLANE: return fold_getlane(b, type, flags, a, imm);
     case UOP_ZEXTV:
         if (uop_is_const(b, a, &c)) {
             return uop_vconst(b, type, c & low_mask(8 * uop_type_bytes(from)), 0);
         }
         break;
-    case UOP_ZEXT:
-        return uop_zext(b, type, sub, a);
-    case UOP_SEXT:
-        return uop_sext(b, type, sub, a);
-    case UOP_TRUNC:
-        return uop_trunc(b, a);
-    default:
-        break;
+    case UOP_ZEXT: return uop_zext(b, type, sub, a);
+    case UOP_SEXT: return uop_sext(b, type, sub, a);
+    case UOP_TRUNC: return uop_trunc(b, a);
+    default: break;
     }
     return uop_append3(b, op, type, sub, flags, type, a, VAL_NONE, from, imm);
 }
 
-/* ---- memory, calls, exits ---------------------------------------------------------------------------- */
+/* ---- memory, calls, exits
+ * ---------------------------------------------------------------------------- */
 
 /* Moves the constant addend of a fresh ADD into the displacement. */
 static Val fold_address(UopBlock *b, Val addr, int32_t *disp)
 {
     const Uop *def = uop_def_is(b, addr, UOP_ADD);
-    if (def && def->b == VAL_NONE && uop_is_fresh(b, addr) && uop_fits32((int64_t)*disp + def->imm)) {
+    if (def && def->b == VAL_NONE && uop_is_fresh(b, addr) &&
+        uop_fits32((int64_t)*disp + def->imm)) {
         *disp += def->imm;
         return def->a;
     }
     return addr;
 }
 
-Val uop_load(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Val index, int32_t disp)
+Val uop_load(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Val index,
+             int32_t disp)
 {
     addr = fold_address(b, addr, &disp);
     return uop_append3(b, UOP_LOAD, type, mem, flags, type, addr, index, VAL_NONE, disp);
 }
 
-void uop_store(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Val index, int32_t disp, Val v)
+void uop_store(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Val index,
+               int32_t disp, Val v)
 {
     addr = fold_address(b, addr, &disp);
     uop_append3(b, UOP_STORE, type, mem, flags, T_NONE, addr, index, v, disp);
@@ -545,7 +552,8 @@ void uop_store(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, 
 
 Val uop_helper(UopBlock *b, unsigned helper, bool result, Val a, Val c, Val d)
 {
-    return uop_emit(b, UOP_HELPER, result ? T_I64 : T_NONE, 0, 0, result ? T_I64 : T_NONE, a, c, d, (int32_t)helper);
+    return uop_emit(b, UOP_HELPER, result ? T_I64 : T_NONE, 0, 0, result ? T_I64 : T_NONE, a, c, d,
+                    (int32_t)helper);
 }
 
 static void exit_op(UopBlock *b, UopOp op, uint8_t sub, uint8_t flags, Val a, uint64_t imm64)

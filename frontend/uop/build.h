@@ -10,8 +10,8 @@ bool uop_block_grow(UopBlock *b);
 /* The index of a 128-bit constant in the pool. */
 int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi);
 
-/* Appends an operation and returns its value. The fields are stored one by one in place: a copy of a struct just put
- * together would wait for its parts. */
+/* Appends an operation and returns its value. The fields are stored one by one in place: a copy of
+ * a struct just put together would wait for its parts. */
 static inline Uop *uop_next(UopBlock *b)
 {
     /* There are never more values than micro-ops: one capacity serves both. */
@@ -32,8 +32,8 @@ static inline Val uop_new_value(UopBlock *b, uint8_t type)
     return v;
 }
 
-static inline Val uop_append3(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type,
-                              Val x, Val y, Val z, int32_t imm)
+static inline Val uop_append3(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags,
+                              uint8_t dst_type, Val x, Val y, Val z, int32_t imm)
 {
     Uop *u = uop_next(b);
     if (!u) {
@@ -53,8 +53,8 @@ static inline Val uop_append3(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub
     return v;
 }
 
-static inline Val uop_append64(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags, uint8_t dst_type, Val x,
-                               uint64_t imm64)
+static inline Val uop_append64(UopBlock *b, uint8_t op, uint8_t type, uint8_t sub, uint8_t flags,
+                               uint8_t dst_type, Val x, uint64_t imm64)
 {
     Uop *u = uop_next(b);
     if (!u) {
@@ -84,8 +84,8 @@ static inline const Uop *uop_def_is(const UopBlock *b, Val v, UopOp op)
     return u->op == op ? u : NULL;
 }
 
-/* Was v made by the guest instruction that is being built? Then no PUT stands between its operands and here, so that
- * using them in its stead makes nobody keep an overwritten register alive. */
+/* Was v made by the guest instruction that is being built? Then no PUT stands between its operands
+ * and here, so that using them in its stead makes nobody keep an overwritten register alive. */
 static inline bool uop_is_fresh(const UopBlock *b, Val v)
 {
     return b->val_def[v] >= b->insn_start;

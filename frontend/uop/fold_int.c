@@ -1,11 +1,12 @@
 /* fold_int.c - the builder's algebra of integer scalars: constants, identities, canonical forms.
  *
- * Canonical forms, which later stages may rely on: a constant operand is the immediate if it fits 32 bits; of a commutative
- * operation it is the second operand; SUB of an immediate is ADD of its negative; AND NOT of an immediate is AND; a multiplication
- * or unsigned division by a power of two is a shift.
+ * Canonical forms, which later stages may rely on: a constant operand is the immediate if it fits
+ * 32 bits; of a commutative operation it is the second operand; SUB of an immediate is ADD of its
+ * negative; AND NOT of an immediate is AND; a multiplication or unsigned division by a power of two
+ * is a shift.
  *
- * A fold looks at the definition of an operand only to drop work, never to reach behind a register that was
- * overwritten since (uop_is_fresh): that would cost a host register and a move.
+ * A fold looks at the definition of an operand only to drop work, never to reach behind a register
+ * that was overwritten since (uop_is_fresh): that would cost a host register and a move.
  */
 #include "frontend/uop/build.h"
 
@@ -54,7 +55,8 @@ static uint64_t divide(UopOp op, uint8_t type, uint8_t sub, uint64_t x, uint64_t
     return (uint64_t)(rem ? sx % sy : sx / sy);
 }
 
-/* The operation on constants, both as uop_mask() leaves them. False if it isn't one of those folded. */
+/* The operation on constants, both as uop_mask() leaves them. False if it isn't one of those
+ * folded. */
 static bool eval(UopOp op, uint8_t type, uint8_t sub, uint64_t x, uint64_t y, uint64_t *result)
 {
     unsigned n = (unsigned)y & (width_of(type) - 1);
@@ -124,10 +126,8 @@ static bool is_commutative(UopOp op)
     case UOP_OR:
     case UOP_XOR:
     case UOP_MIN:
-    case UOP_MAX:
-        return true;
-    default:
-        return false;
+    case UOP_MAX: return true;
+    default: return false;
     }
 }
 
@@ -138,7 +138,8 @@ Val uop_fold_un(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x)
         return uop_const(b, type, r);
     }
     const Uop *def = uop_def(b, x);
-    if (def->op == op && (op == UOP_NOT || op == UOP_NEG || op == UOP_BITREV || (op == UOP_BSWAP && def->sub == sub))) {
+    if (def->op == op && (op == UOP_NOT || op == UOP_NEG || op == UOP_BITREV ||
+                          (op == UOP_BSWAP && def->sub == sub))) {
         return def->a;
     }
     return uop_append3(b, op, type, sub, 0, type, x, VAL_NONE, VAL_NONE, 0);
@@ -163,20 +164,16 @@ static uint64_t possible_bits(const UopBlock *b, Val v)
     switch (def->op) {
     case UOP_ICMP:
     case UOP_TEST:
-    case UOP_SC:
-        return 1;
-    case UOP_ZEXT:
-        return all & (def->sub == 3 ? ~0ull : (1ull << (8 << def->sub)) - 1);
-    case UOP_EXTRACT:
-        return all & ((1ull << (def->imm >> 8 & 63)) - 1);
+    case UOP_SC: return 1;
+    case UOP_ZEXT: return all & (def->sub == 3 ? ~0ull : (1ull << (8 << def->sub)) - 1);
+    case UOP_EXTRACT: return all & ((1ull << (def->imm >> 8 & 63)) - 1);
     case UOP_LOAD:
-        return uop_mem_signed(def->sub) || uop_mem_log2(def->sub) >= 3 ? all : all & ((1ull << (8 << uop_mem_log2(def->sub))) - 1);
-    case UOP_AND:
-        return def->b == VAL_NONE ? all & (uint64_t)(int64_t)def->imm : all;
-    case UOP_LSR:
-        return def->b == VAL_NONE ? all >> (def->imm & (width_of(def->type) - 1)) : all;
-    default:
-        return all;
+        return uop_mem_signed(def->sub) || uop_mem_log2(def->sub) >= 3
+                   ? all
+                   : all & ((1ull << (8 << uop_mem_log2(def->sub))) - 1);
+    case UOP_AND: return def->b == VAL_NONE ? all & (uint64_t)(int64_t)def->imm : all;
+    case UOP_LSR: return def->b == VAL_NONE ? all >> (def->imm & (width_of(def->type) - 1)) : all;
+    default: return all;
     }
 }
 
@@ -188,7 +185,8 @@ Val uop_fold_inverse(UopBlock *b, Val boolean)
     }
     if (def->op == UOP_ICMP) {
         /* EQ/NE, UGE/ULT, UGT/ULE, SGE/SLT, SGT/SLE, TST/NTST: pairs that differ in bit 0. */
-        return uop_append3(b, UOP_ICMP, def->type, def->sub ^ 1, 0, T_I32, def->a, def->b, VAL_NONE, def->imm);
+        return uop_append3(b, UOP_ICMP, def->type, def->sub ^ 1, 0, T_I32, def->a, def->b, VAL_NONE,
+                           def->imm);
     }
     return VAL_NONE;
 }
@@ -199,7 +197,8 @@ static Val add_imm(UopBlock *b, uint8_t type, Val x, int64_t imm)
         return x;
     }
     const Uop *def = uop_def_is(b, x, UOP_ADD);
-    if (def && def->b == VAL_NONE && uop_is_fresh(b, x) && uop_fits32(uop_sext_to(type, (uint64_t)imm + (uint64_t)def->imm))) {
+    if (def && def->b == VAL_NONE && uop_is_fresh(b, x) &&
+        uop_fits32(uop_sext_to(type, (uint64_t)imm + (uint64_t)def->imm))) {
         return add_imm(b, type, def->a, uop_sext_to(type, (uint64_t)imm + (uint64_t)def->imm));
     }
     return with_imm(b, UOP_ADD, type, 0, x, imm);
@@ -275,10 +274,8 @@ Val uop_fold_bini(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, int64
             return and_imm(b, type, x, uimm - 1);
         }
         break;
-    case UOP_AND:
-        return and_imm(b, type, x, uimm);
-    case UOP_ANDN:
-        return and_imm(b, type, x, uop_mask(type, ~uimm));
+    case UOP_AND: return and_imm(b, type, x, uimm);
+    case UOP_ANDN: return and_imm(b, type, x, uop_mask(type, ~uimm));
     case UOP_OR:
         if (imm == 0 || imm == -1) {
             return imm ? uop_const(b, type, uimm) : x;
@@ -301,10 +298,8 @@ Val uop_fold_bini(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, int64
     case UOP_SHL:
     case UOP_LSR:
     case UOP_ASR:
-    case UOP_ROR:
-        return shift_imm(b, op, type, x, (unsigned)uimm & (width_of(type) - 1));
-    default:
-        break;
+    case UOP_ROR: return shift_imm(b, op, type, x, (unsigned)uimm & (width_of(type) - 1));
+    default: break;
     }
     if (uop_info[op].b == UF_TI && uop_fits32(imm)) {
         return with_imm(b, op, type, sub, x, imm);
@@ -318,15 +313,12 @@ static Val same_operands(UopBlock *b, UopOp op, uint8_t type, Val x)
     switch (op) {
     case UOP_SUB:
     case UOP_XOR:
-    case UOP_ANDN:
-        return uop_const(b, type, 0);
+    case UOP_ANDN: return uop_const(b, type, 0);
     case UOP_AND:
     case UOP_OR:
     case UOP_MIN:
-    case UOP_MAX:
-        return x;
-    default:
-        return VAL_NONE;
+    case UOP_MAX: return x;
+    default: return VAL_NONE;
     }
 }
 
@@ -343,7 +335,8 @@ Val uop_fold_bin(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, Val y)
         if (cx == 0 && op == UOP_SUB) {
             return uop_fold_un(b, UOP_NEG, type, 0, y);
         }
-        if (cx == 0 && (op == UOP_ANDN || op == UOP_SHL || op == UOP_LSR || op == UOP_ASR || op == UOP_ROR)) {
+        if (cx == 0 &&
+            (op == UOP_ANDN || op == UOP_SHL || op == UOP_LSR || op == UOP_ASR || op == UOP_ROR)) {
             return x;
         }
         if (op == UOP_ANDN && cx == uop_mask(type, ~0ull)) {

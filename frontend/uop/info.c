@@ -1,14 +1,17 @@
 /* info.c - what uop.def says, as tables: names, operand kinds, effects. */
 #include "frontend/uop/uop.h"
 
-/* Field kinds that hold a value if they aren't VAL_NONE. Rows with a 64-bit immediate have no b and c: it lies over them. */
+/* Field kinds that hold a value if they aren't VAL_NONE. Rows with a 64-bit immediate have no b and
+ * c: it lies over them. */
 #define IS_VALUE(field) (UF_##field != UF_N && UF_##field != UF_A)
-#define IS_WIDE(imm) (UI_##imm == UI_K || UI_##imm == UI_G)
-#define VALUES(a, b, c, imm) (IS_VALUE(a) | (!IS_WIDE(imm) && IS_VALUE(b)) << 1 | (!IS_WIDE(imm) && IS_VALUE(c)) << 2)
+#define IS_WIDE(imm)    (UI_##imm == UI_K || UI_##imm == UI_G)
+#define VALUES(a, b, c, imm)                                                                       \
+    (IS_VALUE(a) | (!IS_WIDE(imm) && IS_VALUE(b)) << 1 | (!IS_WIDE(imm) && IS_VALUE(c)) << 2)
 
 const UopInfo uop_info[UOP_COUNT] = {
-#define UOP(name, text, dst, a, b, c, imm, effects) \
-    [UOP_##name] = {text, UF_##dst, UF_##a, UF_##b, UF_##c, UI_##imm, UOPE_##effects, VALUES(a, b, c, imm)},
+#define UOP(name, text, dst, a, b, c, imm, effects)                                                \
+    [UOP_##name] = {text,   UF_##dst, UF_##a,         UF_##b,                                      \
+                    UF_##c, UI_##imm, UOPE_##effects, VALUES(a, b, c, imm)},
 #include "frontend/uop/uop.def"
 #undef UOP
 };
@@ -27,14 +30,10 @@ static uint8_t scalar_of(uint8_t type)
 static uint8_t other_type(const Uop *u, unsigned field)
 {
     switch (u->op) {
-    case UOP_FJCVT:
-        return T_F64;
-    case UOP_TBL:
-        return T_I8X16;
-    case UOP_FMLAL:
-        return T_I16X8;
-    case UOP_CLMUL:
-        return u->type == T_I16X8 ? T_I8X16 : u->type;
+    case UOP_FJCVT: return T_F64;
+    case UOP_TBL: return T_I8X16;
+    case UOP_FMLAL: return T_I16X8;
+    case UOP_CLMUL: return u->type == T_I16X8 ? T_I8X16 : u->type;
     default:
         (void)field;
         return (uint8_t)u->c; /* BITCAST, ZEXT, FCVT, WIDEN, CRC ...: the aux field */
@@ -51,22 +50,15 @@ uint8_t uop_operand_type(const Uop *u, unsigned field)
     switch ((UopField)kind) {
     case UF_T:
     case UF_TI:
-    case UF_TO:
-        return u->type;
-    case UF_B:
-        return T_I32;
-    case UF_F:
-        return T_FLAGS;
+    case UF_TO: return u->type;
+    case UF_B: return T_I32;
+    case UF_F: return T_FLAGS;
     case UF_P:
-    case UF_PO:
-        return T_I64;
-    case UF_S:
-        return scalar_of(u->type);
-    case UF_X:
-        return other_type(u, field);
+    case UF_PO: return T_I64;
+    case UF_S: return scalar_of(u->type);
+    case UF_X: return other_type(u, field);
     case UF_N:
-    case UF_A:
-        break;
+    case UF_A: break;
     }
     return T_NONE;
 }

@@ -1,18 +1,21 @@
 /* opt.c - the backward pass over a finished block.
  *
  * From the last micro-op to the first, it keeps
- *   - how often each value is used by what stays: an operation without effect whose result has no use goes away;
- *   - which eight-byte granules of the register file are overwritten before anything can see them: a PUT of such goes away.
- *     What may fault, leave the block or run C that reads registers sees all of them (the precise-fault rule);
- *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest (UopFile.flags_dead_at), and
- *     only if there is a PUTFLAGS before it for which the answer matters.
- * When it reaches a definition, all uses are known: an addend or mask with a single use moves into its user.
+ *   - how often each value is used by what stays: an operation without effect whose result has no
+ * use goes away;
+ *   - which eight-byte granules of the register file are overwritten before anything can see them:
+ * a PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
+ * of them (the precise-fault rule);
+ *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
+ * (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer matters.
+ * When it reaches a definition, all uses are known: an addend or mask with a single use moves into
+ * its user.
  *
  *     v1:i64 = add v0, #16                         v1:i32 = and v0, #4
  *     v2:i64 = load.8 [v1]     -> load.8 [v0+16]   v2:i32 = icmp.eq v1, #0   -> icmp.ntst v0, #4
  *
- * That lets the operand of the one live until the other, so no PUT may stand between them: it might be of the operand's
- * register, and the old value would have to be kept in a register of its own.
+ * That lets the operand of the one live until the other, so no PUT may stand between them: it might
+ * be of the operand's register, and the old value would have to be kept in a register of its own.
  */
 #include "frontend/frontend.h"
 #include "frontend/uop/build.h"
@@ -22,9 +25,10 @@
 enum { MAX_TARGETS = 4, DEAD = 0xff };
 
 typedef struct Pass {
-    UopBlock *b; /* slots[] of it whose gen is the block's: granules that are overwritten before they can be seen */
+    UopBlock *b; /* slots[] of it whose gen is the block's: granules that are overwritten before
+                    they can be seen */
     const UopFile *file;
-    uint32_t next_put; /* index of the first PUT that follows (and stays) */
+    uint32_t next_put;   /* index of the first PUT that follows (and stays) */
     uint32_t first_dead; /* index of the first micro-op that goes away */
     /* Flags: seen for certain, or seen if one of the targets reads them (none: not seen). */
     bool flags_live;
@@ -32,7 +36,8 @@ typedef struct Pass {
     GuestAddr targets[MAX_TARGETS];
 } Pass;
 
-/* ---- what is seen ----------------------------------------------------------------------------------- */
+/* ---- what is seen
+ * ----------------------------------------------------------------------------------- */
 
 static void see_flags(Pass *p)
 {
@@ -110,8 +115,8 @@ static void cover(Pass *p, uint32_t offset, unsigned bytes)
     }
 }
 
-/* Counts a use. Absent operands are counted too, without a branch: spread over what lies above VAL_MAX, so that one count needn't
- * wait for the last. */
+/* Counts a use. Absent operands are counted too, without a branch: spread over what lies above
+ * VAL_MAX, so that one count needn't wait for the last. */
 static inline void use(UopBlock *b, Val v, uint32_t user)
 {
     uint32_t at = v < VAL_MAX ? v : VAL_MAX + user % 16;
@@ -119,7 +124,8 @@ static inline void use(UopBlock *b, Val v, uint32_t user)
     b->val_def[at] = user; /* the definition is of no interest any more */
 }
 
-/* ---- micro-ops that have an effect -------------------------------------------------------------------- */
+/* ---- micro-ops that have an effect
+ * -------------------------------------------------------------------- */
 
 static inline bool is_used(const Pass *p, const Uop *u)
 {
@@ -147,7 +153,8 @@ static bool keep_helper(Pass *p, const Uop *u)
     if ((effects & HELPER_PURE) && !is_used(p, u)) {
         return false;
     }
-    if (effects & (HELPER_READS_FILE | HELPER_WRITES_FILE | HELPER_MAY_FAULT | HELPER_CHANGES_MODE)) {
+    if (effects &
+        (HELPER_READS_FILE | HELPER_WRITES_FILE | HELPER_MAY_FAULT | HELPER_CHANGES_MODE)) {
         see_all(p);
     }
     return true;
@@ -169,8 +176,9 @@ static void invert(Uop *boolean)
     boolean->sub ^= 1; /* of TEST and of ICMP */
 }
 
-/* The block ends in a conditional and a final jump, and the flags are dead at just one of them: then the jumps are arranged so that the
- * conditional one goes there, and the PUTFLAGS moves behind it. */
+/* The block ends in a conditional and a final jump, and the flags are dead at just one of them:
+ * then the jumps are arranged so that the conditional one goes there, and the PUTFLAGS moves behind
+ * it. */
 static bool sink_putflags(Pass *p, const Uop *put)
 {
     UopBlock *b = p->b;
@@ -191,8 +199,8 @@ static bool sink_putflags(Pass *p, const Uop *put)
     p->ntargets = 0;
     p->flags_live = true;
     if (dead_else) {
-        bool simple = (boolean->op == UOP_TEST || boolean->op == UOP_ICMP) && boolean->dst == branch->a
-                      && b->val_uses[boolean->dst] == 1;
+        bool simple = (boolean->op == UOP_TEST || boolean->op == UOP_ICMP) &&
+                      boolean->dst == branch->a && b->val_uses[boolean->dst] == 1;
         if (!simple) {
             return false;
         }
@@ -224,7 +232,8 @@ static bool touches_fp(const Uop *u)
     return u->sub == UOP_FLAGS_FCMP;
 }
 
-/* ---- single uses ------------------------------------------------------------------------------------------ */
+/* ---- single uses
+ * ------------------------------------------------------------------------------------------ */
 
 /* ADD x, #imm, used once, by the address or addend of `user`. */
 static bool sink_addend(const Uop *add, Uop *user)
@@ -246,8 +255,8 @@ static bool sink_addend(const Uop *add, Uop *user)
 /* AND used once, by a comparison with zero. */
 static bool sink_mask(const Uop *mask, Uop *user)
 {
-    if (user->op != UOP_ICMP || user->b != VAL_NONE || user->imm != 0 || user->type != mask->type
-        || (user->sub != UOP_EQ && user->sub != UOP_NE)) {
+    if (user->op != UOP_ICMP || user->b != VAL_NONE || user->imm != 0 || user->type != mask->type ||
+        (user->sub != UOP_EQ && user->sub != UOP_NE)) {
         return false;
     }
     user->sub = user->sub == UOP_NE ? UOP_TST : UOP_NTST;
@@ -261,18 +270,23 @@ static bool sink_mask(const Uop *mask, Uop *user)
 static bool sink_flags(const Uop *flags, Uop *user)
 {
     static const uint8_t of_sub[] = {
-        [UOP_EQ] = UOP_EQ, [UOP_NE] = UOP_NE, [UOP_CS] = UOP_UGE, [UOP_CC] = UOP_ULT, [UOP_MI] = 0xff, [UOP_PL] = 0xff,
-        [UOP_VS] = 0xff, [UOP_VC] = 0xff, [UOP_HI] = UOP_UGT, [UOP_LS] = UOP_ULE, [UOP_GE] = UOP_SGE, [UOP_LT] = UOP_SLT,
+        [UOP_EQ] = UOP_EQ,  [UOP_NE] = UOP_NE,  [UOP_CS] = UOP_UGE, [UOP_CC] = UOP_ULT,
+        [UOP_MI] = 0xff,    [UOP_PL] = 0xff,    [UOP_VS] = 0xff,    [UOP_VC] = 0xff,
+        [UOP_HI] = UOP_UGT, [UOP_LS] = UOP_ULE, [UOP_GE] = UOP_SGE, [UOP_LT] = UOP_SLT,
         [UOP_GT] = UOP_SGT, [UOP_LE] = UOP_SLE,
     };
-    bool with_zero = flags->sub == UOP_FLAGS_LOGIC || (flags->sub == UOP_FLAGS_SUB && flags->b == VAL_NONE && flags->imm == 0);
+    bool with_zero = flags->sub == UOP_FLAGS_LOGIC ||
+                     (flags->sub == UOP_FLAGS_SUB && flags->b == VAL_NONE && flags->imm == 0);
     if (user->op != UOP_TEST || !(flags->sub == UOP_FLAGS_SUB || flags->sub == UOP_FLAGS_LOGIC)) {
         return false;
     }
-    if (flags->sub == UOP_FLAGS_LOGIC && (user->sub == UOP_CS || user->sub == UOP_CC || user->sub == UOP_HI || user->sub == UOP_LS)) {
+    if (flags->sub == UOP_FLAGS_LOGIC && (user->sub == UOP_CS || user->sub == UOP_CC ||
+                                          user->sub == UOP_HI || user->sub == UOP_LS)) {
         return false; /* C is clear, where a subtraction of 0 sets it */
     }
-    uint8_t cond = with_zero && user->sub == UOP_MI ? UOP_SLT : with_zero && user->sub == UOP_PL ? UOP_SGE : of_sub[user->sub];
+    uint8_t cond = with_zero && user->sub == UOP_MI   ? UOP_SLT
+                   : with_zero && user->sub == UOP_PL ? UOP_SGE
+                                                      : of_sub[user->sub];
     if (cond == 0xff) {
         return false;
     }
@@ -288,8 +302,8 @@ static bool sink_flags(const Uop *flags, Uop *user)
 /* A zero-extending I32 load used once, by its extension to I64, loads an I64. */
 static bool widen_load(Uop *load, Uop *user)
 {
-    if (user->op != UOP_ZEXT || user->type != T_I64 || load->type != T_I32 || uop_mem_signed(load->sub)
-        || user->sub < uop_mem_log2(load->sub)) {
+    if (user->op != UOP_ZEXT || user->type != T_I64 || load->type != T_I32 ||
+        uop_mem_signed(load->sub) || user->sub < uop_mem_log2(load->sub)) {
         return false;
     }
     load->type = T_I64;
@@ -297,7 +311,8 @@ static bool widen_load(Uop *load, Uop *user)
     return true;
 }
 
-/* Moves u into its only user, or the user into u, where that saves an operation. True: u is gone. */
+/* Moves u into its only user, or the user into u, where that saves an operation. True: u is gone.
+ */
 static bool sink(Pass *p, Uop *u)
 {
     UopBlock *b = p->b;
@@ -324,35 +339,51 @@ static bool sink(Pass *p, Uop *u)
     return gone;
 }
 
-/* ---- the pass ---------------------------------------------------------------------------------------------- */
+/* ---- the pass
+ * ---------------------------------------------------------------------------------------------- */
 
-/* What uop_optimize does with a row, and how many of the fields a, b, c may be operands: those that aren't hold VAL_NONE, and
- * counting uses of that does no harm. */
-enum { R_PURE, R_SINK, R_GET, R_GETFLAGS, R_STATUS, R_KEEP, R_LOAD, R_MEMORY, R_PUT, R_PUTFLAGS, R_STICKY, R_EXIT, R_HELPER };
+/* What uop_optimize does with a row, and how many of the fields a, b, c may be operands: those that
+ * aren't hold VAL_NONE, and counting uses of that does no harm. */
+enum {
+    R_PURE,
+    R_SINK,
+    R_GET,
+    R_GETFLAGS,
+    R_STATUS,
+    R_KEEP,
+    R_LOAD,
+    R_MEMORY,
+    R_PUT,
+    R_PUTFLAGS,
+    R_STICKY,
+    R_EXIT,
+    R_HELPER
+};
 typedef struct Row {
     uint8_t kind, fields;
 } Row;
 
-#define IS_WIDE(imm) ((imm) == UI_K || (imm) == UI_G)
-#define IS_VALUE(field) ((field) != UF_N && (field) != UF_A)
+#define IS_WIDE(imm)      ((imm) == UI_K || (imm) == UI_G)
+#define IS_VALUE(field)   ((field) != UF_N && (field) != UF_A)
 #define FIELDS(b, c, imm) (IS_WIDE(imm) ? 1 : IS_VALUE(c) ? 3 : IS_VALUE(b) ? 2 : 1)
-#define KIND(op, effects) \
-    ((op) == UOP_ADD || (op) == UOP_AND        ? R_SINK \
-     : (op) == UOP_LOAD                        ? R_LOAD \
-     : (op) == UOP_GET                         ? R_GET \
-     : (op) == UOP_GETFLAGS                    ? R_GETFLAGS \
-     : (op) == UOP_FLAGS || (op) == UOP_FLAGSIF ? R_STATUS \
-     : (op) == UOP_PUT                         ? R_PUT \
-     : (op) == UOP_PUTFLAGS                    ? R_PUTFLAGS \
-     : (op) == UOP_STICKY                      ? R_STICKY \
-     : (op) == UOP_HELPER                      ? R_HELPER \
-     : (effects) == UOPE_PURE                  ? R_PURE \
-     : (effects) & UOPE_EXIT                   ? R_EXIT \
-     : (effects) & (UOPE_LOAD | UOPE_STORE)    ? R_MEMORY \
-                                               : R_KEEP)
+#define KIND(op, effects)                                                                          \
+    ((op) == UOP_ADD || (op) == UOP_AND         ? R_SINK                                           \
+     : (op) == UOP_LOAD                         ? R_LOAD                                           \
+     : (op) == UOP_GET                          ? R_GET                                            \
+     : (op) == UOP_GETFLAGS                     ? R_GETFLAGS                                       \
+     : (op) == UOP_FLAGS || (op) == UOP_FLAGSIF ? R_STATUS                                         \
+     : (op) == UOP_PUT                          ? R_PUT                                            \
+     : (op) == UOP_PUTFLAGS                     ? R_PUTFLAGS                                       \
+     : (op) == UOP_STICKY                       ? R_STICKY                                         \
+     : (op) == UOP_HELPER                       ? R_HELPER                                         \
+     : (effects) == UOPE_PURE                   ? R_PURE                                           \
+     : (effects)&UOPE_EXIT                      ? R_EXIT                                           \
+     : (effects) & (UOPE_LOAD | UOPE_STORE)     ? R_MEMORY                                         \
+                                                : R_KEEP)
 
 static const Row rows[UOP_COUNT] = {
-#define UOP(name, text, dst, a, b, c, imm, effects) [UOP_##name] = {KIND(UOP_##name, UOPE_##effects), FIELDS(UF_##b, UF_##c, UI_##imm)},
+#define UOP(name, text, dst, a, b, c, imm, effects)                                                \
+    [UOP_##name] = {KIND(UOP_##name, UOPE_##effects), FIELDS(UF_##b, UF_##c, UI_##imm)},
 #include "frontend/uop/uop.def"
 #undef UOP
 };
@@ -361,10 +392,8 @@ static const Row rows[UOP_COUNT] = {
 static inline bool keep(Pass *p, Uop *u, uint8_t kind)
 {
     switch (kind) {
-    case R_PURE:
-        return p->b->val_uses[u->dst] != 0;
-    case R_SINK:
-        return p->b->val_uses[u->dst] != 0 && !sink(p, u);
+    case R_PURE: return p->b->val_uses[u->dst] != 0;
+    case R_SINK: return p->b->val_uses[u->dst] != 0 && !sink(p, u);
     case R_GET:
         if (!p->b->val_uses[u->dst]) {
             return false;
@@ -378,28 +407,19 @@ static inline bool keep(Pass *p, Uop *u, uint8_t kind)
         see_bytes(p, (uint32_t)u->imm, 4);
         return true;
     case R_STATUS:
-        return touches_fp(u) || (p->b->val_uses[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
+        return touches_fp(u) ||
+               (p->b->val_uses[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
     case R_LOAD:
         see_all(p);
         sink(p, u);
         return true;
-    case R_MEMORY:
-        see_all(p);
-        return true;
-    case R_PUT:
-        return keep_put(p, u);
-    case R_PUTFLAGS:
-        return keep_putflags(p, u);
-    case R_STICKY:
-        see_bytes(p, (uint32_t)u->imm, 16);
-        return true;
-    case R_EXIT:
-        see_exit(p, u);
-        return true;
-    case R_HELPER:
-        return keep_helper(p, u);
-    default:
-        return true;
+    case R_MEMORY: see_all(p); return true;
+    case R_PUT: return keep_put(p, u);
+    case R_PUTFLAGS: return keep_putflags(p, u);
+    case R_STICKY: see_bytes(p, (uint32_t)u->imm, 16); return true;
+    case R_EXIT: see_exit(p, u); return true;
+    case R_HELPER: return keep_helper(p, u);
+    default: return true;
     }
 }
 

@@ -1,6 +1,7 @@
 /* parse.c - the textual form back to a block: what text.h shows, one micro-op a line.
  *
- * Values keep their numbers, so that text and block can be held side by side; numbers that no line defines have type T_NONE.
+ * Values keep their numbers, so that text and block can be held side by side; numbers that no line
+ * defines have type T_NONE.
  */
 #include "frontend/uop/build.h"
 #include "frontend/uop/text.h"
@@ -13,8 +14,8 @@
 
 typedef struct Parser {
     UopBlock *b;
-    const char *at;    /* the next character of the line */
-    const char *end;   /* of the line, without its comment */
+    const char *at;  /* the next character of the line */
+    const char *end; /* of the line, without its comment */
     unsigned line;
     UopRegOffset offset_of;
     char *msg;
@@ -37,7 +38,8 @@ static bool fail(Parser *p, const char *format, ...)
     return false;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------ */
+/* ---- tokens
+ * ------------------------------------------------------------------------------------------ */
 
 static void skip_space(Parser *p)
 {
@@ -72,7 +74,8 @@ static bool word(Parser *p, char *buf, size_t size)
 {
     skip_space(p);
     size_t n = 0;
-    while (p->at < p->end && (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '?') && n + 1 < size) {
+    while (p->at < p->end && (isalnum((unsigned char)*p->at) || *p->at == '_' || *p->at == '?') &&
+           n + 1 < size) {
         buf[n++] = *p->at++;
     }
     buf[n] = 0;
@@ -152,7 +155,8 @@ static bool type(Parser *p, uint8_t *t)
     return true;
 }
 
-/* ---- the name and its attributes ----------------------------------------------------------------------- */
+/* ---- the name and its attributes
+ * ----------------------------------------------------------------------- */
 
 static int name_index(const char *name, const char *const *names, unsigned count)
 {
@@ -176,8 +180,7 @@ static bool sub_attribute(Uop *u, const char *name)
     const UopSub *sub = uop_sub(u->op);
     int i = sub->names ? name_index(name, sub->names, sub->count) : -1;
     switch ((UopSubKind)sub->kind) {
-    case SUB_NONE:
-        return false;
+    case SUB_NONE: return false;
     case SUB_ENUM:
         if (i > 0) {
             u->sub = (uint8_t)i;
@@ -201,7 +204,10 @@ static bool sub_attribute(Uop *u, const char *name)
         return i >= 0;
     case SUB_MEM:
         i = log2_of(name);
-        u->sub |= i >= 0 ? (uint8_t)i : strcmp(name, "s") == 0 ? UOP_MEM(0, 1, 0, 0) : strcmp(name, "be") == 0 ? UOP_MEM(0, 0, 1, 0) : 0;
+        u->sub |= i >= 0                    ? (uint8_t)i
+                  : strcmp(name, "s") == 0  ? UOP_MEM(0, 1, 0, 0)
+                  : strcmp(name, "be") == 0 ? UOP_MEM(0, 0, 1, 0)
+                                            : 0;
         return i >= 0 || strcmp(name, "s") == 0 || strcmp(name, "be") == 0;
     case SUB_NUMBER:
         if (!isdigit((unsigned char)name[0])) {
@@ -260,15 +266,16 @@ static bool operation(Parser *p, Uop *u)
     }
     u->op = (uint8_t)op;
     while (accept(p, '.')) {
-        if (!word(p, name, sizeof name)
-            || !(rmw_attribute(u, name) || sub_attribute(u, name) || flag_attribute(u, name))) {
+        if (!word(p, name, sizeof name) ||
+            !(rmw_attribute(u, name) || sub_attribute(u, name) || flag_attribute(u, name))) {
             return fail(p, "%s has no attribute '%s'", uop_info[op].text, name);
         }
     }
     return true;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------- */
+/* ---- operands
+ * ------------------------------------------------------------------------------------------- */
 
 static bool comma(Parser *p, bool *any)
 {
@@ -381,7 +388,9 @@ static bool vector_constant(Parser *p, Uop *u)
         if (!isxdigit((unsigned char)c)) {
             return fail(p, "a constant of 32 hexadecimal digits expected");
         }
-        unsigned digit = isdigit((unsigned char)c) ? (unsigned)(c - '0') : (unsigned)(tolower((unsigned char)c) - 'a' + 10);
+        unsigned digit = isdigit((unsigned char)c)
+                             ? (unsigned)(c - '0')
+                             : (unsigned)(tolower((unsigned char)c) - 'a' + 10);
         half[i / 16] = half[i / 16] << 4 | digit;
     }
     p->at += 34;
@@ -402,7 +411,8 @@ static bool pair_immediate(Parser *p, Uop *u)
 static bool trailing_immediate(Parser *p, Uop *u, bool *any)
 {
     const UopInfo *info = &uop_info[u->op];
-    bool wide = info->imm == UI_K || (info->imm == UI_G && (u->a == VAL_NONE || u->op == UOP_EXIT_IF));
+    bool wide =
+        info->imm == UI_K || (info->imm == UI_G && (u->a == VAL_NONE || u->op == UOP_EXIT_IF));
     bool optional = info->imm == UI_W || u->op == UOP_CRYPTO;
     if (!wide && info->imm != UI_V && !optional && !uop_imm_is_written(u)) {
         return true;
@@ -425,10 +435,13 @@ static bool trailing_immediate(Parser *p, Uop *u, bool *any)
 static bool operands(Parser *p, Uop *u)
 {
     const UopInfo *info = &uop_info[u->op];
-    bool wide = info->imm == UI_K || info->imm == UI_G, address = uop_has_address(u->op), any = false;
+    bool wide = info->imm == UI_K || info->imm == UI_G, address = uop_has_address(u->op),
+         any = false;
     if (info->imm == UI_O || info->imm == UI_H || address) {
         any = true;
-        if (!(info->imm == UI_O ? register_operand(p, u) : address ? address_operand(p, u) : immediate(p, &u->imm))) {
+        if (!(info->imm == UI_O ? register_operand(p, u)
+              : address         ? address_operand(p, u)
+                                : immediate(p, &u->imm))) {
             return false;
         }
     }
@@ -443,7 +456,8 @@ static bool operands(Parser *p, Uop *u)
     }
     if (!wide) {
         Val b = u->b, c = u->c;
-        if ((!(address && info->b == UF_PO) && !value_field(p, u, info->b, &b, &any)) || !value_field(p, u, info->c, &c, &any)) {
+        if ((!(address && info->b == UF_PO) && !value_field(p, u, info->b, &b, &any)) ||
+            !value_field(p, u, info->c, &c, &any)) {
             return false;
         }
         u->b = b;
@@ -463,7 +477,9 @@ static void set_aux(const UopBlock *b, Uop *u)
     u->c = v == VAL_NONE ? VAL_NONE : b->val_type[v];
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------ */
+/* ---- lines
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool define(Parser *p, uint64_t n, uint8_t t)
 {
@@ -491,8 +507,8 @@ static bool insn_line(Parser *p)
 {
     uint64_t pc, len;
     char name[8];
-    if (!number(p, &pc) || !word(p, name, sizeof name) || strcmp(name, "len") != 0 || !expect(p, '=') || !number(p, &len)
-        || len > 255) {
+    if (!number(p, &pc) || !word(p, name, sizeof name) || strcmp(name, "len") != 0 ||
+        !expect(p, '=') || !number(p, &len) || len > 255) {
         return fail(p, "insn PC len=N expected");
     }
     if (p->b->ninsns == 0) {
@@ -505,7 +521,8 @@ static bool insn_line(Parser *p)
 static bool uop_line(Parser *p)
 {
     UopBlock *b = p->b;
-    Uop u = {.dst = VAL_NONE, .type = T_NONE, .a = VAL_NONE, .b = VAL_NONE, .c = VAL_NONE, .imm = 0};
+    Uop u = {
+        .dst = VAL_NONE, .type = T_NONE, .a = VAL_NONE, .b = VAL_NONE, .c = VAL_NONE, .imm = 0};
     uint64_t n = 0;
     uint8_t t = T_NONE, explicit_type = T_NONE;
     bool has_dst = p->end - p->at > 1 && p->at[0] == 'v' && isdigit((unsigned char)p->at[1]);

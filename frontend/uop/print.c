@@ -27,17 +27,15 @@ static void print_sub(FILE *f, const Uop *u)
         }
         break;
     case SUB_SIGN:
-        fprintf(f, ".%s%s%s", sub->names[u->sub & 3], u->sub & UOP_ROUND ? ".round" : "", u->sub & UOP_SAT ? ".sat" : "");
+        fprintf(f, ".%s%s%s", sub->names[u->sub & 3], u->sub & UOP_ROUND ? ".round" : "",
+                u->sub & UOP_SAT ? ".sat" : "");
         break;
-    case SUB_BYTES:
-        fprintf(f, ".%u", 1u << (u->sub & 7));
-        break;
+    case SUB_BYTES: fprintf(f, ".%u", 1u << (u->sub & 7)); break;
     case SUB_MEM:
-        fprintf(f, ".%u%s%s", 1u << uop_mem_log2(u->sub), uop_mem_signed(u->sub) ? ".s" : "", uop_mem_be(u->sub) ? ".be" : "");
+        fprintf(f, ".%u%s%s", 1u << uop_mem_log2(u->sub), uop_mem_signed(u->sub) ? ".s" : "",
+                uop_mem_be(u->sub) ? ".be" : "");
         break;
-    case SUB_NUMBER:
-        fprintf(f, ".%u", u->sub);
-        break;
+    case SUB_NUMBER: fprintf(f, ".%u", u->sub); break;
     }
 }
 
@@ -148,9 +146,7 @@ static void print_values(List *list, const Uop *u)
 static void print_imm(List *list, const UopBlock *b, const Uop *u)
 {
     switch ((UopImm)uop_info[u->op].imm) {
-    case UI_K:
-        fprintf(next(list), "0x%" PRIx64, u->imm64);
-        return;
+    case UI_K: fprintf(next(list), "0x%" PRIx64, u->imm64); return;
     case UI_G:
         if (u->a == VAL_NONE || u->op == UOP_EXIT_IF) {
             fprintf(next(list), "0x%" PRIx64, u->imm64);
@@ -161,11 +157,8 @@ static void print_imm(List *list, const UopBlock *b, const Uop *u)
         fprintf(next(list), "0x%016" PRIx64 "%016" PRIx64, v.u64[1], v.u64[0]);
         return;
     }
-    case UI_R:
-        fprintf(next(list), "#%d, #%d", u->imm & 255, u->imm >> 8);
-        return;
-    default:
-        break;
+    case UI_R: fprintf(next(list), "#%d, #%d", u->imm & 255, u->imm >> 8); return;
+    default: break;
     }
     if (u->op == UOP_INSLANE) {
         fprintf(next(list), "#%d, #%d", u->imm & 255, u->imm >> 8);

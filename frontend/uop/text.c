@@ -1,33 +1,67 @@
 /* text.c - the words of the textual form. */
 #include "frontend/uop/text.h"
 
-#define NAMES(...) (const char *const[]){__VA_ARGS__}
+#define NAMES(...)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define COUNT(...) (sizeof(NAMES(__VA_ARGS__)) / sizeof(const char *))
-#define ENUM(...) {SUB_ENUM, COUNT(__VA_ARGS__), NAMES(__VA_ARGS__)}
-#define BITS(...) {SUB_BITS, COUNT(__VA_ARGS__), NAMES(__VA_ARGS__)}
+#define ENUM(...)                                                                                  \
+    {                                                                                              \
+        SUB_ENUM, COUNT(__VA_ARGS__), NAMES(__VA_ARGS__)                                           \
+    }
+#define BITS(...)                                                                                  \
+    {                                                                                              \
+        SUB_BITS, COUNT(__VA_ARGS__), NAMES(__VA_ARGS__)                                           \
+    }
 
 const char *const uop_order_names[4] = {"", "acquire", "release", "seq"};
-const char *const uop_rmw_names[UOP_RMW_NAMES] = {"add", "clr", "xor", "or", "smax", "smin", "umax", "umin", "swap"};
-const char *const uop_trap_names[UOP_TRAP_NAMES] = {"undefined", "breakpoint", "alignment", "branch_target", "pac", "fetch"};
+const char *const uop_rmw_names[UOP_RMW_NAMES] = {"add",  "clr",  "xor",  "or",  "smax",
+                                                  "smin", "umax", "umin", "swap"};
+const char *const uop_trap_names[UOP_TRAP_NAMES] = {"undefined",     "breakpoint", "alignment",
+                                                    "branch_target", "pac",        "fetch"};
 
 static const char *const cond_names[] = {
-    "eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le",
-    "uge", "ult", "ugt", "ule", "sge", "slt", "sgt", "sle", "tst", "ntst", "feq", "fge", "fgt",
+    "eq",  "ne",  "cs",  "cc",  "mi",  "pl",   "vs",  "vc",  "hi",
+    "ls",  "ge",  "lt",  "gt",  "le",  "uge",  "ult", "ugt", "ule",
+    "sge", "slt", "sgt", "sle", "tst", "ntst", "feq", "fge", "fgt",
 };
-_Static_assert(sizeof cond_names / sizeof cond_names[0] == UOP_COND_COUNT, "a name for each condition");
+_Static_assert(sizeof cond_names / sizeof cond_names[0] == UOP_COND_COUNT,
+               "a name for each condition");
 
 static const char *const crypto_names[] = {
-    "aese", "aesd", "aesmc", "aesimc", "sha1c", "sha1p", "sha1m", "sha1h", "sha1su0", "sha1su1", "sha256h", "sha256h2",
-    "sha256su0", "sha256su1", "sha512h", "sha512h2", "sha512su0", "sha512su1", "sm3partw1", "sm3partw2", "sm3ss1", "sm3tt1a",
-    "sm3tt1b", "sm3tt2a", "sm3tt2b", "sm4e", "sm4ekey",
+    "aese",    "aesd",     "aesmc",     "aesimc",    "sha1c",     "sha1p",     "sha1m",
+    "sha1h",   "sha1su0",  "sha1su1",   "sha256h",   "sha256h2",  "sha256su0", "sha256su1",
+    "sha512h", "sha512h2", "sha512su0", "sha512su1", "sm3partw1", "sm3partw2", "sm3ss1",
+    "sm3tt1a", "sm3tt1b",  "sm3tt2a",   "sm3tt2b",   "sm4e",      "sm4ekey",
 };
-_Static_assert(sizeof crypto_names / sizeof crypto_names[0] == UOP_CRYPTO_COUNT, "a name for each cryptographic step");
+_Static_assert(sizeof crypto_names / sizeof crypto_names[0] == UOP_CRYPTO_COUNT,
+               "a name for each cryptographic step");
 
 static const char *const sign_names[] = {"u", "s", "su", "us"};
 
 enum {
-    K_NONE, K_COND, K_FLAGS, K_DIV, K_BYTES, K_SIGN, K_ROUND_BIT, K_FMUL, K_FMA, K_MINMAX, K_ROUND, K_NARROW,
-    K_REDUCE, K_DOT, K_BF16, K_CRYPTO, K_MEM, K_FENCE, K_EXIT, K_NUMBER,
+    K_NONE,
+    K_COND,
+    K_FLAGS,
+    K_DIV,
+    K_BYTES,
+    K_SIGN,
+    K_ROUND_BIT,
+    K_FMUL,
+    K_FMA,
+    K_MINMAX,
+    K_ROUND,
+    K_NARROW,
+    K_REDUCE,
+    K_DOT,
+    K_BF16,
+    K_CRYPTO,
+    K_MEM,
+    K_FENCE,
+    K_EXIT,
+    K_NUMBER,
 };
 
 static const UopSub kinds[] = {
@@ -54,20 +88,23 @@ static const UopSub kinds[] = {
 };
 
 static const uint8_t kind_of[UOP_COUNT] = {
-    [UOP_INSN] = K_NUMBER, [UOP_ICMP] = K_COND, [UOP_VCMP] = K_COND, [UOP_TEST] = K_COND, [UOP_FCMP] = K_COND,
-    [UOP_FLAGS] = K_FLAGS, [UOP_FLAGSIF] = K_FLAGS,
-    [UOP_UDIV] = K_DIV, [UOP_SDIV] = K_DIV,
-    [UOP_ZEXT] = K_BYTES, [UOP_SEXT] = K_BYTES, [UOP_BSWAP] = K_BYTES, [UOP_REVL] = K_BYTES, [UOP_CRC] = K_BYTES,
-    [UOP_MIN] = K_SIGN, [UOP_MAX] = K_SIGN, [UOP_ABD] = K_SIGN, [UOP_RSHR] = K_SIGN, [UOP_WIDEN] = K_SIGN, [UOP_WMUL] = K_SIGN,
-    [UOP_ADDSAT] = K_SIGN, [UOP_SUBSAT] = K_SIGN, [UOP_HADD] = K_SIGN, [UOP_HSUB] = K_SIGN, [UOP_SHLV] = K_SIGN,
-    [UOP_SHLSAT] = K_SIGN,
-    [UOP_MULHSAT] = K_ROUND_BIT, [UOP_FMUL] = K_FMUL, [UOP_FMA] = K_FMA, [UOP_FMLAL] = K_FMA,
-    [UOP_FMIN] = K_MINMAX, [UOP_FMAX] = K_MINMAX,
-    [UOP_FROUND] = K_ROUND, [UOP_FCVT] = K_ROUND, [UOP_FTOI] = K_ROUND,
-    [UOP_NARROW] = K_NARROW, [UOP_REDUCE] = K_REDUCE, [UOP_DOT] = K_DOT, [UOP_DOTMM] = K_DOT, [UOP_BF16] = K_BF16,
-    [UOP_CRYPTO] = K_CRYPTO,
-    [UOP_LOAD] = K_MEM, [UOP_STORE] = K_MEM, [UOP_LL] = K_MEM, [UOP_SC] = K_MEM, [UOP_RMW] = K_MEM, [UOP_CAS] = K_MEM,
-    [UOP_FENCE] = K_FENCE, [UOP_PREFETCH] = K_NUMBER, [UOP_EXIT] = K_EXIT, [UOP_EXIT_IF] = K_EXIT,
+    [UOP_INSN] = K_NUMBER,     [UOP_ICMP] = K_COND,     [UOP_VCMP] = K_COND,
+    [UOP_TEST] = K_COND,       [UOP_FCMP] = K_COND,     [UOP_FLAGS] = K_FLAGS,
+    [UOP_FLAGSIF] = K_FLAGS,   [UOP_UDIV] = K_DIV,      [UOP_SDIV] = K_DIV,
+    [UOP_ZEXT] = K_BYTES,      [UOP_SEXT] = K_BYTES,    [UOP_BSWAP] = K_BYTES,
+    [UOP_REVL] = K_BYTES,      [UOP_CRC] = K_BYTES,     [UOP_MIN] = K_SIGN,
+    [UOP_MAX] = K_SIGN,        [UOP_ABD] = K_SIGN,      [UOP_RSHR] = K_SIGN,
+    [UOP_WIDEN] = K_SIGN,      [UOP_WMUL] = K_SIGN,     [UOP_ADDSAT] = K_SIGN,
+    [UOP_SUBSAT] = K_SIGN,     [UOP_HADD] = K_SIGN,     [UOP_HSUB] = K_SIGN,
+    [UOP_SHLV] = K_SIGN,       [UOP_SHLSAT] = K_SIGN,   [UOP_MULHSAT] = K_ROUND_BIT,
+    [UOP_FMUL] = K_FMUL,       [UOP_FMA] = K_FMA,       [UOP_FMLAL] = K_FMA,
+    [UOP_FMIN] = K_MINMAX,     [UOP_FMAX] = K_MINMAX,   [UOP_FROUND] = K_ROUND,
+    [UOP_FCVT] = K_ROUND,      [UOP_FTOI] = K_ROUND,    [UOP_NARROW] = K_NARROW,
+    [UOP_REDUCE] = K_REDUCE,   [UOP_DOT] = K_DOT,       [UOP_DOTMM] = K_DOT,
+    [UOP_BF16] = K_BF16,       [UOP_CRYPTO] = K_CRYPTO, [UOP_LOAD] = K_MEM,
+    [UOP_STORE] = K_MEM,       [UOP_LL] = K_MEM,        [UOP_SC] = K_MEM,
+    [UOP_RMW] = K_MEM,         [UOP_CAS] = K_MEM,       [UOP_FENCE] = K_FENCE,
+    [UOP_PREFETCH] = K_NUMBER, [UOP_EXIT] = K_EXIT,     [UOP_EXIT_IF] = K_EXIT,
 };
 
 const UopSub *uop_sub(unsigned op)
@@ -88,12 +125,13 @@ const char *uop_flag_name(unsigned op, unsigned bit)
             return "signed";
         }
         return op == UOP_FTOI || op == UOP_ITOF ? "unsigned" : NULL;
-    case UOPF_EXACT:
-        return op == UOP_FROUND || op == UOP_FJCVT ? "exact" : NULL;
+    case UOPF_EXACT: return op == UOP_FROUND || op == UOP_FJCVT ? "exact" : NULL;
     case UOPF_HIGH:
-        return op == UOP_FCVT || op == UOP_FMLAL || op == UOP_WIDEN || op == UOP_WMUL || op == UOP_CLMUL ? "high" : NULL;
-    default:
-        return NULL;
+        return op == UOP_FCVT || op == UOP_FMLAL || op == UOP_WIDEN || op == UOP_WMUL ||
+                       op == UOP_CLMUL
+                   ? "high"
+                   : NULL;
+    default: return NULL;
     }
 }
 
@@ -107,7 +145,9 @@ uint8_t uop_implied_type(const UopBlock *b, const Uop *u)
         return T_FLAGS;
     }
     if (info->a == UF_T || info->a == UF_TO || info->a == UF_F) {
-        return u->a == VAL_NONE ? T_NONE : info->a == UF_F && info->dst != UF_N ? T_I32 : b->val_type[u->a];
+        return u->a == VAL_NONE                       ? T_NONE
+               : info->a == UF_F && info->dst != UF_N ? T_I32
+                                                      : b->val_type[u->a];
     }
     if (info->c == UF_T) {
         return b->val_type[u->c];
@@ -117,7 +157,8 @@ uint8_t uop_implied_type(const UopBlock *b, const Uop *u)
 
 bool uop_has_address(unsigned op)
 {
-    return uop_info[op].imm == UI_D || ((uop_info[op].effects & (UOPE_LOAD | UOPE_STORE)) && uop_info[op].a == UF_P);
+    return uop_info[op].imm == UI_D ||
+           ((uop_info[op].effects & (UOPE_LOAD | UOPE_STORE)) && uop_info[op].a == UF_P);
 }
 
 bool uop_takes_imm(const Uop *u)
@@ -134,14 +175,10 @@ bool uop_imm_is_written(const Uop *u)
         return u->imm != 0;
     }
     switch ((UopImm)uop_info[u->op].imm) {
-    case UI_I:
-        return uop_info[u->op].b != UF_TI;
+    case UI_I: return uop_info[u->op].b != UF_TI;
     case UI_L:
-    case UI_R:
-        return true;
-    case UI_W:
-        return u->imm != 0 && u->op != UOP_RMW;
-    default:
-        return false;
+    case UI_R: return true;
+    case UI_W: return u->imm != 0 && u->op != UOP_RMW;
+    default: return false;
     }
 }

@@ -1,17 +1,17 @@
-/* text.h - the words of the textual form, shared by printer and parser. uop_print's form, by examples:
+/* text.h - the words of the textual form, shared by printer and parser. uop_print's form, by
+ * examples:
  *
  *     mode 0x4                                   only if not 0
  *     insn 0x400580 len=4
  *     v0:i64 = get [x1]                          register names are the guest's; else [#136]
  *     v1:i32 = load.2.s.acquire [v0+v3<<2-16]    size in bytes, signed, flags; address
- *     v2:i32 = icmp.ult:i64 v0, #5               the row's type, where neither the result nor the first operand tells it
- *     v4:i64x2 = vconst 0x00000000000000010000000000000002
- *     v5:i64 = extract v0, #3, #7                lsb, width
- *     v6:f32x4 = fma.nega v7, v8, v9
- *     exit_if.jump v2, 0x400590
+ *     v2:i32 = icmp.ult:i64 v0, #5               the row's type, where neither the result nor the
+ * first operand tells it v4:i64x2 = vconst 0x00000000000000010000000000000002 v5:i64 = extract v0,
+ * #3, #7                lsb, width v6:f32x4 = fma.nega v7, v8, v9 exit_if.jump v2, 0x400590
  *     exit.trap.undefined 0x0
  *
- * A micro-op is `[value:type =] name[.sub][.flags][:type] operands`. `_` stands for an operand that is not there. `;` starts a comment.
+ * A micro-op is `[value:type =] name[.sub][.flags][:type] operands`. `_` stands for an operand that
+ * is not there. `;` starts a comment.
  */
 #ifndef XEMU_FRONTEND_UOP_TEXT_H
 #define XEMU_FRONTEND_UOP_TEXT_H
@@ -30,11 +30,12 @@ typedef enum UopSubKind {
 
 typedef struct UopSub {
     uint8_t kind;
-    uint8_t count;             /* of names */
+    uint8_t count; /* of names */
     const char *const *names;
 } UopSub;
 
-/* How the sub field of an operation is written; and checked: values outside of the list are not valid. */
+/* How the sub field of an operation is written; and checked: values outside of the list are not
+ * valid. */
 const UopSub *uop_sub(unsigned op);
 /* The name of flag bit `bit` (2..7) of an operation, NULL if it has none. */
 const char *uop_flag_name(unsigned op, unsigned bit);
@@ -43,7 +44,8 @@ extern const char *const uop_rmw_names[9];
 extern const char *const uop_trap_names[6];
 enum { UOP_TRAP_NAMES = 6, UOP_RMW_NAMES = 9 };
 
-/* The type that goes without saying: of the result, else of the first operand that has the row's type. */
+/* The type that goes without saying: of the result, else of the first operand that has the row's
+ * type. */
 uint8_t uop_implied_type(const UopBlock *b, const Uop *u);
 /* Does a memory address stand where a, b and imm are? */
 bool uop_has_address(unsigned op);

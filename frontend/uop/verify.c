@@ -23,7 +23,8 @@ static bool fail(Verifier *v, const char *format, ...)
     if (!v->failed && v->msg_size) {
         va_list args;
         va_start(args, format);
-        int n = snprintf(v->msg, v->msg_size, "#%ld %s: ", (long)(v->u - v->b->uops), uop_name(v->u->op));
+        int n = snprintf(v->msg, v->msg_size, "#%ld %s: ", (long)(v->u - v->b->uops),
+                         uop_name(v->u->op));
         if (n > 0 && (size_t)n < v->msg_size) {
             vsnprintf(v->msg + n, v->msg_size - (size_t)n, format, args);
         }
@@ -43,7 +44,8 @@ static bool has_imm64(const UopInfo *info)
     return info->imm == UI_K || info->imm == UI_G;
 }
 
-/* ---- operands and result -------------------------------------------------------------------------------- */
+/* ---- operands and result
+ * -------------------------------------------------------------------------------- */
 
 static bool check_value(Verifier *v, unsigned field, uint8_t kind, Val val)
 {
@@ -53,7 +55,8 @@ static bool check_value(Verifier *v, unsigned field, uint8_t kind, Val val)
         return val == VAL_NONE || fail(v, "operand %c isn't used by this operation", names[field]);
     }
     if (kind == UF_A) {
-        return is_type((uint8_t)val) && val < 256 ? true : fail(v, "field %c is not a type", names[field]);
+        return is_type((uint8_t)val) && val < 256 ? true
+                                                  : fail(v, "field %c is not a type", names[field]);
     }
     if (val == VAL_NONE) {
         return optional || fail(v, "operand %c is missing", names[field]);
@@ -63,7 +66,8 @@ static bool check_value(Verifier *v, unsigned field, uint8_t kind, Val val)
     }
     uint8_t want = uop_operand_type(v->u, field), have = v->b->val_type[val];
     if (want != T_NONE && want != have) {
-        return fail(v, "operand %c is %s, not %s", names[field], uop_type_name(have), uop_type_name(want));
+        return fail(v, "operand %c is %s, not %s", names[field], uop_type_name(have),
+                    uop_type_name(want));
     }
     return true;
 }
@@ -72,17 +76,22 @@ static bool check_value(Verifier *v, unsigned field, uint8_t kind, Val val)
 static unsigned operands_of(const Uop *u)
 {
     static const uint8_t crypto[UOP_CRYPTO_COUNT] = {
-        [UOP_AESE] = 2, [UOP_AESD] = 2, [UOP_AESMC] = 1, [UOP_AESIMC] = 1, [UOP_SHA1C] = 3, [UOP_SHA1P] = 3, [UOP_SHA1M] = 3,
-        [UOP_SHA1H] = 1, [UOP_SHA1SU0] = 3, [UOP_SHA1SU1] = 2, [UOP_SHA256H] = 3, [UOP_SHA256H2] = 3, [UOP_SHA256SU0] = 2,
-        [UOP_SHA256SU1] = 3, [UOP_SHA512H] = 3, [UOP_SHA512H2] = 3, [UOP_SHA512SU0] = 2, [UOP_SHA512SU1] = 3,
-        [UOP_SM3PARTW1] = 3, [UOP_SM3PARTW2] = 3, [UOP_SM3SS1] = 3, [UOP_SM3TT1A] = 3, [UOP_SM3TT1B] = 3, [UOP_SM3TT2A] = 3,
-        [UOP_SM3TT2B] = 3, [UOP_SM4E] = 2, [UOP_SM4EKEY] = 2,
+        [UOP_AESE] = 2,      [UOP_AESD] = 2,      [UOP_AESMC] = 1,     [UOP_AESIMC] = 1,
+        [UOP_SHA1C] = 3,     [UOP_SHA1P] = 3,     [UOP_SHA1M] = 3,     [UOP_SHA1H] = 1,
+        [UOP_SHA1SU0] = 3,   [UOP_SHA1SU1] = 2,   [UOP_SHA256H] = 3,   [UOP_SHA256H2] = 3,
+        [UOP_SHA256SU0] = 2, [UOP_SHA256SU1] = 3, [UOP_SHA512H] = 3,   [UOP_SHA512H2] = 3,
+        [UOP_SHA512SU0] = 2, [UOP_SHA512SU1] = 3, [UOP_SM3PARTW1] = 3, [UOP_SM3PARTW2] = 3,
+        [UOP_SM3SS1] = 3,    [UOP_SM3TT1A] = 3,   [UOP_SM3TT1B] = 3,   [UOP_SM3TT2A] = 3,
+        [UOP_SM3TT2B] = 3,   [UOP_SM4E] = 2,      [UOP_SM4EKEY] = 2,
     };
     static const uint8_t flags[] = {
-        [UOP_FLAGS_ADD] = 2, [UOP_FLAGS_SUB] = 2, [UOP_FLAGS_ADC] = 3, [UOP_FLAGS_LOGIC] = 1, [UOP_FLAGS_FCMP] = 2,
-        [UOP_FLAGS_NZCV] = 1,
+        [UOP_FLAGS_ADD] = 2,   [UOP_FLAGS_SUB] = 2,  [UOP_FLAGS_ADC] = 3,
+        [UOP_FLAGS_LOGIC] = 1, [UOP_FLAGS_FCMP] = 2, [UOP_FLAGS_NZCV] = 1,
     };
-    return u->op == UOP_CRYPTO ? crypto[u->sub] : u->op == UOP_FLAGS ? flags[u->sub] : u->sub >= UOP_BF16_CVT ? 1 : 3;
+    return u->op == UOP_CRYPTO      ? crypto[u->sub]
+           : u->op == UOP_FLAGS     ? flags[u->sub]
+           : u->sub >= UOP_BF16_CVT ? 1
+                                    : 3;
 }
 
 static bool check_count(Verifier *v)
@@ -106,7 +115,8 @@ static bool check_operands(Verifier *v)
     if (!check_value(v, 0, info->a, u->a)) {
         return false;
     }
-    return has_imm64(info) || (check_value(v, 1, info->b, u->b) && check_value(v, 2, info->c, u->c));
+    return has_imm64(info) ||
+           (check_value(v, 1, info->b, u->b) && check_value(v, 2, info->c, u->c));
 }
 
 static bool check_result(Verifier *v)
@@ -133,13 +143,15 @@ static bool check_result(Verifier *v)
         return fail(v, "v%u is defined twice", u->dst);
     }
     if (v->b->val_type[u->dst] != want) {
-        return fail(v, "the result is %s, not %s", uop_type_name(v->b->val_type[u->dst]), uop_type_name(want));
+        return fail(v, "the result is %s, not %s", uop_type_name(v->b->val_type[u->dst]),
+                    uop_type_name(want));
     }
     v->defined[u->dst] = 1;
     return true;
 }
 
-/* ---- types that an operation works on ---------------------------------------------------------------------- */
+/* ---- types that an operation works on
+ * ---------------------------------------------------------------------- */
 
 enum {
     INT = 1,    /* I32, I64 */
@@ -166,50 +178,112 @@ static unsigned class_of(uint8_t type)
 static unsigned classes_of(unsigned op)
 {
     switch (op) {
-    case UOP_INSN: case UOP_CLREX: case UOP_FENCE: case UOP_PREFETCH: case UOP_ICACHE: case UOP_HELPER: case UOP_EXIT:
-    case UOP_EXIT_IF: case UOP_TEST:
-        return 0;
-    case UOP_GETFLAGS: case UOP_PUTFLAGS:
-        return FLAG;
-    case UOP_GET: case UOP_PUT: case UOP_CONST: case UOP_SELECT: case UOP_LOAD: case UOP_STORE: case UOP_BITCAST:
-        return ANY;
-    case UOP_STICKY: case UOP_VCONST: case UOP_ZEXTV:
-        return IVEC | FVEC | V128_;
-    case UOP_CRYPTO: case UOP_DOTMM: case UOP_BF16:
-        return IVEC | V128_;
-    case UOP_ADD: case UOP_SUB: case UOP_MUL: case UOP_AND: case UOP_OR: case UOP_XOR: case UOP_ANDN: case UOP_NOT: case UOP_NEG:
-    case UOP_SHL: case UOP_LSR: case UOP_ASR: case UOP_CLZ: case UOP_CLS: case UOP_CTZ: case UOP_POPCNT: case UOP_BITREV:
-    case UOP_MIN: case UOP_MAX: case UOP_ROR:
-        return INT | IVEC;
-    case UOP_ADC: case UOP_MULHU: case UOP_MULHS: case UOP_UDIV: case UOP_SDIV: case UOP_UREM: case UOP_SREM: case UOP_FUNNEL:
-    case UOP_BSWAP: case UOP_EXTRACT: case UOP_SEXTRACT: case UOP_INSERT: case UOP_ZEXT: case UOP_SEXT: case UOP_TRUNC:
-    case UOP_ICMP: case UOP_CRC: case UOP_PACKFLAGS: case UOP_FJCVT: case UOP_GETLANE:
-        return INT;
-    case UOP_FLAGS:
-        return INT | FLOAT;
-    case UOP_FLAGSIF:
-        return INT | FLOAT;
-    case UOP_FADD: case UOP_FSUB: case UOP_FMUL: case UOP_FDIV: case UOP_FSQRT: case UOP_FMA: case UOP_FMIN: case UOP_FMAX:
-    case UOP_FNEG: case UOP_FABS: case UOP_FCMP: case UOP_FROUND: case UOP_FRECPE: case UOP_FRSQRTE:
-    case UOP_FRECPS: case UOP_FRSQRTS: case UOP_FCVT: case UOP_ITOF:
-        return FLOAT | FVEC;
-    case UOP_FRECPX:
-        return FLOAT;
-    case UOP_FTOI:
-        return INT | IVEC;
-    case UOP_FMLAL:
-        return FVEC;
-    case UOP_LOWV:
-        return FLOAT | IVEC | FVEC;
-    case UOP_RMW:
-        return INT;
-    case UOP_LL: case UOP_SC: case UOP_CAS:
-        return INT | IVEC;
-    case UOP_SPLAT: case UOP_SPLATL: case UOP_SETLANE: case UOP_INSLANE: case UOP_ZIP1: case UOP_ZIP2: case UOP_UZP1:
-    case UOP_UZP2: case UOP_TRN1: case UOP_TRN2: case UOP_EXTV: case UOP_REVL: case UOP_BSEL:
-        return IVEC | FVEC;
-    default:
-        return IVEC;
+    case UOP_INSN:
+    case UOP_CLREX:
+    case UOP_FENCE:
+    case UOP_PREFETCH:
+    case UOP_ICACHE:
+    case UOP_HELPER:
+    case UOP_EXIT:
+    case UOP_EXIT_IF:
+    case UOP_TEST: return 0;
+    case UOP_GETFLAGS:
+    case UOP_PUTFLAGS: return FLAG;
+    case UOP_GET:
+    case UOP_PUT:
+    case UOP_CONST:
+    case UOP_SELECT:
+    case UOP_LOAD:
+    case UOP_STORE:
+    case UOP_BITCAST: return ANY;
+    case UOP_STICKY:
+    case UOP_VCONST:
+    case UOP_ZEXTV: return IVEC | FVEC | V128_;
+    case UOP_CRYPTO:
+    case UOP_DOTMM:
+    case UOP_BF16: return IVEC | V128_;
+    case UOP_ADD:
+    case UOP_SUB:
+    case UOP_MUL:
+    case UOP_AND:
+    case UOP_OR:
+    case UOP_XOR:
+    case UOP_ANDN:
+    case UOP_NOT:
+    case UOP_NEG:
+    case UOP_SHL:
+    case UOP_LSR:
+    case UOP_ASR:
+    case UOP_CLZ:
+    case UOP_CLS:
+    case UOP_CTZ:
+    case UOP_POPCNT:
+    case UOP_BITREV:
+    case UOP_MIN:
+    case UOP_MAX:
+    case UOP_ROR: return INT | IVEC;
+    case UOP_ADC:
+    case UOP_MULHU:
+    case UOP_MULHS:
+    case UOP_UDIV:
+    case UOP_SDIV:
+    case UOP_UREM:
+    case UOP_SREM:
+    case UOP_FUNNEL:
+    case UOP_BSWAP:
+    case UOP_EXTRACT:
+    case UOP_SEXTRACT:
+    case UOP_INSERT:
+    case UOP_ZEXT:
+    case UOP_SEXT:
+    case UOP_TRUNC:
+    case UOP_ICMP:
+    case UOP_CRC:
+    case UOP_PACKFLAGS:
+    case UOP_FJCVT:
+    case UOP_GETLANE: return INT;
+    case UOP_FLAGS: return INT | FLOAT;
+    case UOP_FLAGSIF: return INT | FLOAT;
+    case UOP_FADD:
+    case UOP_FSUB:
+    case UOP_FMUL:
+    case UOP_FDIV:
+    case UOP_FSQRT:
+    case UOP_FMA:
+    case UOP_FMIN:
+    case UOP_FMAX:
+    case UOP_FNEG:
+    case UOP_FABS:
+    case UOP_FCMP:
+    case UOP_FROUND:
+    case UOP_FRECPE:
+    case UOP_FRSQRTE:
+    case UOP_FRECPS:
+    case UOP_FRSQRTS:
+    case UOP_FCVT:
+    case UOP_ITOF: return FLOAT | FVEC;
+    case UOP_FRECPX: return FLOAT;
+    case UOP_FTOI: return INT | IVEC;
+    case UOP_FMLAL: return FVEC;
+    case UOP_LOWV: return FLOAT | IVEC | FVEC;
+    case UOP_RMW: return INT;
+    case UOP_LL:
+    case UOP_SC:
+    case UOP_CAS: return INT | IVEC;
+    case UOP_SPLAT:
+    case UOP_SPLATL:
+    case UOP_SETLANE:
+    case UOP_INSLANE:
+    case UOP_ZIP1:
+    case UOP_ZIP2:
+    case UOP_UZP1:
+    case UOP_UZP2:
+    case UOP_TRN1:
+    case UOP_TRN2:
+    case UOP_EXTV:
+    case UOP_REVL:
+    case UOP_BSEL: return IVEC | FVEC;
+    default: return IVEC;
     }
 }
 
@@ -218,23 +292,26 @@ static unsigned lanes_of(unsigned op)
 {
     enum { B = 1, H = 2, W = 4, D = 8, ALL = B | H | W | D | 16 };
     switch (op) {
-    case UOP_TBL: case UOP_EXTV:
-        return B;
-    case UOP_MULHSAT:
-        return H | W;
-    case UOP_CRC: case UOP_TRUNC: case UOP_PACKFLAGS: case UOP_FJCVT: case UOP_URECPE: case UOP_URSQRTE: case UOP_DOT:
-    case UOP_DOTMM: case UOP_BF16: case UOP_FMLAL:
-        return W;
-    case UOP_MULHU: case UOP_MULHS:
-        return D;
-    case UOP_CLMUL:
-        return B | H | D;
-    case UOP_NARROW:
-        return B | H | W;
-    case UOP_WIDEN: case UOP_WMUL:
-        return H | W | D;
-    default:
-        return ALL;
+    case UOP_TBL:
+    case UOP_EXTV: return B;
+    case UOP_MULHSAT: return H | W;
+    case UOP_CRC:
+    case UOP_TRUNC:
+    case UOP_PACKFLAGS:
+    case UOP_FJCVT:
+    case UOP_URECPE:
+    case UOP_URSQRTE:
+    case UOP_DOT:
+    case UOP_DOTMM:
+    case UOP_BF16:
+    case UOP_FMLAL: return W;
+    case UOP_MULHU:
+    case UOP_MULHS: return D;
+    case UOP_CLMUL: return B | H | D;
+    case UOP_NARROW: return B | H | W;
+    case UOP_WIDEN:
+    case UOP_WMUL: return H | W | D;
+    default: return ALL;
     }
 }
 
@@ -245,7 +322,8 @@ static bool check_type(Verifier *v)
     if (classes == 0) {
         return true;
     }
-    if (!is_type(u->type) || !(class_of(u->type) & classes) || !(lanes_of(u->op) >> uop_lane_log2(u->type) & 1)) {
+    if (!is_type(u->type) || !(class_of(u->type) & classes) ||
+        !(lanes_of(u->op) >> uop_lane_log2(u->type) & 1)) {
         return fail(v, "can't be of type %s", uop_type_name(u->type));
     }
     if ((classes & V128_) && uop_type_bytes(u->type) != 16) {
@@ -254,7 +332,8 @@ static bool check_type(Verifier *v)
     return true;
 }
 
-/* ---- sub, flags and immediates -------------------------------------------------------------------------------- */
+/* ---- sub, flags and immediates
+ * -------------------------------------------------------------------------------- */
 
 static bool sign_is_valid(const Uop *u)
 {
@@ -290,14 +369,17 @@ static bool check_sub(Verifier *v)
     }
     switch (u->op) {
     case UOP_ICMP:
-    case UOP_VCMP:
-        good = u->sub <= UOP_NE || (u->sub >= UOP_UGE && u->sub <= UOP_NTST);
-        break;
+    case UOP_VCMP: good = u->sub <= UOP_NE || (u->sub >= UOP_UGE && u->sub <= UOP_NTST); break;
     case UOP_TEST: good = u->sub <= UOP_LE; break;
     case UOP_FCMP: good = u->sub >= UOP_FEQ; break;
-    case UOP_FLAGSIF: good = u->sub == UOP_FLAGS_ADD || u->sub == UOP_FLAGS_SUB || u->sub == UOP_FLAGS_FCMP; break;
+    case UOP_FLAGSIF:
+        good = u->sub == UOP_FLAGS_ADD || u->sub == UOP_FLAGS_SUB || u->sub == UOP_FLAGS_FCMP;
+        break;
     case UOP_EXIT_IF: good = u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_TRAP; break;
-    case UOP_FCVT: good = u->sub == UOP_ROUND_CURRENT || (u->sub == UOP_ROUND_ODD && uop_lane(u->type) == LANE_F32); break;
+    case UOP_FCVT:
+        good = u->sub == UOP_ROUND_CURRENT ||
+               (u->sub == UOP_ROUND_ODD && uop_lane(u->type) == LANE_F32);
+        break;
     case UOP_FROUND:
     case UOP_FTOI: good = u->sub != UOP_ROUND_ODD; break;
     default: break;
@@ -310,7 +392,8 @@ static bool check_memory(Verifier *v)
     const Uop *u = v->u;
     unsigned bytes = 1u << uop_mem_log2(u->sub);
     bool plain = u->op == UOP_LOAD || u->op == UOP_STORE;
-    if ((uop_mem_signed(u->sub) && (u->op != UOP_LOAD || !uop_is_int(u->type))) || (uop_mem_be(u->sub) && !plain)) {
+    if ((uop_mem_signed(u->sub) && (u->op != UOP_LOAD || !uop_is_int(u->type))) ||
+        (uop_mem_be(u->sub) && !plain)) {
         return fail(v, "no such sub: %u", u->sub);
     }
     if (!plain && uop_is_vec(u->type) && u->type != T_I64X2) {
@@ -332,14 +415,16 @@ static bool check_shift(Verifier *v)
         return uop_is_int(u->type) || fail(v, "vectors are shifted by immediates only");
     }
     int32_t bits = (int32_t)uop_lane_bits(u->type);
-    return (u->imm >= 0 && u->imm <= bits - (uop_is_int(u->type) ? 1 : 0)) || fail(v, "shift by %d", u->imm);
+    return (u->imm >= 0 && u->imm <= bits - (uop_is_int(u->type) ? 1 : 0)) ||
+           fail(v, "shift by %d", u->imm);
 }
 
 static bool check_field(Verifier *v)
 {
     const Uop *u = v->u;
     unsigned lsb = (unsigned)u->imm & 255, width = (unsigned)u->imm >> 8;
-    return (width > 0 && lsb + width <= uop_lane_bits(u->type)) || fail(v, "no such bits: %u, %u", lsb, width);
+    return (width > 0 && lsb + width <= uop_lane_bits(u->type)) ||
+           fail(v, "no such bits: %u, %u", lsb, width);
 }
 
 static bool check_lane(Verifier *v, unsigned lane, uint8_t type)
@@ -349,7 +434,8 @@ static bool check_lane(Verifier *v, unsigned lane, uint8_t type)
 
 static bool check_range(Verifier *v, int32_t min, int32_t max)
 {
-    return (v->u->imm >= min && v->u->imm <= max) || fail(v, "immediate %d out of range", v->u->imm);
+    return (v->u->imm >= min && v->u->imm <= max) ||
+           fail(v, "immediate %d out of range", v->u->imm);
 }
 
 static bool check_imm(Verifier *v)
@@ -361,7 +447,8 @@ static bool check_imm(Verifier *v)
     case UOP_STICKY:
     case UOP_GETFLAGS:
     case UOP_PUTFLAGS: return check_range(v, 0, 1 << 16);
-    case UOP_VCONST: return (uint32_t)u->imm < v->b->npool || fail(v, "no such constant: %d", u->imm);
+    case UOP_VCONST:
+        return (uint32_t)u->imm < v->b->npool || fail(v, "no such constant: %d", u->imm);
     case UOP_SHL:
     case UOP_LSR:
     case UOP_ASR:
@@ -370,13 +457,17 @@ static bool check_imm(Verifier *v)
     case UOP_EXTRACT:
     case UOP_SEXTRACT:
     case UOP_INSERT: return check_field(v);
-    case UOP_BSWAP: return (u->sub >= 1 && 1u << u->sub <= uop_lane_bytes(u->type)) || fail(v, "no such unit");
-    case UOP_REVL: return (u->sub <= 3 && 1u << u->sub > uop_lane_bytes(u->type)) || fail(v, "no such container");
+    case UOP_BSWAP:
+        return (u->sub >= 1 && 1u << u->sub <= uop_lane_bytes(u->type)) || fail(v, "no such unit");
+    case UOP_REVL:
+        return (u->sub <= 3 && 1u << u->sub > uop_lane_bytes(u->type)) ||
+               fail(v, "no such container");
     case UOP_SPLATL:
     case UOP_GETLANE: return check_lane(v, (uint32_t)u->imm, (uint8_t)u->c);
     case UOP_SETLANE: return check_lane(v, (uint32_t)u->imm, u->type);
     case UOP_INSLANE:
-        return check_lane(v, (uint32_t)u->imm & 255, u->type) && check_lane(v, (uint32_t)u->imm >> 8, u->type);
+        return check_lane(v, (uint32_t)u->imm & 255, u->type) &&
+               check_lane(v, (uint32_t)u->imm >> 8, u->type);
     case UOP_EXTV: return check_range(v, 0, (int32_t)uop_type_bytes(u->type) - 1);
     case UOP_RSHR: return check_range(v, 1, (int32_t)uop_lane_bits(u->type));
     case UOP_SHLSAT: return check_range(v, 0, (int32_t)uop_lane_bits(u->type) - 1);
@@ -384,10 +475,13 @@ static bool check_imm(Verifier *v)
     case UOP_FTOI:
     case UOP_ITOF: return check_range(v, 0, 64);
     case UOP_FROUND:
-        return u->imm == 0 || ((u->imm == 32 || u->imm == 64) && (u->flags & UOPF_EXACT) && uop_lane(u->type) != LANE_F16)
-               || fail(v, "immediate %d out of range", u->imm);
+        return u->imm == 0 ||
+               ((u->imm == 32 || u->imm == 64) && (u->flags & UOPF_EXACT) &&
+                uop_lane(u->type) != LANE_F16) ||
+               fail(v, "immediate %d out of range", u->imm);
     case UOP_CRC: return check_range(v, 0, 1);
-    case UOP_CRYPTO: return check_range(v, 0, u->sub >= UOP_SM3TT1A && u->sub <= UOP_SM3TT2B ? 3 : 0);
+    case UOP_CRYPTO:
+        return check_range(v, 0, u->sub >= UOP_SM3TT1A && u->sub <= UOP_SM3TT2B ? 3 : 0);
     case UOP_TBL: return check_range(v, 0, 255);
     case UOP_RMW: return check_range(v, 0, UOP_RMW_SWAP) && check_memory(v);
     case UOP_LOAD:
@@ -413,7 +507,8 @@ static bool fcvt_is_valid(const Uop *u)
     if (uop_type_bytes(from) != 16) {
         return false;
     }
-    return uop_type_bytes(to) == 16 ? to_log2 == from_log2 + 1 : to_log2 + 1 == from_log2 && !(u->flags & UOPF_HIGH);
+    return uop_type_bytes(to) == 16 ? to_log2 == from_log2 + 1
+                                    : to_log2 + 1 == from_log2 && !(u->flags & UOPF_HIGH);
 }
 
 /* Between floats and integers: scalars of any two sizes; or vectors of as many lanes. */
@@ -422,7 +517,8 @@ static bool to_and_from_int_is_valid(uint8_t integer, uint8_t real)
     if (uop_is_float(integer) || !uop_is_float(real) || uop_is_vec(integer) != uop_is_vec(real)) {
         return false;
     }
-    return !uop_is_vec(real) || (uop_lane_log2(integer) == uop_lane_log2(real) && uop_type_bytes(integer) == uop_type_bytes(real));
+    return !uop_is_vec(real) || (uop_lane_log2(integer) == uop_lane_log2(real) &&
+                                 uop_type_bytes(integer) == uop_type_bytes(real));
 }
 
 /* The two types of conversions. */
@@ -444,11 +540,19 @@ static bool check_conversion(Verifier *v)
     case UOP_SPLATL: good = uop_lane(aux) == uop_lane(u->type) && from == 16; break;
     case UOP_GETLANE: good = class_of(aux) == IVEC && from_log2 <= to_log2; break;
     case UOP_WIDEN:
-    case UOP_WMUL: good = class_of(aux) == IVEC && to == 16 && from == 16 && from_log2 + 1 == to_log2; break;
-    case UOP_NARROW: good = class_of(aux) == IVEC && to == 8 && from == 16 && to_log2 + 1 == from_log2; break;
+    case UOP_WMUL:
+        good = class_of(aux) == IVEC && to == 16 && from == 16 && from_log2 + 1 == to_log2;
+        break;
+    case UOP_NARROW:
+        good = class_of(aux) == IVEC && to == 8 && from == 16 && to_log2 + 1 == from_log2;
+        break;
     case UOP_FCVT: good = fcvt_is_valid(u); break;
-    case UOP_FTOI: good = to_and_from_int_is_valid(u->type, aux) && u->imm <= (int32_t)uop_lane_bits(u->type); break;
-    case UOP_ITOF: good = to_and_from_int_is_valid(aux, u->type) && u->imm <= (int32_t)uop_lane_bits(aux); break;
+    case UOP_FTOI:
+        good = to_and_from_int_is_valid(u->type, aux) && u->imm <= (int32_t)uop_lane_bits(u->type);
+        break;
+    case UOP_ITOF:
+        good = to_and_from_int_is_valid(aux, u->type) && u->imm <= (int32_t)uop_lane_bits(aux);
+        break;
     case UOP_FJCVT: good = aux == T_F64; break;
     case UOP_ZIP1:
     case UOP_ZIP2:
@@ -457,7 +561,8 @@ static bool check_conversion(Verifier *v)
     case UOP_TRN1:
     case UOP_TRN2: good = uop_lanes(u->type) > 1; break;
     case UOP_CLMUL:
-        good = u->type == T_I16X8 || u->type == T_I64X2 || (uop_lane(u->type) == LANE_I8 && !(u->flags & UOPF_HIGH));
+        good = u->type == T_I16X8 || u->type == T_I64X2 ||
+               (uop_lane(u->type) == LANE_I8 && !(u->flags & UOPF_HIGH));
         break;
     case UOP_FLAGS:
     case UOP_FLAGSIF:
@@ -468,7 +573,9 @@ static bool check_conversion(Verifier *v)
     return good || fail(v, "can't be %s of %s", uop_type_name(u->type), uop_type_name(aux));
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------------- */
+/* ---- order
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static bool check_order(Verifier *v, bool last)
 {
@@ -492,7 +599,10 @@ int uop_verify(const UopBlock *b, char *msg, size_t msg_size)
     Verifier v = {.b = b, .u = b->uops, .msg = msg, .msg_size = msg_size};
     v.defined = calloc(b->nvals + 1, 1);
     if (!v.defined || b->error || b->count == 0) {
-        snprintf(msg, msg_size, "%s", !v.defined ? "out of memory" : b->error ? "the block is cut" : "empty block");
+        snprintf(msg, msg_size, "%s",
+                 !v.defined ? "out of memory"
+                 : b->error ? "the block is cut"
+                            : "empty block");
         free(v.defined);
         return -1;
     }
@@ -502,8 +612,8 @@ int uop_verify(const UopBlock *b, char *msg, size_t msg_size)
             fail(&v, "no such operation: %u", v.u->op);
             break;
         }
-        (void)(check_sub(&v) && check_type(&v) && check_operands(&v) && check_conversion(&v) && check_imm(&v) && check_result(&v)
-               && check_order(&v, i + 1 == b->count));
+        (void)(check_sub(&v) && check_type(&v) && check_operands(&v) && check_conversion(&v) &&
+               check_imm(&v) && check_result(&v) && check_order(&v, i + 1 == b->count));
     }
     free(v.defined);
     return v.failed ? -1 : 0;

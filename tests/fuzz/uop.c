@@ -1,7 +1,8 @@
-/* Micro-op programs: the bytes are seeds of random blocks, which must give the same state in the interpreter and, after folding and
- * optimizing, in tier 1, under all FP modes.
+/* Micro-op programs: the bytes are seeds of random blocks, which must give the same state in the
+ * interpreter and, after folding and optimizing, in tier 1, under all FP modes.
  *
- *     byte 0: kinds of operations (RANDOM_*); 1: CPU_MODE_* bits; 2: instructions; then eight bytes for each block
+ *     byte 0: kinds of operations (RANDOM_*); 1: CPU_MODE_* bits; 2: instructions; then eight bytes
+ * for each block
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -23,12 +23,40 @@ static unsigned below(const Random *r, unsigned n)
 uint64_t random_special(const Random *r)
 {
     static const uint64_t special[] = {
-        0, 1, ~0ull, 0x8000000000000000, 0x7fffffffffffffff, 0x8000000080000000, 0x7fffffff7fffffff, 0x8080808080808080,
-        0x7f807f807f807f80, 0x0001000100010001, 0x8000800080008000, 0x3ff0000000000000, 0x3f8000003f800000,
-        0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000001, 0xfff8000000000000, 0x7ff0000000000001,
-        0x7f8000007f800000, 0xff800000ff800000, 0x7fc000017f800001, 0xffc00000ff800001, 0x0000000000000003,
-        0x000fffffffffffff, 0x0010000000000000, 0x007fffff00800000, 0x0000000180000001, 0x7c007c01fc007e00,
-        0x3c00bc0003ff0400, 0x41e0000000000000, 0x43e0000000000000, 0x4f0000005f000000, 0x3fe0000000000000, 0x3f000000bf000000,
+        0,
+        1,
+        ~0ull,
+        0x8000000000000000,
+        0x7fffffffffffffff,
+        0x8000000080000000,
+        0x7fffffff7fffffff,
+        0x8080808080808080,
+        0x7f807f807f807f80,
+        0x0001000100010001,
+        0x8000800080008000,
+        0x3ff0000000000000,
+        0x3f8000003f800000,
+        0x7ff0000000000000,
+        0xfff0000000000000,
+        0x7ff8000000000001,
+        0xfff8000000000000,
+        0x7ff0000000000001,
+        0x7f8000007f800000,
+        0xff800000ff800000,
+        0x7fc000017f800001,
+        0xffc00000ff800001,
+        0x0000000000000003,
+        0x000fffffffffffff,
+        0x0010000000000000,
+        0x007fffff00800000,
+        0x0000000180000001,
+        0x7c007c01fc007e00,
+        0x3c00bc0003ff0400,
+        0x41e0000000000000,
+        0x43e0000000000000,
+        0x4f0000005f000000,
+        0x3fe0000000000000,
+        0x3f000000bf000000,
     };
     uint64_t x = r->next(r->ctx);
     switch (x % 4) {
@@ -47,8 +75,8 @@ typedef struct Gen {
 } Gen;
 
 static const uint8_t types[] = {
-    T_I32, T_I64, T_F16, T_F32, T_F64, T_I8X8, T_I16X4, T_I32X2, T_F16X4, T_F32X2, T_I64X1, T_I8X16, T_I16X8, T_I32X4, T_I64X2,
-    T_F16X8, T_F32X4, T_F64X2,
+    T_I32,   T_I64,   T_F16,   T_F32,   T_F64,   T_I8X8,  T_I16X4, T_I32X2, T_F16X4,
+    T_F32X2, T_I64X1, T_I8X16, T_I16X8, T_I32X4, T_I64X2, T_F16X8, T_F32X4, T_F64X2,
 };
 
 static uint8_t random_type(Gen *g)
@@ -70,7 +98,8 @@ static Uop plain(UopOp op, uint8_t type)
     return (Uop){.op = (uint8_t)op, .type = type, .a = VAL_NONE, .b = VAL_NONE, .c = VAL_NONE};
 }
 
-/* ---- values ------------------------------------------------------------------------------------------ */
+/* ---- values
+ * ------------------------------------------------------------------------------------------ */
 
 static uint32_t random_register(Gen *g, uint8_t type)
 {
@@ -112,7 +141,8 @@ static Val operand(Gen *g, uint8_t type)
 static Val boolean(Gen *g)
 {
     Uop u = plain(UOP_ICMP, below(g->r, 2) ? T_I64 : T_I32);
-    static const uint8_t conds[] = {UOP_EQ, UOP_NE, UOP_UGE, UOP_ULT, UOP_UGT, UOP_ULE, UOP_SGE, UOP_SLT, UOP_SGT, UOP_SLE, UOP_TST, UOP_NTST};
+    static const uint8_t conds[] = {UOP_EQ,  UOP_NE,  UOP_UGE, UOP_ULT, UOP_UGT, UOP_ULE,
+                                    UOP_SGE, UOP_SLT, UOP_SGT, UOP_SLE, UOP_TST, UOP_NTST};
     if (below(g->r, 3) == 0) {
         u = plain(UOP_TEST, T_I32);
         u.sub = (uint8_t)below(g->r, 14);
@@ -131,19 +161,22 @@ static Val address(Gen *g, unsigned bytes)
 {
     Uop mask = plain(UOP_AND, T_I64), add = plain(UOP_ADD, T_I64), base = plain(UOP_CONST, T_I64);
     mask.a = operand(g, T_I64);
-    mask.imm = 0xf0 | (int32_t)(16 - bytes); /* with a displacement of 15 and 16 bytes: within 288 */
+    mask.imm =
+        0xf0 | (int32_t)(16 - bytes); /* with a displacement of 15 and 16 bytes: within 288 */
     base.imm64 = g->memory;
     add.a = append(g->b, T_I64, mask);
     add.b = append(g->b, T_I64, base);
     return append(g->b, T_I64, add);
 }
 
-/* ---- operations ---------------------------------------------------------------------------------------- */
+/* ---- operations
+ * ---------------------------------------------------------------------------------------- */
 
 static bool is_wanted(const Gen *g, unsigned op)
 {
     uint8_t effects = uop_info[op].effects;
-    if (effects & (UOPE_MARK | UOPE_CALL | UOPE_EXIT | UOPE_PUT) || op == UOP_GET || op == UOP_GETFLAGS || op == UOP_VCONST) {
+    if (effects & (UOPE_MARK | UOPE_CALL | UOPE_EXIT | UOPE_PUT) || op == UOP_GET ||
+        op == UOP_GETFLAGS || op == UOP_VCONST) {
         return false;
     }
     if (effects & (UOPE_LOAD | UOPE_STORE)) {
@@ -184,20 +217,17 @@ static uint8_t random_flags(Gen *g, unsigned op)
 static int32_t random_imm(Gen *g, const Uop *u)
 {
     switch ((UopImm)uop_info[u->op].imm) {
-    case UI_I:
-        return below(g->r, 2) ? (int32_t)below(g->r, 70) : (int32_t)random_special(g->r);
+    case UI_I: return below(g->r, 2) ? (int32_t)below(g->r, 70) : (int32_t)random_special(g->r);
     case UI_L:
         return (int32_t)(below(g->r, 16) | (u->op == UOP_INSLANE ? below(g->r, 16) << 8 : 0));
     case UI_R: {
         unsigned lsb = below(g->r, 64);
         return (int32_t)(lsb | (1 + below(g->r, 64 - lsb)) << 8);
     }
-    case UI_D:
-        return (int32_t)below(g->r, 2) * (int32_t)below(g->r, 16);
+    case UI_D: return (int32_t)below(g->r, 2) * (int32_t)below(g->r, 16);
     case UI_W:
         return below(g->r, 2) ? 0 : (int32_t)(32 * below(g->r, 3)) | (int32_t)below(g->r, 16);
-    default:
-        return 0;
+    default: return 0;
     }
 }
 

@@ -1,5 +1,6 @@
-/* random.h - random valid blocks over the register file of text.h: any operation of any type that the verifier takes, on values that are often
- * special (zeros, ones, signs, infinities, NaNs, denormals). */
+/* random.h - random valid blocks over the register file of text.h: any operation of any type that
+ * the verifier takes, on values that are often special (zeros, ones, signs, infinities, NaNs,
+ * denormals). */
 #ifndef XEMU_TESTS_UOP_RANDOM_H
 #define XEMU_TESTS_UOP_RANDOM_H
 
@@ -23,8 +24,8 @@ enum {
 };
 enum { RANDOM_MEMORY_SIZE = 288 };
 
-/* Fills the block, at b->pc (as uop_block_reset left it), with `ninsns` guest instructions of four bytes; it ends in a system call exit. `memory` is
- * where RANDOM_MEMORY_SIZE bytes lie. */
+/* Fills the block, at b->pc (as uop_block_reset left it), with `ninsns` guest instructions of four
+ * bytes; it ends in a system call exit. `memory` is where RANDOM_MEMORY_SIZE bytes lie. */
 void random_block(UopBlock *b, const Random *r, unsigned ninsns, unsigned what, GuestAddr memory);
 /* 64 bits, often special. */
 uint64_t random_special(const Random *r);

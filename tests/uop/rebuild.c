@@ -25,31 +25,21 @@ static Val build(UopBlock *b, const UopBlock *in, const Uop *u, Val x, Val y, Va
     uint8_t dst_type = u->dst == VAL_NONE ? T_NONE : in->val_type[u->dst];
     switch (u->op) {
     case UOP_EXIT:
-    case UOP_EXIT_IF:
-        return build_exit(b, u, x);
-    case UOP_GET:
-        return uop_get(b, u->type, (uint32_t)u->imm);
-    case UOP_PUT:
-        uop_put(b, (uint32_t)u->imm, x);
-        return VAL_NONE;
-    case UOP_GETFLAGS:
-        return uop_getflags(b, (uint32_t)u->imm);
-    case UOP_PUTFLAGS:
-        uop_putflags(b, (uint32_t)u->imm, x);
-        return VAL_NONE;
-    case UOP_CONST:
-        return uop_const(b, u->type, u->imm64);
+    case UOP_EXIT_IF: return build_exit(b, u, x);
+    case UOP_GET: return uop_get(b, u->type, (uint32_t)u->imm);
+    case UOP_PUT: uop_put(b, (uint32_t)u->imm, x); return VAL_NONE;
+    case UOP_GETFLAGS: return uop_getflags(b, (uint32_t)u->imm);
+    case UOP_PUTFLAGS: uop_putflags(b, (uint32_t)u->imm, x); return VAL_NONE;
+    case UOP_CONST: return uop_const(b, u->type, u->imm64);
     case UOP_VCONST:
         return uop_vconst(b, u->type, in->pool[u->imm].u64[0], in->pool[u->imm].u64[1]);
-    case UOP_ZEXT:
-        return uop_zext(b, u->type, u->sub, x);
-    case UOP_SEXT:
-        return uop_sext(b, u->type, u->sub, x);
-    case UOP_TRUNC:
-        return uop_trunc(b, x);
+    case UOP_ZEXT: return uop_zext(b, u->type, u->sub, x);
+    case UOP_SEXT: return uop_sext(b, u->type, u->sub, x);
+    case UOP_TRUNC: return uop_trunc(b, x);
     case UOP_EXTRACT:
     case UOP_SEXTRACT:
-        return uop_field(b, (UopOp)u->op, u->type, x, (unsigned)u->imm & 255, (unsigned)u->imm >> 8);
+        return uop_field(b, (UopOp)u->op, u->type, x, (unsigned)u->imm & 255,
+                         (unsigned)u->imm >> 8);
     case UOP_INSERT:
         return uop_insert(b, u->type, x, y, (unsigned)u->imm & 255, (unsigned)u->imm >> 8);
     case UOP_GETLANE:
@@ -57,26 +47,22 @@ static Val build(UopBlock *b, const UopBlock *in, const Uop *u, Val x, Val y, Va
     case UOP_ZEXTV:
     case UOP_LOWV:
         return uop_conv(b, (UopOp)u->op, u->type, (uint8_t)u->c, u->sub, u->flags, x, u->imm);
-    case UOP_SELECT:
-        return uop_select(b, u->type, x, y, z);
+    case UOP_SELECT: return uop_select(b, u->type, x, y, z);
     case UOP_FLAGS:
         if (u->flags || z != VAL_NONE || u->sub > UOP_FLAGS_LOGIC) {
             break;
         }
-        return y == VAL_NONE && u->sub != UOP_FLAGS_LOGIC ? uop_flagsi(b, u->type, (UopFlagsKind)u->sub, x, u->imm)
-                                                          : uop_flags(b, u->type, (UopFlagsKind)u->sub, x, y, z);
-    case UOP_TEST:
-        return uop_test(b, (UopCond)u->sub, x);
-    case UOP_LOAD:
-        return uop_load(b, u->type, u->sub, u->flags, x, y, u->imm);
-    case UOP_STORE:
-        uop_store(b, u->type, u->sub, u->flags, x, y, u->imm, z);
-        return VAL_NONE;
-    case UOP_ADC:
-        return uop_tern_sub(b, UOP_ADC, u->type, u->sub, x, y, z);
+        return y == VAL_NONE && u->sub != UOP_FLAGS_LOGIC
+                   ? uop_flagsi(b, u->type, (UopFlagsKind)u->sub, x, u->imm)
+                   : uop_flags(b, u->type, (UopFlagsKind)u->sub, x, y, z);
+    case UOP_TEST: return uop_test(b, (UopCond)u->sub, x);
+    case UOP_LOAD: return uop_load(b, u->type, u->sub, u->flags, x, y, u->imm);
+    case UOP_STORE: uop_store(b, u->type, u->sub, u->flags, x, y, u->imm, z); return VAL_NONE;
+    case UOP_ADC: return uop_tern_sub(b, UOP_ADC, u->type, u->sub, x, y, z);
     default: {
         const UopInfo *info = &uop_info[u->op];
-        if ((info->dst != UF_T && info->dst != UF_B) || info->a != UF_T || info->c != UF_N || u->flags) {
+        if ((info->dst != UF_T && info->dst != UF_B) || info->a != UF_T || info->c != UF_N ||
+            u->flags) {
             break;
         }
         if (info->b == UF_TI && y == VAL_NONE) {

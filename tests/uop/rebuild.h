@@ -1,5 +1,5 @@
-/* rebuild.h - builds a block anew, micro-op by micro-op, through the folding builder: a text program so becomes a test of folding, and
- * a random one a test that folding keeps its meaning. */
+/* rebuild.h - builds a block anew, micro-op by micro-op, through the folding builder: a text
+ * program so becomes a test of folding, and a random one a test that folding keeps its meaning. */
 #ifndef XEMU_TESTS_UOP_REBUILD_H
 #define XEMU_TESTS_UOP_REBUILD_H
 

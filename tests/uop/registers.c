@@ -9,7 +9,8 @@ bool test_reg_name(uint32_t offset, unsigned bytes, char *buf, size_t size)
     if (offset >= TEST_R && offset < TEST_Q && offset % 8 == 0) {
         snprintf(buf, size, "r%u", (offset - TEST_R) / 8);
     } else if (offset >= TEST_Q && offset < TEST_NZCV && offset % 8 == 0) {
-        snprintf(buf, size, "q%u%s", (offset - TEST_Q) / 16, offset % 16 == TEST_Q % 16 ? "" : "+8");
+        snprintf(buf, size, "q%u%s", (offset - TEST_Q) / 16,
+                 offset % 16 == TEST_Q % 16 ? "" : "+8");
     } else if (offset == TEST_NZCV || offset == TEST_QC) {
         snprintf(buf, size, "%s", offset == TEST_QC ? "qc" : "nzcv");
     } else {

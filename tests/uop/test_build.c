@@ -1,4 +1,5 @@
-/* test_build.c - what text can't say: limits of a block, values that no program text has, names of everything. */
+/* test_build.c - what text can't say: limits of a block, values that no program text has, names of
+ * everything. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -71,8 +72,10 @@ Test(build, the_plain_appender_forwards_registers)
     uop_block_init(&b);
     Val x = uop_emit(&b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, TEST_R);
     uop_emit(&b, UOP_PUT, T_I64, 0, 0, T_NONE, x, VAL_NONE, VAL_NONE, TEST_R + 8);
-    cr_assert_eq(uop_emit(&b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, TEST_R + 8), x);
-    Val f = uop_emit(&b, UOP_GETFLAGS, T_FLAGS, 0, 0, T_FLAGS, VAL_NONE, VAL_NONE, VAL_NONE, TEST_NZCV);
+    cr_assert_eq(
+        uop_emit(&b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, TEST_R + 8), x);
+    Val f =
+        uop_emit(&b, UOP_GETFLAGS, T_FLAGS, 0, 0, T_FLAGS, VAL_NONE, VAL_NONE, VAL_NONE, TEST_NZCV);
     cr_assert_eq(uop_getflags(&b, TEST_NZCV), f);
     uop_emit(&b, UOP_HELPER, T_NONE, 0, 0, T_NONE, VAL_NONE, VAL_NONE, VAL_NONE, 2);
     cr_assert_neq(uop_getflags(&b, TEST_NZCV), f);

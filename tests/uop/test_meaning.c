@@ -1,4 +1,5 @@
-/* test_meaning.c - folding and optimizing keep the meaning of a block: the interpreter runs random ones before and after. */
+/* test_meaning.c - folding and optimizing keep the meaning of a block: the interpreter runs random
+ * ones before and after. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "tests/uop/rebuild.h"
 #include "tests/uop/text.h"
 
-static const Frontend frontend = {.name = "test", .fp_policy = FP_POLICY_ARM, .flags_offset = TEST_NZCV};
+static const Frontend frontend = {
+    .name = "test", .fp_policy = FP_POLICY_ARM, .flags_offset = TEST_NZCV};
 
 typedef struct Outcome {
     Cpu cpu;
@@ -46,18 +48,23 @@ static void run(Outcome *o, const UopBlock *b)
     memcpy(o->memory, memory, sizeof memory);
 }
 
-static void same(const Outcome *x, const Outcome *y, const UopBlock *before, const UopBlock *after, uint64_t seed, const char *what)
+static void same(const Outcome *x, const Outcome *y, const UopBlock *before, const UopBlock *after,
+                 uint64_t seed, const char *what)
 {
-    bool equal = x->exit == y->exit && x->cpu.pc == y->cpu.pc && x->cpu.fp_flags == y->cpu.fp_flags
-                 && memcmp(x->cpu.file, y->cpu.file, sizeof x->cpu.file) == 0 && memcmp(x->memory, y->memory, sizeof x->memory) == 0;
+    bool equal = x->exit == y->exit && x->cpu.pc == y->cpu.pc &&
+                 x->cpu.fp_flags == y->cpu.fp_flags &&
+                 memcmp(x->cpu.file, y->cpu.file, sizeof x->cpu.file) == 0 &&
+                 memcmp(x->memory, y->memory, sizeof x->memory) == 0;
     if (!equal) {
         char *first = test_print(before), *second = test_print(after);
         unsigned at = 0;
         while (at < sizeof x->cpu.file - 1 && x->cpu.file[at] == y->cpu.file[at]) {
             at++;
         }
-        cr_assert_fail("seed %llu: %s; exits %d %d, FP flags %#x %#x, first difference at offset %u\n%s--\n%s", (unsigned long long)seed,
-                       what, x->exit, y->exit, x->cpu.fp_flags, y->cpu.fp_flags, at + TEST_R, first, second);
+        cr_assert_fail(
+            "seed %llu: %s; exits %d %d, FP flags %#x %#x, first difference at offset %u\n%s--\n%s",
+            (unsigned long long)seed, what, x->exit, y->exit, x->cpu.fp_flags, y->cpu.fp_flags,
+            at + TEST_R, first, second);
     }
 }
 
@@ -108,7 +115,8 @@ static void check(unsigned what, uint64_t first, unsigned count)
 
         rebuild(&after, &before);
         char *text = test_print(&before), msg[200];
-        cr_assert_eq(uop_parse(&after, text, test_reg_offset, msg, sizeof msg), 0, "seed %llu: %s", (unsigned long long)seed, msg);
+        cr_assert_eq(uop_parse(&after, text, test_reg_offset, msg, sizeof msg), 0, "seed %llu: %s",
+                     (unsigned long long)seed, msg);
         free(text);
         uop_optimize(&after, &file);
         verify(&after, seed, "parsed and optimized");

@@ -1,4 +1,5 @@
-/* test_text.c - text in, text out: round trips, the verifier's and the parser's complaints, the builder's folding, the optimizer. */
+/* test_text.c - text in, text out: round trips, the verifier's and the parser's complaints, the
+ * builder's folding, the optimizer. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@ static void parse(UopBlock *b, const TestCase *c)
 {
     char msg[256] = "";
     uop_block_init(b);
-    cr_assert_eq(uop_parse(b, c->program, test_reg_offset, msg, sizeof msg), 0, "%s (line %u): %s", c->name, c->line, msg);
+    cr_assert_eq(uop_parse(b, c->program, test_reg_offset, msg, sizeof msg), 0, "%s (line %u): %s",
+                 c->name, c->line, msg);
 }
 
 static void verify(const UopBlock *b, const TestCase *c)
@@ -49,7 +51,8 @@ static char *normal(const char *text)
 static void compare(const UopBlock *b, const TestCase *c, const char *expected)
 {
     char *want = normal(expected), *have = test_print(b);
-    cr_expect_str_eq(have, want, "%s (line %u)\n--- expected\n%s--- got\n%s", c->name, c->line, want, have);
+    cr_expect_str_eq(have, want, "%s (line %u)\n--- expected\n%s--- got\n%s", c->name, c->line,
+                     want, have);
     free(want);
     free(have);
 }
@@ -77,7 +80,8 @@ static void check_rejected(const TestCase *c)
     if (status == 0) {
         status = uop_verify(&b, msg, sizeof msg);
     }
-    cr_expect(status == -1 && strstr(msg, c->name), "line %u: expected '%s', got '%s'", c->line, c->name, msg);
+    cr_expect(status == -1 && strstr(msg, c->name), "line %u: expected '%s', got '%s'", c->line,
+              c->name, msg);
     uop_block_free(&b);
 }
 

@@ -5,7 +5,8 @@
 #include "jit/host.h"
 #include "tests/uop/tiers.h"
 
-static void check_without(uint64_t features, unsigned what, uint64_t first, unsigned count, uint32_t mode)
+static void check_without(uint64_t features, unsigned what, uint64_t first, unsigned count,
+                          uint32_t mode)
 {
     Tiers *t = tiers_create(features);
     cr_assert_not_null(t);

@@ -13,11 +13,17 @@ static bool flags_dead_at(void *ctx, GuestAddr pc)
 }
 
 static const HelperInfo helpers[] = {
-    {"pure", NULL, HELPER_PURE}, {"reads", NULL, HELPER_READS_FILE}, {"writes", NULL, HELPER_WRITES_FILE},
-    {"faults", NULL, HELPER_MAY_FAULT}, {"plain", NULL, 0},
+    {"pure", NULL, HELPER_PURE},
+    {"reads", NULL, HELPER_READS_FILE},
+    {"writes", NULL, HELPER_WRITES_FILE},
+    {"faults", NULL, HELPER_MAY_FAULT},
+    {"plain", NULL, 0},
 };
 const UopFile test_file = {
-    .flags_offset = TEST_NZCV, .flags_dead_at = flags_dead_at, .helpers = helpers, .nhelpers = sizeof helpers / sizeof helpers[0],
+    .flags_offset = TEST_NZCV,
+    .flags_dead_at = flags_dead_at,
+    .helpers = helpers,
+    .nhelpers = sizeof helpers / sizeof helpers[0],
 };
 
 char *test_print(const UopBlock *b)

@@ -4,12 +4,19 @@
 
 #include "frontend/cpu.h"
 
-/* A register file for tests: r0..r31 (64 bits), q0..q31 (128 bits; upper halves are qN+8), nzcv, qc. */
-enum { TEST_R = offsetof(Cpu, file), TEST_Q = TEST_R + 32 * 8, TEST_NZCV = TEST_Q + 32 * 16, TEST_QC = TEST_NZCV + 16 };
+/* A register file for tests: r0..r31 (64 bits), q0..q31 (128 bits; upper halves are qN+8), nzcv,
+ * qc. */
+enum {
+    TEST_R = offsetof(Cpu, file),
+    TEST_Q = TEST_R + 32 * 8,
+    TEST_NZCV = TEST_Q + 32 * 16,
+    TEST_QC = TEST_NZCV + 16
+};
 bool test_reg_name(uint32_t offset, unsigned bytes, char *buf, size_t size);
 bool test_reg_offset(const char *name, uint32_t *offset);
 
-/* Helper 0 is pure, 1 reads registers, 2 writes them, 3 may fault, 4 does nothing of that. Flags are dead at pcs that are odd. */
+/* Helper 0 is pure, 1 reads registers, 2 writes them, 3 may fault, 4 does nothing of that. Flags
+ * are dead at pcs that are odd. */
 extern const UopFile test_file;
 
 /* The block as text; to be freed. */

@@ -48,7 +48,8 @@ static void make(UopBlock *out, const Recipe *recipe, GuestAddr pc, uint32_t mod
     out->mode = mode;
 }
 
-/* What a translator would: built by the folding functions; some as they are, for operations that these never leave. */
+/* What a translator would: built by the folding functions; some as they are, for operations that
+ * these never leave. */
 static void translate(const TranslateRequest *req, UopBlock *out)
 {
     Tiers *t = req->fetch_ctx;
@@ -58,7 +59,8 @@ static void translate(const TranslateRequest *req, UopBlock *out)
     } else {
         make(out, &t->recipe, req->pc, req->mode);
     }
-    if (req->max_insns < t->recipe.ninsns) { /* it has no registers for so many values at once; a random block can't be cut */
+    if (req->max_insns < t->recipe.ninsns) { /* it has no registers for so many values at once; a
+                                                random block can't be cut */
         t->no_room = true;
         uop_block_reset(out, req->pc, req->mode);
         uop_insn(out, req->pc, 4);
@@ -112,14 +114,18 @@ static Cpu *new_cpu(void)
 Tiers *tiers_create(uint64_t host_features_off)
 {
     Tiers *t = calloc(1, sizeof *t);
-    JitOptions options = {.tiers = JIT_TIER_TEMPLATE, .log = stderr, .host_features_off = host_features_off, .arena_size = 64 << 20};
+    JitOptions options = {.tiers = JIT_TIER_TEMPLATE,
+                          .log = stderr,
+                          .host_features_off = host_features_off,
+                          .arena_size = 64 << 20};
     JitHost host = {.fetch = fetch, .ctx = t};
     uop_block_init(&t->block);
     t->cpu = new_cpu();
     t->start = new_cpu();
     t->interp = new_cpu();
     t->next_pc = 0x10000;
-    if (jit_create(&t->jit, &guest, &options, &host) != 0 || jit_thread_start(t->jit, t->cpu) != 0) {
+    if (jit_create(&t->jit, &guest, &options, &host) != 0 ||
+        jit_thread_start(t->jit, t->cpu) != 0) {
         free(t);
         return NULL;
     }
@@ -195,8 +201,8 @@ static CpuExit run_tier1(Tiers *t)
         int host;
         uint32_t fpx;
     } flags[] = {
-        {FE_INVALID, FPX_INVALID}, {FE_DIVBYZERO, FPX_DIV_ZERO}, {FE_OVERFLOW, FPX_OVERFLOW}, {FE_UNDERFLOW, FPX_UNDERFLOW},
-        {FE_INEXACT, FPX_INEXACT},
+        {FE_INVALID, FPX_INVALID},     {FE_DIVBYZERO, FPX_DIV_ZERO}, {FE_OVERFLOW, FPX_OVERFLOW},
+        {FE_UNDERFLOW, FPX_UNDERFLOW}, {FE_INEXACT, FPX_INEXACT},
     };
     copy_guest(t->cpu, t->start);
     memcpy(memory, t->start_memory, sizeof memory);
@@ -218,10 +224,14 @@ static void explain(const Tiers *t, CpuExit interp, CpuExit tier1)
 {
     const Cpu *x = t->interp, *y = t->cpu;
     uop_print(stderr, &t->block, test_reg_name);
-    fprintf(stderr, "seed %" PRIu64 ", %u instructions, what %u, mode %#" PRIx32 ", rounding %" PRIu32 "; interpreter and tier 1:\n",
+    fprintf(stderr,
+            "seed %" PRIu64 ", %u instructions, what %u, mode %#" PRIx32 ", rounding %" PRIu32
+            "; interpreter and tier 1:\n",
             t->recipe.seed, t->recipe.ninsns, t->recipe.what, t->start->mode, t->start->fp_round);
-    fprintf(stderr, "exit %d %d, pc %#" PRIx64 " %#" PRIx64 ", trap %" PRIu64 " %" PRIu64 ", FP flags %#" PRIx32 " %#" PRIx32 "\n", interp,
-            tier1, x->pc, y->pc, x->exit_arg, y->exit_arg, x->fp_flags, y->fp_flags);
+    fprintf(stderr,
+            "exit %d %d, pc %#" PRIx64 " %#" PRIx64 ", trap %" PRIu64 " %" PRIu64
+            ", FP flags %#" PRIx32 " %#" PRIx32 "\n",
+            interp, tier1, x->pc, y->pc, x->exit_arg, y->exit_arg, x->fp_flags, y->fp_flags);
     for (unsigned at = 0; at < guest.file_size; at += 8) {
         uint64_t before, a, b;
         char name[16] = "?";
@@ -230,7 +240,8 @@ static void explain(const Tiers *t, CpuExit interp, CpuExit tier1)
         memcpy(&b, y->file + at, 8);
         test_reg_name(TEST_R + at, 8, name, sizeof name);
         if (a != b) {
-            fprintf(stderr, "%s: %016" PRIx64 " %016" PRIx64 " (before: %016" PRIx64 ")\n", name, a, b, before);
+            fprintf(stderr, "%s: %016" PRIx64 " %016" PRIx64 " (before: %016" PRIx64 ")\n", name, a,
+                    b, before);
         }
     }
     for (unsigned at = 0; at < sizeof memory; at++) {
@@ -254,8 +265,10 @@ bool tiers_agree(Tiers *t, uint64_t seed, unsigned ninsns, unsigned what, uint32
         return true;
     }
     bool trap = interp == CPU_EXIT_TRAP;
-    bool same = interp == tier1 && x->pc == y->pc && x->fp_flags == y->fp_flags && (!trap || x->exit_arg == y->exit_arg)
-                && memcmp(x->file, y->file, guest.file_size) == 0 && memcmp(t->interp_memory, memory, sizeof memory) == 0;
+    bool same = interp == tier1 && x->pc == y->pc && x->fp_flags == y->fp_flags &&
+                (!trap || x->exit_arg == y->exit_arg) &&
+                memcmp(x->file, y->file, guest.file_size) == 0 &&
+                memcmp(t->interp_memory, memory, sizeof memory) == 0;
     if (!same) {
         explain(t, interp, tier1);
     }

@@ -1,4 +1,5 @@
-/* tiers.h - a random block in the interpreter and in tier 1: registers, memory, flags and exit must agree. */
+/* tiers.h - a random block in the interpreter and in tier 1: registers, memory, flags and exit must
+ * agree. */
 #ifndef XEMU_TESTS_UOP_TIERS_H
 #define XEMU_TESTS_UOP_TIERS_H
 
@@ -11,8 +12,9 @@ typedef struct Tiers Tiers;
 Tiers *tiers_create(uint64_t host_features_off);
 void tiers_destroy(Tiers *t);
 
-/* Makes the block and the state before it from `seed`, of `what` kinds (RANDOM_*), under CPU_MODE_* bits; runs it in both tiers. True
- * if they agree (ninsns is at least 2: tier 1 may refuse a block of more than one instruction); else prints the block and what differs to stderr. */
+/* Makes the block and the state before it from `seed`, of `what` kinds (RANDOM_*), under CPU_MODE_*
+ * bits; runs it in both tiers. True if they agree (ninsns is at least 2: tier 1 may refuse a block
+ * of more than one instruction); else prints the block and what differs to stderr. */
 bool tiers_agree(Tiers *t, uint64_t seed, unsigned ninsns, unsigned what, uint32_t mode);
 
 /* The part of the blocks that tier 1 had no registers for (such blocks count as agreed). */
