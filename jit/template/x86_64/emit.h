@@ -54,6 +54,7 @@ enum {
     VF_CONST = 1,      /* imm is the value, wherever it is now */
     VF_UPPER_ZERO = 2, /* bits of the host register above the value's own width are zero */
     VF_FOLDED = 4,     /* not computed: the only user takes it into its own instruction */
+    VF_FLUSHED = 8,    /* flush-to-zero mode: a result of arithmetic, so no lane is denormal */
 };
 
 typedef struct ValState {

@@ -147,6 +147,9 @@ static bool flushes(const Emit *e)
 /* Of flushed results, products and quotients have been sorted out before; sums are exact, and found by their class. */
 static void check_result(Emit *e, const Uop *u, int d, Check check)
 {
+    if (flushes(e)) {
+        emit_val(e, u->dst)->flags |= VF_FLUSHED;
+    }
     if (flushes(e) && check == CHECK_TINY) {
         fp_check_unordered(e, u->type, d, d);
     } else if (flushes(e)) {
@@ -188,16 +191,17 @@ static bool binary(Emit *e, const Uop *u, const Forms *forms, Check check, bool 
         second = u->a;
     }
     bool upper_zero = uop_is_vec(u->type) ? is_half_register(u) : ra_upper_zero(e, first);
-    x = fp_operand(e, u->type, first, x, 1);
-    y = fp_operand(e, u->type, second, y, 2);
-    fp_note_flushed(e, 2);
+    x = fp_clear_upper(e, u->type, first, x);
+    y = fp_clear_upper(e, u->type, second, y);
+    int d = vec_def(e, u);
+    unsigned masks = fp_denormals(e, u->type, first, x, 1) | fp_denormals(e, u->type, second, y, 2);
     if (u->op == UOP_FDIV) {
         y = ones_above(e, u, y); /* 0 / 1 in the lanes that don't count */
     }
-    int d = vec_def(e, u);
     if (flushes(e) && check == CHECK_TINY) {
-        fp_check_flush(e, u->type, form(forms, u->type), d, x, y);
+        masks |= fp_will_flush(e, u->type, form(forms, u->type), d, x, y);
     }
+    fp_slow_if(e, masks);
     vec_op(e, form(forms, u->type), d, x, y);
     check_result(e, u, d, check);
     if (upper_zero && !(is_half_register(u) && u->op == UOP_FSUB)) { /* 0 - 0 is -0 when rounding down */
@@ -212,9 +216,9 @@ static bool emit_sqrt(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a);
     bool upper_zero = is_half_register(u) || ra_upper_zero(e, u->a);
-    a = fp_operand(e, u->type, u->a, a, 1);
-    fp_note_flushed(e, 1);
+    a = fp_clear_upper(e, u->type, u->a, a);
     int d = vec_def(e, u);
+    fp_slow_if(e, fp_denormals(e, u->type, u->a, a, 1));
     if (uop_is_vec(u->type)) {
         vec_mov_op(e, form(&sqrt_forms, u->type), d, a);
     } else {
@@ -235,13 +239,13 @@ static bool emit_fma(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b), c = vec_use(e, u->c);
     bool upper_zero = !uop_is_vec(u->type) && ra_upper_zero(e, u->c);
-    a = fp_operand(e, u->type, u->a, a, 1);
-    b = fp_operand(e, u->type, u->b, b, 2);
+    a = fp_clear_upper(e, u->type, u->a, a);
+    b = fp_clear_upper(e, u->type, u->b, b);
     int d = vec_def(e, u);
     if (flushes(e)) {
-        c = fp_operand(e, u->type, u->c, c, 3);
-        fp_note_flushed(e, 3);
-        fp_check_flush_fma(e, u->type, form(&mul, u->type), form(&fma[u->sub & 3], u->type), d, a, b, c);
+        c = fp_clear_upper(e, u->type, u->c, c);
+        unsigned masks = fp_denormals(e, u->type, u->a, a, 1) | fp_denormals(e, u->type, u->b, b, 2) | fp_denormals(e, u->type, u->c, c, 3);
+        fp_slow_if(e, masks | fp_will_flush_fma(e, u->type, form(&mul, u->type), form(&fma[u->sub & 3], u->type), d, a, b, c));
     }
     if (is_half_register(u)) {
         vec_mov_op(e, V_MOVQ, d, c);

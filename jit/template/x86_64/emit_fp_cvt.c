@@ -293,12 +293,12 @@ static void truncate_words_unsigned(Emit *e, int d, int x)
 }
 
 /* Doublewords without AVX-512: one by one. */
-static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d, int x)
+static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d, int x, const unsigned general[2])
 {
+    unsigned g = general[0], h = general[1];
     if (is_unsigned) {
         check_unsigned(e, T_F64X2, x, 63);
     }
-    unsigned g = ra_tmp_g(e), h = ra_tmp_g(e);
     vec_mov_op(e, V_CVTTSD2SI | ASM_W, (int)g, x);
     vec_mov_op_imm(e, V_PSHUFD, d, x, 0xee);
     vec_mov_op(e, V_CVTTSD2SI | ASM_W, (int)h, d);
@@ -309,11 +309,11 @@ static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d,
     }
 }
 
-static void truncate_vector(Emit *e, const Uop *u, bool is_unsigned, int d, int x)
+static void truncate_vector(Emit *e, const Uop *u, bool is_unsigned, int d, int x, const unsigned general[2])
 {
     bool words = uop_lane(u->type) == LANE_I32;
     if (!vec_has(e, JIT_HOST_AVX512) && !words) {
-        truncate_doublewords(e, u, is_unsigned, d, x);
+        truncate_doublewords(e, u, is_unsigned, d, x, general);
     } else if (!vec_has(e, JIT_HOST_AVX512) && is_unsigned) {
         truncate_words_unsigned(e, d, x);
     } else {
@@ -332,6 +332,11 @@ static bool ftoi_vector(Emit *e, const Uop *u)
     }
     emit_clobber_flags(e);
     int x = vec_use(e, u->a), d = vec_def(e, u);
+    unsigned general[2] = { 0, 0 };
+    if (!vec_has(e, JIT_HOST_AVX512) && is_f64(from)) { /* taken before the first jump to the slow path */
+        general[0] = ra_tmp_g(e);
+        general[1] = ra_tmp_g(e);
+    }
     x = fp_operand(e, from, u->a, x, 1);
     fp_note_flushed(e, 1);
     if (u->imm) {
@@ -342,7 +347,7 @@ static bool ftoi_vector(Emit *e, const Uop *u)
         y = vec_tmp(e);
         round_quietly(e, from, u->sub, y, x);
     }
-    truncate_vector(e, u, is_unsigned, d, y);
+    truncate_vector(e, u, is_unsigned, d, y, general);
     if (y != x) {
         round_op(e, from, y, x, round_imm(u->sub));
     }
@@ -551,10 +556,10 @@ static bool cvt_to_half(Emit *e, const Uop *u)
         vec_mov_op(e, V_PTEST, t, t);
         emit_slow(e, CC_NE);
     } else {
+        unsigned g = ra_tmp_g(e);
         check_default_nan(e, T_F32, a);
         vec_op_imm(e, V_INSERTPS, t, a, a, 0x0e); /* lane 0 alone */
         vec_mov_op_imm(e, V_CVTPS2PH, t, d, CURRENT);
-        unsigned g = ra_tmp_g(e);
         asm_movq_rx(&e->a, 2, g, (unsigned)d);
         asm_alu_ri(&e->a, ALU_AND, 2, g, 0x7fff);
         asm_alu_ri(&e->a, ALU_CMP, 2, g, 0x0400);

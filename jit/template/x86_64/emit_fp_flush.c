@@ -1,8 +1,8 @@
 /*
  * emit_fp_flush.c - flush-to-zero mode (FPCR.FZ) of singles and doubles on the host's FPU, with AVX-512.
  *
- * The host's own modes don't do: theirs raises inexact with every flushed result and tells nothing of flushed operands. So operands that are denormal are made
- * zeros first and noted in Cpu.fp_flags,
+ * The host's own modes don't do: theirs raises inexact with every flushed result and tells nothing of flushed operands. So arithmetic on denormal operands is
+ * slow; conversions and comparisons make them zeros first and note it in Cpu.fp_flags,
  *
  *     vfpclasspd k1, x, denormal
  *     vmovaps  t, x
@@ -33,14 +33,41 @@ static uint64_t sign_bit(uint8_t type)
     return UINT64_C(1) << (uop_lane_bits(type) - 1);
 }
 
+static void classify(Emit *e, uint8_t type, int x, unsigned k)
+{
+    static const VecOp forms[4] = { V_FPCLASSPS_E, V_FPCLASSPD_E, V_FPCLASSSS_E, V_FPCLASSSD_E };
+    asm_e2i(&e->a, forms[is_f64(type) | !uop_is_vec(type) << 1], k, (unsigned)x, CLASS_DENORMAL, 0, false);
+}
+
+unsigned fp_denormals(Emit *e, uint8_t type, Val v, int x, unsigned k)
+{
+    if (!(e->mode & CPU_MODE_FZ) || emit_val(e, v)->flags & VF_FLUSHED) {
+        return 0;
+    }
+    classify(e, type, x, k);
+    return 1u << k;
+}
+
+void fp_slow_if(Emit *e, unsigned masks)
+{
+    if (!masks) {
+        return;
+    }
+    unsigned k = (unsigned)__builtin_ctz(masks), last = 31 - (unsigned)__builtin_clz(masks);
+    for (unsigned rest = masks & ~(1u << k | 1u << last); rest; rest &= rest - 1) {
+        asm_v3(&e->a, korb, k, k, (unsigned)__builtin_ctz(rest));
+    }
+    asm_v2(&e->a, V_KORTESTB, k, last);
+    emit_slow(e, CC_NE);
+}
+
 int fp_operand(Emit *e, uint8_t type, Val v, int x, unsigned k)
 {
-    static const VecOp classify[4] = { V_FPCLASSPS_E, V_FPCLASSPD_E, V_FPCLASSSS_E, V_FPCLASSSD_E };
     int c = fp_clear_upper(e, type, v, x);
     if (!(e->mode & CPU_MODE_FZ)) {
         return c;
     }
-    asm_e2i(&e->a, classify[is_f64(type) | !uop_is_vec(type) << 1], k, (unsigned)c, CLASS_DENORMAL, 0, false);
+    classify(e, type, c, k);
     int t = c;
     if (c == x) {
         t = vec_tmp(e);
@@ -84,12 +111,6 @@ static void magnitude(Emit *e, uint8_t type, int d, int x)
     vec_op_const(e, V_ANDPS, d, x, lanes(type, sign_bit(type) - 1));
 }
 
-static void slow_if_masked(Emit *e, unsigned k1, unsigned k2)
-{
-    asm_v2(&e->a, V_KORTESTB, k1, k2);
-    emit_slow(e, CC_NE);
-}
-
 /* EVEX takes the width of doubles from W. */
 static VecOp evex_form(uint8_t type, VecOp op)
 {
@@ -106,27 +127,27 @@ static void upper_bound(Emit *e, uint8_t type, VecOp op, int scratch, int x, int
     vec_tmp_free(e, t);
 }
 
-void fp_check_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y)
+unsigned fp_will_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y)
 {
     upper_bound(e, type, op, scratch, x, y);
-    compare_tiny(e, type, 1, scratch, min_normal(type));
-    slow_if_masked(e, 1, 1);
+    compare_tiny(e, type, 4, scratch, min_normal(type));
+    return 1u << 4;
 }
 
 /*
  * A fused result is tiny if, to the nearest, it is at most the smallest normal number and not zero; or zero, because even that is too small. The latter
  * needs bits of the product far below those of a normal number: products so small are slow altogether.
  */
-void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z)
+unsigned fp_will_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z)
 {
     uint64_t small_product = is_f64(type) ? (uint64_t)(1023 - 960) << 52 : (uint64_t)(127 - 100) << 23;
     upper_bound(e, type, mul, scratch, x, y);
-    compare_tiny(e, type, 1, scratch, small_product);
+    compare_tiny(e, type, 4, scratch, small_product);
     vec_move(e, scratch, z);
     vec_op_round(e, evex_form(type, fma), VEC_ROUND_NEAREST, scratch, x, y);
     magnitude(e, type, scratch, scratch);
-    compare_tiny(e, type, 2, scratch, min_normal(type));
-    slow_if_masked(e, 1, 2);
+    compare_tiny(e, type, 5, scratch, min_normal(type));
+    return 1u << 4 | 1u << 5;
 }
 
 void fp_check_flush_narrow(Emit *e, bool vector, int x)
@@ -142,6 +163,6 @@ void fp_check_flush_narrow(Emit *e, bool vector, int x)
         vec_tmp_free(e, zero);
     }
     compare_tiny(e, T_F32X4, 1, t, min_normal(T_F32));
-    slow_if_masked(e, 1, 1);
+    fp_slow_if(e, 1u << 1);
     vec_tmp_free(e, t);
 }

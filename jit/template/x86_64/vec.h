@@ -145,9 +145,14 @@ bool fp_by_softfp(Emit *e, const Uop *u);
 int fp_operand(Emit *e, uint8_t type, Val v, int x, unsigned k);
 /* After all (1 to 3) operands: notes flushed ones in the cumulative flags. */
 void fp_note_flushed(Emit *e, unsigned operands);
-/* Flush mode only: slow if the product or quotient, the fused result, or the F32 of x will be flushed. `scratch` is changed. */
-void fp_check_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y);
-void fp_check_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z);
+/* Instead of these two, where there is a slow path: mask register k = the denormal lanes of x. The bit of k; 0 if there can't be any, or outside of flush mode. */
+unsigned fp_denormals(Emit *e, uint8_t type, Val v, int x, unsigned k);
+/* Flush mode only: the bits of mask registers that say where the product or quotient, or the fused result, will be flushed. `scratch` is changed. */
+unsigned fp_will_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y);
+unsigned fp_will_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z);
+/* Slow if any bit of these mask registers is set. */
+void fp_slow_if(Emit *e, unsigned masks);
+/* Flush mode only: slow if the F32 of x will be flushed. */
 void fp_check_flush_narrow(Emit *e, bool vector, int x);
 
 /* ---- families: true if emitted ------------------------------------------------------------------------------------------ */
