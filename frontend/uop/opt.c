@@ -1,21 +1,26 @@
 /* opt.c - the backward pass over a finished block.
  *
  * From the last micro-op to the first, it keeps
- *   - how often each value is used by what stays: an operation without effect whose result has no
- * use goes away;
- *   - which eight-byte granules of the register file are overwritten before anything can see them:
- * a PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
- * of them (the precise-fault rule);
- *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
- * (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer matters.
- * When it reaches a definition, all uses are known: an addend or mask with a single use moves into
- * its user.
  *
- *     v1:i64 = add v0, #16                         v1:i32 = and v0, #4
- *     v2:i64 = load.8 [v1]     -> load.8 [v0+16]   v2:i32 = icmp.eq v1, #0   -> icmp.ntst v0, #4
+ *   - how often each value is used by what stays: an operation without effect whose result has no use
+ *     goes away;
+ *   - which eight-byte granules of the register file are overwritten before anything can see them: a
+ *     PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
+ *     of them (the precise-fault rule);
+ *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
+ *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer matters.
+ *
+ * When it reaches a definition, all uses are known. An addend, a mask or flags with a single use
+ * move into the user:
+ *
+ *     v1:i64 = add v0, #16       v1:i32 = and v0, #4        v1:flags = flags.sub v0, #5
+ *     v2:i64 = load.8 [v1]       v2:i32 = icmp.eq v1, #0    v2:i32 = test.lt v1
+ *  -> v2:i64 = load.8 [v0+16]    v2:i32 = icmp.ntst v0, #4  v2:i32 = icmp.slt v0, #5
  *
  * That lets the operand of the one live until the other, so no PUT may stand between them: it might
  * be of the operand's register, and the old value would have to be kept in a register of its own.
+ *
+ * A PUTFLAGS that only one of two final exits needs moves behind the other (sink_putflags).
  */
 #include "frontend/frontend.h"
 #include "frontend/uop/build.h"
