@@ -16,7 +16,7 @@ bool elf_is_for(const void *bytes, size_t n, uint16_t machine)
         return false;
     }
     memcpy(&h, bytes, sizeof h);
-    return !memcmp(h.e_ident, ELFMAG, SELFMAG) && h.e_ident[EI_CLASS] == ELFCLASS64 &&
+    return memcmp(h.e_ident, ELFMAG, SELFMAG) == 0 && h.e_ident[EI_CLASS] == ELFCLASS64 &&
            h.e_ident[EI_DATA] == ELFDATA2LSB && h.e_machine == machine &&
            (h.e_type == ET_EXEC || h.e_type == ET_DYN);
 }
@@ -77,7 +77,7 @@ static bool property_says_bti(const uint8_t *note, size_t n)
         return false;
     }
     memcpy(w, note, sizeof w);
-    if (w[0] != 4 || w[2] != PROPERTY_TYPE_0 || memcmp(note + 12, "GNU", 4)) {
+    if (w[0] != 4 || w[2] != PROPERTY_TYPE_0 || memcmp(note + 12, "GNU", 4) != 0) {
         return false;
     }
     size_t end = w[1] < n - 16 ? 16 + w[1] : n;
@@ -180,7 +180,7 @@ int elf_read(ElfFile *elf, uint16_t machine, ElfRead read, void *ctx, uint64_t s
         *why = "cannot be read";
         return (int)got;
     }
-    if (got < SELFMAG || memcmp(h.e_ident, ELFMAG, SELFMAG)) {
+    if (got < SELFMAG || memcmp(h.e_ident, ELFMAG, SELFMAG) != 0) {
         *why = got == 0 ? "is empty" : "is not an ELF program";
         return -ENOEXEC;
     }

@@ -12,8 +12,9 @@ struct MapNode {
     MapNode *left, *right;
 };
 
-/* Nodes are made in chunks of 64 KiB; a change needs at most three (two cuts and the new range). */
-enum { CHUNK_SIZE = 65536, NODES_PER_CHANGE = 3 };
+/* Nodes are made in chunks of 64 KiB; a change needs at most three (two cuts and the new
+ * range), and a move is two changes. */
+enum { CHUNK_SIZE = 65536, NODES_PER_CHANGE = 6 };
 typedef struct Chunk {
     struct Chunk *next;
     MapNode nodes[];

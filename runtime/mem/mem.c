@@ -115,7 +115,7 @@ static int claim_fixed(Mem *mem, GuestAddr addr, uint64_t len)
 /* Files of a file system mounted noexec can't be mapped executable. */
 static bool noexec_file(int fd)
 {
-    struct statfs fs;
+    struct statfs fs = {0};
     return !host_raw2(SYS_fstatfs, fd, &fs) && (fs.f_flags & ST_NOEXEC);
 }
 
@@ -330,7 +330,6 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
     }
     if (old_len && !(flags & MREMAP_DONTUNMAP)) {
         map_remove(&mem->map, old, old + old_len);
-        err = map_reserve(&mem->map);
     }
     map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + new_len, r.prot,
             r.flags & ~(uint32_t)MAP_FLAG_HEAP);
@@ -376,7 +375,7 @@ long mem_madvise(Mem *mem, GuestAddr addr, uint64_t len, int advice)
 
 long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
 {
-    struct shmid_ds ds;
+    struct shmid_ds ds = {0};
     long r = host_raw3(SYS_shmctl, id, IPC_STAT, &ds);
     lock_take(&mem->lock);
     /* The size is known only to who may read the segment; so may anyone who can attach it. */

@@ -61,7 +61,7 @@ static bool parse_script(const char *head, size_t n, Script *s)
 
 static Kind kind_of(const Process *p, int fd, Script *script)
 {
-    char head[HEAD_BYTES];
+    char head[HEAD_BYTES] = {0};
     long n = host_raw4(SYS_pread64, fd, head, sizeof head, 0);
     if (n > 2 && head[0] == '#' && head[1] == '!') {
         return parse_script(head, (size_t)n, script) ? KIND_SCRIPT : KIND_HOST;
@@ -72,7 +72,7 @@ static Kind kind_of(const Process *p, int fd, Script *script)
 /* May this process execute the file at all? 0 or -errno. */
 static long check_executable(int dirfd, const char *path, int flags)
 {
-    struct stat st;
+    struct stat st = {0};
     long r = host_raw4(SYS_newfstatat, dirfd, path, &st, flags);
     if (r) {
         return r;

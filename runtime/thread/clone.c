@@ -35,7 +35,7 @@ typedef struct Start {
 
 static uint64_t block_all(void)
 {
-    uint64_t all = ~(uint64_t)0, old;
+    uint64_t all = ~(uint64_t)0, old = 0;
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
     return old;
 }
