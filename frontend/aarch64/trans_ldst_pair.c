@@ -2,7 +2,8 @@
  * Loads and stores of pairs of registers (C4.1.94).
  *
  * A pair of X registers in 16 aligned bytes is one single-copy atomic access (FEAT_LSE2). Only another thread can tell, and two accesses
- * are faster (their halves forward to and from other accesses of 8 bytes), so single-threaded code makes two: CPU_MODE_THREADS.
+ * are faster (their halves forward to and from other accesses of 8 bytes), so single-threaded code makes two: CPU_MODE_THREADS. So do
+ * accesses through SP: another thread knows of a place in this one's frame only by its address, which then is in another register here too.
  */
 #include "frontend/aarch64/mem.h"
 
@@ -28,15 +29,15 @@ static void update_base(A64Ctx *ctx, const A64Args *a, int idx, Val base)
     }
 }
 
-static bool is_atomic_pair(const A64Ctx *ctx, unsigned size)
+static bool is_atomic_pair(const A64Ctx *ctx, const A64Args *a, unsigned size)
 {
-    return size == 3 && ctx->mode & CPU_MODE_THREADS;
+    return size == 3 && a->rn != 31 && ctx->mode & CPU_MODE_THREADS;
 }
 
-static Pair load_pair(A64Ctx *ctx, A64Mem m, uint8_t type, unsigned size, bool sign)
+static Pair load_pair(A64Ctx *ctx, const A64Args *a, A64Mem m, uint8_t type, unsigned size, bool sign)
 {
     Pair p;
-    if (type == T_I64 && is_atomic_pair(ctx, size)) {
+    if (type == T_I64 && is_atomic_pair(ctx, a, size)) {
         Val both = a64_load(ctx, &m, T_I64X2, 4, false, UOPF_ATOMIC);
         return (Pair){ a64_pair_half(ctx, both, 0), a64_pair_half(ctx, both, 1) };
     }
@@ -46,9 +47,9 @@ static Pair load_pair(A64Ctx *ctx, A64Mem m, uint8_t type, unsigned size, bool s
     return p;
 }
 
-static void store_pair(A64Ctx *ctx, A64Mem m, unsigned size, Pair p)
+static void store_pair(A64Ctx *ctx, const A64Args *a, A64Mem m, unsigned size, Pair p)
 {
-    if (uop_val_type(ctx->b, p.first) == T_I64 && is_atomic_pair(ctx, size)) {
+    if (uop_val_type(ctx->b, p.first) == T_I64 && is_atomic_pair(ctx, a, size)) {
         a64_store(ctx, &m, 4, UOPF_ATOMIC, a64_make_pair(ctx, p.first, p.second));
         return;
     }
@@ -62,7 +63,7 @@ static void stp_int(A64Ctx *ctx, const A64Args *a, int idx)
     unsigned size = 2 + (unsigned)a->sf;
     Val base = pair_base(ctx, a, size);
     Pair p = { a64_r(ctx, a->sf, a->rt), a64_r(ctx, a->sf, a->rt2) };
-    store_pair(ctx, pair_address(ctx, a, idx, size), size, p);
+    store_pair(ctx, a, pair_address(ctx, a, idx, size), size, p);
     update_base(ctx, a, idx, base);
 }
 
@@ -70,7 +71,7 @@ static void ldp_int(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->sf;
     Val base = pair_base(ctx, a, size);
-    Pair p = load_pair(ctx, pair_address(ctx, a, idx, size), a64_type(a->sf), size, false);
+    Pair p = load_pair(ctx, a, pair_address(ctx, a, idx, size), a64_type(a->sf), size, false);
     a64_set_r(ctx, a->sf, a->rt, p.first);
     a64_set_r(ctx, a->sf, a->rt2, p.second);
     update_base(ctx, a, idx, base);
@@ -81,7 +82,7 @@ static void stp_fp(A64Ctx *ctx, const A64Args *a, int idx)
     unsigned size = 2 + (unsigned)a->opc;
     Val base = pair_base(ctx, a, size);
     Pair p = { a64_fp_value(ctx, size, a->rt), a64_fp_value(ctx, size, a->rt2) };
-    store_pair(ctx, pair_address(ctx, a, idx, size), size, p);
+    store_pair(ctx, a, pair_address(ctx, a, idx, size), size, p);
     update_base(ctx, a, idx, base);
 }
 
@@ -89,7 +90,7 @@ static void ldp_fp(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->opc;
     Val base = pair_base(ctx, a, size);
-    Pair p = load_pair(ctx, pair_address(ctx, a, idx, size), a64_fp_type(size), size, false);
+    Pair p = load_pair(ctx, a, pair_address(ctx, a, idx, size), a64_fp_type(size), size, false);
     a64_set_fp_value(ctx, a->rt, p.first);
     a64_set_fp_value(ctx, a->rt2, p.second);
     update_base(ctx, a, idx, base);
@@ -118,7 +119,7 @@ void trans_LDP(A64Ctx *ctx, const A64Args *a)
 void trans_LDPSW(A64Ctx *ctx, const A64Args *a)
 {
     Val base = pair_base(ctx, a, 2);
-    Pair p = load_pair(ctx, pair_address(ctx, a, a->idx, 2), T_I64, 2, true);
+    Pair p = load_pair(ctx, a, pair_address(ctx, a, a->idx, 2), T_I64, 2, true);
     a64_set_x(ctx, a->rt, p.first);
     a64_set_x(ctx, a->rt2, p.second);
     update_base(ctx, a, a->idx, base);
