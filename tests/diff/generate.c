@@ -192,6 +192,12 @@ bool generate_single(DiffCase *c, unsigned slot, int pattern, uint64_t *seed) {
 static uint32_t movz(unsigned reg, uint32_t imm, unsigned part) { return 0xd2800000u | part << 21 | imm << 5 | reg; }
 static uint32_t movk(unsigned reg, uint32_t imm, unsigned part) { return 0xf2800000u | part << 21 | imm << 5 | reg; }
 
+static void append_address(DiffCase *c, unsigned reg, uint64_t at) {
+    c->insns[c->ninsns++] = movz(reg, at & 0xffff, 0);
+    c->insns[c->ninsns++] = movk(reg, at >> 16 & 0xffff, 1);
+    c->insns[c->ninsns++] = movk(reg, at >> 32 & 0xffff, 2);
+}
+
 /* Appends a memory access whose base register was set just before. */
 static void append_memory(DiffCase *c, unsigned slot, int pattern, uint32_t insn, uint64_t *seed) {
     DiffCase alone;
@@ -209,20 +215,84 @@ static void append_memory(DiffCase *c, unsigned slot, int pattern, uint32_t insn
         c->insns[c->ninsns++] = (alone.in.x[index] >> 63 ? 0x92800000u : 0xd2800000u) | /* MOVN : MOVZ */
                                 (uint32_t)((alone.in.x[index] >> 63 ? ~alone.in.x[index] : alone.in.x[index]) & 0xffff) << 5 | index;
     }
-    c->insns[c->ninsns++] = movz(reg, at & 0xffff, 0);
-    c->insns[c->ninsns++] = movk(reg, at >> 16 & 0xffff, 1);
-    c->insns[c->ninsns++] = movk(reg, at >> 32 & 0xffff, 2);
+    append_address(c, reg, at);
     c->insns[c->ninsns++] = insn;
+}
+
+/* Load-exclusive, something, store-exclusive: mostly to the same place, sometimes with a store, a CLREX or another address in between. */
+static void append_exclusives(DiffCase *c, uint64_t *seed) {
+    enum { CLREX = 0xd5033f5f, STR = 0xf9000000, STR_W = 0xb9000000 };
+    uint32_t r = (uint32_t)diff_random(seed), first = r % 24, base = first, t = first + 1, t2 = first + 2, status = first + 3;
+    bool pair = r >> 8 & 1;
+    uint32_t size = pair ? 2 | (r >> 9 & 1) : r >> 9 & 3, ordered = r >> 12 & 1;
+    uint64_t at = DIFF_DATA + (r >> 16) % (DIFF_DATA_SIZE / 16) * 16;
+    uint32_t load = pair ? 0x087f0000 | t2 << 10 : 0x085f7c00, store = pair ? 0x08200000 | t2 << 10 : 0x08007c00;
+    append_address(c, base, at);
+    c->insns[c->ninsns++] = load | size << 30 | ordered << 15 | base << 5 | t;
+    switch (r >> 13 & 7) {
+    case 0: c->insns[c->ninsns++] = CLREX; break;
+    case 1: c->insns[c->ninsns++] = STR | base << 5 | 31; break; /* zeros in the way */
+    case 2: c->insns[c->ninsns++] = STR_W | 1 << 10 | base << 5 | t; break;
+    case 3: append_address(c, base, at ^ 16); break;
+    default: c->insns[c->ninsns++] = 0x91000400 | t << 5 | t; break; /* ADD Xt, Xt, #1 */
+    }
+    c->insns[c->ninsns++] = store | size << 30 | status << 16 | (r >> 14 & 1) << 15 | base << 5 | t;
+}
+
+/* A conditional branch of a random kind by `words`, which may be negative. */
+static uint32_t branch_by(int words, uint64_t *seed) {
+    uint32_t r = (uint32_t)diff_random(seed), imm19 = (uint32_t)words & 0x7ffff, imm14 = (uint32_t)words & 0x3fff, reg = r % 31;
+    switch (r >> 8 & 3) {
+    case 0: return 0x34000000 | (r >> 10 & 1) << 31 | (r >> 11 & 1) << 24 | imm19 << 5 | reg;                           /* CBZ, CBNZ */
+    case 1: return 0x36000000 | (r >> 10 & 1) << 31 | (r >> 11 & 1) << 24 | (r >> 12 & 31) << 19 | imm14 << 5 | reg; /* TBZ, TBNZ */
+    default: return 0x54000000 | imm19 << 5 | (r >> 12) % 14;                                                        /* B.cond */
+    }
+}
+
+/* Makes blocks of the sequence: branches ahead over some instructions, and a loop around all, counted in a register that an instruction may change. `starts`: bit i,
+ * instruction i doesn't belong to what is before it (an access belongs to the instructions that set its address). */
+static void add_branches(DiffCase *c, uint64_t starts, uint64_t *seed) {
+    enum { COUNTER = 27 };
+    uint32_t body[DIFF_MAX_INSNS], n = c->ninsns;
+    memcpy(body, c->insns, n * sizeof(body[0]));
+    c->ninsns = 0;
+    c->insns[c->ninsns++] = movz(COUNTER, 1 + diff_random(seed) % 4, 0);
+    uint32_t pending = 0, at = 0; /* a branch at `at` that goes `pending` starts ahead */
+    for (uint32_t i = 0; i < n; i++) {
+        bool start = starts >> i & 1;
+        if (pending && start && --pending == 0) {
+            c->insns[at] = branch_by((int)(c->ninsns - at), seed);
+        }
+        if (!pending && start && c->ninsns + (n - i) + 4 < DIFF_MAX_INSNS && diff_random(seed) % 3 == 0) {
+            at = c->ninsns++;
+            pending = 1 + (uint32_t)diff_random(seed) % 4;
+        }
+        c->insns[c->ninsns++] = body[i];
+    }
+    if (pending) {
+        c->insns[at] = branch_by((int)(c->ninsns - at), seed);
+    }
+    c->insns[c->ninsns++] = 0xd1000400 | COUNTER << 5 | COUNTER; /* SUB x27, x27, #1 */
+    uint32_t back = (1 - c->ninsns) & 0x7ffff;
+    c->insns[c->ninsns++] = 0xb5000000 | back << 5 | COUNTER; /* CBNZ x27, to behind the MOVZ */
 }
 
 bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *seed) {
     random_state(c, slot, seed);
     c->pattern = -1;
     unsigned n = 2 + diff_random(seed) % (length - 1);
+    bool branches = diff_random(seed) % 4 == 0;
+    uint64_t starts = 0;
     bool for_oracle = diff_random(seed) % 8 != 0; /* without what the oracle can't tell */
-    for (unsigned i = 0; i < n && c->ninsns + 6 < DIFF_MAX_INSNS;) {
+    for (unsigned i = 0; i < n && c->ninsns + 12 < DIFF_MAX_INSNS;) {
+        starts |= UINT64_C(1) << c->ninsns;
+        if (diff_random(seed) % 64 == 0) {
+            append_exclusives(c, seed);
+            i++;
+            continue;
+        }
         int p = (int)(diff_random(seed) % A64_PATTERNS);
-        bool last = i + 1 == n;
+        bool last = i + 1 == n && !branches;
         if (generate_skips(p) || pattern_is_system_call(p) || pattern_is_ambient(p) || p == A64_BRK || p == A64_UDF || p == A64_BL ||
             (pattern_branches(p) && !last)) {
             continue; /* BL: flags are taken as dead on entry to a function, which chance code isn't */
@@ -242,6 +312,9 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
             c->insns[c->ninsns++] = insn;
         }
         i++;
+    }
+    if (branches && c->ninsns + 4 < DIFF_MAX_INSNS) {
+        add_branches(c, starts, seed);
     }
     DiffResult r;
     machine_load_one(c);

@@ -28,6 +28,7 @@ static Cpu *running;
 static const DiffCase *running_case;
 static DiffTier running_tier;
 static volatile int fault_signal;
+static volatile bool fault_has_address;
 static uint64_t fault_address;
 
 uint64_t machine_fallbacks(void) {
@@ -63,6 +64,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
     GuestAddr pc;
     if (running && jit_handle_fault(running, context, &pc)) {
         /* A non-canonical address with rsp or rbp as its base is a stack fault to the host, and the kernel's signal is another one. */
+        fault_has_address = info->si_code != SI_KERNEL;
         fault_signal = sig == SIGBUS && info->si_code == SI_KERNEL ? SIGSEGV : sig;
         fault_address = (uint64_t)(uintptr_t)info->si_addr;
         return;
@@ -217,13 +219,11 @@ void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r) {
     enter(cpu, c);
     CpuExit why = CPU_EXIT_INTERRUPT;
     alarm(HANG_SECONDS);
-    if (tier == DIFF_STEP) {
-        for (unsigned i = 0; i < MAX_STEPS && why == CPU_EXIT_INTERRUPT; i++) {
-            why = jit_step(cpu);
-        }
-    } else {
-        while (why == CPU_EXIT_INTERRUPT) {
-            why = jit_run(cpu);
+    for (unsigned i = 0; why == CPU_EXIT_INTERRUPT && (tier != DIFF_STEP || i < MAX_STEPS); i++) {
+        why = tier == DIFF_STEP ? jit_step(cpu) : jit_run(cpu);
+        if (why == CPU_EXIT_FAULT && !fault_has_address && !(cpu->mode & CPU_MODE_TAGGED)) {
+            cpu->mode |= CPU_MODE_TAGGED; /* as the runtime does: once more, without the tag */
+            why = CPU_EXIT_INTERRUPT;
         }
     }
     alarm(0);

@@ -80,16 +80,23 @@ static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, Dif
     mismatch(&small, diff_tier_names[a], ra, diff_tier_names[b], rb, b);
 }
 
-static void run_batch(const DiffCase *cases, unsigned n) {
+/* A case that goes on in another one's loop for ever is emptied: ninsns 0. */
+static void run_batch(DiffCase *cases, unsigned n) {
     static DiffResult mine[DIFF_TIERS][DIFF_SLOTS], its[DIFF_SLOTS];
     run.cases += n;
     machine_load(cases, n);
     for (unsigned t = 0; t < DIFF_TIERS; t++) {
         for (unsigned i = 0; i < n && (t != DIFF_TEMPLATE || run.tier1); i++) {
-            machine_run((DiffTier)t, &cases[i], &mine[t][i]);
+            if (cases[i].ninsns) {
+                machine_run((DiffTier)t, &cases[i], &mine[t][i]);
+                cases[i].ninsns = mine[t][i].signal ? cases[i].ninsns : 0;
+            }
         }
     }
     for (unsigned i = 0; i < n; i++) {
+        if (!cases[i].ninsns) {
+            continue;
+        }
         check_tiers(&cases[i], DIFF_STEP, &mine[DIFF_STEP][i], DIFF_INTERP, &mine[DIFF_INTERP][i]);
         if (run.tier1) {
             check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE, &mine[DIFF_TEMPLATE][i]);
@@ -100,7 +107,7 @@ static void run_batch(const DiffCase *cases, unsigned n) {
     }
     cr_assert(oracle_run(cases, n, its));
     for (unsigned i = 0; i < n; i++) {
-        if (compare_equal(&mine[DIFF_STEP][i], &its[i])) {
+        if (!cases[i].ninsns || compare_equal(&mine[DIFF_STEP][i], &its[i])) {
             continue;
         }
         if (oracle_excuse(&cases[i], &mine[DIFF_STEP][i], &its[i])) {
