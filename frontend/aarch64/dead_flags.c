@@ -5,9 +5,9 @@
  * follows direct branches, both ways of compare-and-branch, and calls. It says "dead" when each way meets an
  * instruction that writes all four flags and reads none.
  *
- * Calls: NZCV is undefined on entry to a function (AAPCS64, 6.1.1), and a veneer that the linker put in between may clobber it
- * (6.4.1). Still, hand-written code may pass flags to a function of its own; so the callee's first instructions must not read
- * them, but needn't be seen to write them. Returns and indirect branches are taken as readers.
+ * Calls are followed like branches. AAPCS64 (6.1.1) leaves NZCV undefined on entry to a function, but hand-written code may pass flags
+ * to a function of its own, so nothing is concluded from it. Returns and indirect branches are taken as readers, and so
+ * is the end of the walk.
  *
  * A load or store in between may fault, and then a signal frame shows flags that are older than they should be; what
  * runs after the handler returns doesn't notice, since it writes them first.
@@ -18,16 +18,10 @@
 
 enum { MAX_INSNS = 32, MAX_PATHS = 8 };
 
-/* A way still to be walked. */
-typedef struct Path {
-    GuestAddr pc;
-    bool callee; /* behind a call */
-} Path;
-
 typedef struct Walk {
     const TranslateRequest *req;
     FetchRun run; /* fetched last */
-    Path paths[MAX_PATHS];
+    GuestAddr paths[MAX_PATHS]; /* ways still to be walked */
     unsigned npaths;
     unsigned budget; /* instructions that may still be looked at */
 } Walk;
@@ -118,59 +112,52 @@ static GuestAddr displaced(GuestAddr pc, uint32_t insn, unsigned lsb, unsigned w
     return pc + (uint64_t)((int64_t)words * 4);
 }
 
-static bool push(Walk *w, GuestAddr pc, bool callee)
+static bool push(Walk *w, GuestAddr pc)
 {
     if (w->npaths == MAX_PATHS) {
-        return callee;
+        return false;
     }
-    w->paths[w->npaths++] = (Path){pc, callee};
+    w->paths[w->npaths++] = pc;
     return true;
 }
 
 /* Goes on behind a branch; false: flags can't be said to be dead. */
-static bool branch(Walk *w, Path *p, uint32_t insn)
+static bool branch(Walk *w, GuestAddr *pc, uint32_t insn)
 {
-    if (insn >> 26 == 0x05) {
-        p->pc = displaced(p->pc, insn, 0, 26);
-    } else if (insn >> 26 == 0x25) {
-        p->pc = displaced(p->pc, insn, 0, 26);
-        p->callee = true;
-    } else {
-        bool bit = insn >> 25 & 1; /* TBZ, TBNZ */
-        if (!push(w, bit ? displaced(p->pc, insn, 5, 14) : displaced(p->pc, insn, 5, 19), p->callee)) {
-            return false;
-        }
-        p->pc += 4;
+    if ((insn >> 26 & 0x1f) == 0x05) { /* B, BL */
+        *pc = displaced(*pc, insn, 0, 26);
+        return true;
     }
+    bool bit = insn >> 25 & 1; /* TBZ, TBNZ */
+    if (!push(w, bit ? displaced(*pc, insn, 5, 14) : displaced(*pc, insn, 5, 19))) {
+        return false;
+    }
+    *pc += 4;
     return true;
 }
 
-static bool walk(Walk *w, Path p)
+static bool walk(Walk *w, GuestAddr pc)
 {
     uint32_t insn;
-    while (w->budget && fetch(w, p.pc, &insn)) {
+    while (w->budget && fetch(w, pc, &insn)) {
         w->budget--;
         switch (meaning_of(insn)) {
         case WRITES:
             return true;
         case READS:
-            return false;
         case UNKNOWN:
-            return p.callee;
+            return false;
         case BRANCHES:
-            if (p.callee && insn >> 26 == 0x25) {
-                return true;
-            }
-            if (!branch(w, &p, insn)) {
+            if (!branch(w, &pc, insn)) {
                 return false;
             }
             break;
         case NEUTRAL:
-            p.pc += 4;
+            pc += 4;
             break;
         }
     }
-    return p.callee;
+    return false;
 }
 
 bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
@@ -179,7 +166,7 @@ bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
     if (req->run) {
         w.run = *req->run; /* most targets are near */
     }
-    push(&w, pc, false);
+    push(&w, pc);
     while (w.npaths) {
         if (!walk(&w, w.paths[--w.npaths])) {
             return false;
