@@ -141,7 +141,7 @@ Test(stack, layout)
     cr_assert_str_eq(guest_ptr(aux_value(w, AT_EXECFN)), "/bin/prog");
     cr_assert_arr_eq(guest_ptr(aux_value(w, AT_RANDOM)), random, 16);
     /* The strings stand in the kernel's order, without gaps. */
-    cr_assert_arr_eq(guest_ptr(info.arg_start), "prog\0one\0\0A=b\0LONG=value\0/bin/prog", 36);
+    cr_assert_arr_eq(guest_ptr(info.arg_start), "prog\0one\0\0A=b\0LONG=value\0/bin/prog", 35);
     cr_assert_eq(info.arg_end, info.env_start);
     cr_assert_eq(mem.stack_high - 8 - sizeof "/bin/prog", info.env_end);
 }
