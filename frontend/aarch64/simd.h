@@ -186,4 +186,15 @@ static inline void a64_set_half(A64Ctx *ctx, int rd, int high, Val v)
     a64_set_v(ctx, rd, v);
 }
 
+/* The operation on neighbouring lanes of Vn, then of Vm. */
+static inline void a64_pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op,
+                                uint8_t sub)
+{
+    Val n = a64_v(ctx, type, a->rn);
+    Val m = a64_v(ctx, type, a->rm);
+    Val even = uop_bin(ctx->b, UOP_UZP1, type, n, m);
+    Val odd = uop_bin(ctx->b, UOP_UZP2, type, n, m);
+    a64_set_v(ctx, a->rd, uop_bin_sub(ctx->b, op, type, sub, even, odd));
+}
+
 #endif

@@ -192,20 +192,11 @@ ELEMENT(FMLS, fma_element, UOP_FMA_NEG_A)
 
 /* ---- pairwise and across lanes --------------------------------------------------------------- */
 
-static void pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
-{
-    Val n = a64_v(ctx, type, a->rn);
-    Val m = a64_v(ctx, type, a->rm);
-    Val even = uop_bin(ctx->b, UOP_UZP1, type, n, m);
-    Val odd = uop_bin(ctx->b, UOP_UZP2, type, n, m);
-    a64_set_v(ctx, a->rd, uop_bin_sub(ctx->b, op, type, sub, even, odd));
-}
-
-VECTOR(FADDP, pairwise, UOP_FADD, 0)
-VECTOR(FMAXP, pairwise, UOP_FMAX, UOP_MINMAX_ARM)
-VECTOR(FMINP, pairwise, UOP_FMIN, UOP_MINMAX_ARM)
-VECTOR(FMAXNMP, pairwise, UOP_FMAX, UOP_MINMAX_NUM)
-VECTOR(FMINNMP, pairwise, UOP_FMIN, UOP_MINMAX_NUM)
+VECTOR(FADDP, a64_pairwise, UOP_FADD, 0)
+VECTOR(FMAXP, a64_pairwise, UOP_FMAX, UOP_MINMAX_ARM)
+VECTOR(FMINP, a64_pairwise, UOP_FMIN, UOP_MINMAX_ARM)
+VECTOR(FMAXNMP, a64_pairwise, UOP_FMAX, UOP_MINMAX_NUM)
+VECTOR(FMINNMP, a64_pairwise, UOP_FMIN, UOP_MINMAX_NUM)
 
 /* Reduce() of the manual: the lower half of the lanes, then the upper. */
 static Val reduce(A64Ctx *ctx, int size, int n, int first, int lanes, UopOp op, uint8_t sub)

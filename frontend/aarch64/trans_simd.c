@@ -220,20 +220,11 @@ TRANS(URSQRTE, estimate, UOP_URSQRTE)
 
 /* ---- pairwise and across lanes --------------------------------------------------------------- */
 
-static void pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
-{
-    Val n = a64_v(ctx, type, a->rn);
-    Val m = a64_v(ctx, type, a->rm);
-    Val even = uop_bin(ctx->b, UOP_UZP1, type, n, m);
-    Val odd = uop_bin(ctx->b, UOP_UZP2, type, n, m);
-    a64_set_v(ctx, a->rd, uop_bin_sub(ctx->b, op, type, sub, even, odd));
-}
-
-VECTOR(ADDP, pairwise, UOP_ADD, 0)
-VECTOR(SMAXP, pairwise, UOP_MAX, UOP_SIGNED)
-VECTOR(UMAXP, pairwise, UOP_MAX, UOP_UNSIGNED)
-VECTOR(SMINP, pairwise, UOP_MIN, UOP_SIGNED)
-VECTOR(UMINP, pairwise, UOP_MIN, UOP_UNSIGNED)
+VECTOR(ADDP, a64_pairwise, UOP_ADD, 0)
+VECTOR(SMAXP, a64_pairwise, UOP_MAX, UOP_SIGNED)
+VECTOR(UMAXP, a64_pairwise, UOP_MAX, UOP_UNSIGNED)
+VECTOR(SMINP, a64_pairwise, UOP_MIN, UOP_SIGNED)
+VECTOR(UMINP, a64_pairwise, UOP_MIN, UOP_UNSIGNED)
 
 void trans_ADDP_s(A64Ctx *ctx, const A64Args *a)
 {
