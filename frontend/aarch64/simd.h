@@ -187,8 +187,7 @@ static inline void a64_set_half(A64Ctx *ctx, int rd, int high, Val v)
 }
 
 /* The operation on neighbouring lanes of Vn, then of Vm. */
-static inline void a64_pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op,
-                                uint8_t sub)
+static inline void a64_pairwise(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, uint8_t sub)
 {
     Val n = a64_v(ctx, type, a->rn);
     Val m = a64_v(ctx, type, a->rm);
