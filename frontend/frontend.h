@@ -44,6 +44,7 @@ typedef struct FetchRun {
 typedef struct TranslateRequest {
     GuestAddr pc;
     uint32_t mode;      /* CPU_MODE_* */
+    bool relocatable;   /* addresses made of the pc are to be told apart from other constants (UOP_ADDR) */
     uint32_t max_insns; /* stop after this many (1: single step) */
     FetchFn fetch;
     void *fetch_ctx;

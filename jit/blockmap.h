@@ -42,6 +42,9 @@ typedef struct Block {
     UopBlock *uops;         /* kept for the interpreter tier, else NULL */
     const uint8_t *faultmap; /* see faultmap.h */
     uint32_t faultmap_len;
+    const uint32_t *relocs; /* arena offsets of 64-bit guest addresses in the code that move with the guest file, [nrelocs] */
+    uint32_t nrelocs;
+    bool bound;             /* the code has others, too: it is good for this place of the file only */
     uint32_t counter;       /* executions, when counted */
     struct Block *page_next[2]; /* in the list of its first and of its last guest page */
 } Block;

@@ -10,13 +10,13 @@
 void trans_ADR(A64Ctx *ctx, const A64Args *a)
 {
     uint64_t offset = (uint64_t)((int64_t)a->immhi * 4 + a->immlo);
-    a64_set_x(ctx, a->rd, uop_const(ctx->b, T_I64, ctx->pc + offset));
+    a64_set_x(ctx, a->rd, uop_addr(ctx->b, ctx->pc + offset));
 }
 
 void trans_ADRP(A64Ctx *ctx, const A64Args *a)
 {
     uint64_t pages = (uint64_t)((int64_t)a->immhi * 4 + a->immlo);
-    a64_set_x(ctx, a->rd, uop_const(ctx->b, T_I64, (ctx->pc & ~UINT64_C(0xfff)) + (pages << 12)));
+    a64_set_x(ctx, a->rd, uop_addr(ctx->b, (ctx->pc & ~UINT64_C(0xfff)) + (pages << 12)));
 }
 
 /* ---- add and subtract: immediate; the shift is 0 or 12 ---------------------------------- */

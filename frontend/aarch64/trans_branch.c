@@ -14,7 +14,7 @@ static void branch_if(A64Ctx *ctx, const A64Args *a, Val cond)
 
 static void set_link(A64Ctx *ctx)
 {
-    a64_set_x(ctx, 30, uop_const(ctx->b, T_I64, ctx->pc + 4));
+    a64_set_x(ctx, 30, uop_addr(ctx->b, ctx->pc + 4));
 }
 
 void trans_B(A64Ctx *ctx, const A64Args *a)

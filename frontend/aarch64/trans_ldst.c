@@ -42,7 +42,7 @@ static A64Mem base_index(A64Ctx *ctx, const A64Args *a, unsigned size)
 
 static A64Mem literal(A64Ctx *ctx, const A64Args *a)
 {
-    Val addr = uop_const(ctx->b, T_I64, ctx->pc + ((uint64_t)(int64_t)a->imm << 2));
+    Val addr = uop_addr(ctx->b, ctx->pc + ((uint64_t)(int64_t)a->imm << 2));
     return (A64Mem){ .addr = addr, .index = VAL_NONE, .scale = 0, .disp = 0 };
 }
 

@@ -95,6 +95,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
     FetchRun own = {.bytes = NULL}, *run = req->run ? req->run : &own;
     uint32_t n = 0, insn;
     uop_block_reset(out, req->pc, req->mode);
+    out->relocatable = req->relocatable;
     if (req->pc > A64_PC_MASK) {
         landing_block(req, run, out);
         return;

@@ -62,6 +62,7 @@ void uop_block_reset(UopBlock *b, GuestAddr pc, uint32_t mode)
     b->pc = pc;
     b->guest_len = b->ninsns = 0;
     b->mode = mode;
+    b->relocatable = false;
     b->error = b->cap == 0;
     b->insn_start = 0;
     b->gen++;

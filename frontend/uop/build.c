@@ -14,20 +14,27 @@ void uop_insn(UopBlock *b, GuestAddr pc, unsigned len)
     b->guest_len += len;
 }
 
-Val uop_const(UopBlock *b, uint8_t type, uint64_t bits)
+static Val constant(UopBlock *b, UopOp op, uint8_t type, uint64_t bits)
 {
-    if (type == T_I32) {
-        bits = (uint32_t)bits;
-    }
     uint16_t *recent = &b->consts[(bits ^ bits >> 12 ^ bits >> 33 ^ type) %
                                   (sizeof b->consts / sizeof b->consts[0])];
     if (*recent < b->nvals) {
         const Uop *u = uop_def(b, *recent);
-        if (u->op == UOP_CONST && u->imm64 == bits && u->type == type) {
+        if (u->op == op && u->imm64 == bits && u->type == type) {
             return *recent;
         }
     }
-    return *recent = uop_append64(b, UOP_CONST, type, 0, 0, type, VAL_NONE, bits);
+    return *recent = uop_append64(b, op, type, 0, 0, type, VAL_NONE, bits);
+}
+
+Val uop_const(UopBlock *b, uint8_t type, uint64_t bits)
+{
+    return constant(b, UOP_CONST, type, type == T_I32 ? (uint32_t)bits : bits);
+}
+
+Val uop_addr(UopBlock *b, GuestAddr addr)
+{
+    return constant(b, b->relocatable ? UOP_ADDR : UOP_CONST, T_I64, addr);
 }
 
 int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi)

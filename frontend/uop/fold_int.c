@@ -196,7 +196,11 @@ static Val add_imm(UopBlock *b, uint8_t type, Val x, int64_t imm)
     if (imm == 0) {
         return x;
     }
-    const Uop *def = uop_def_is(b, x, UOP_ADD);
+    const Uop *def = uop_def_is(b, x, UOP_ADDR);
+    if (def && type == T_I64) {
+        return uop_addr(b, def->imm64 + (uint64_t)imm);
+    }
+    def = uop_def_is(b, x, UOP_ADD);
     if (def && def->b == VAL_NONE && uop_is_fresh(b, x) &&
         uop_fits32(uop_sext_to(type, (uint64_t)imm + (uint64_t)def->imm))) {
         return add_imm(b, type, def->a, uop_sext_to(type, (uint64_t)imm + (uint64_t)def->imm));

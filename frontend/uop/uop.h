@@ -235,6 +235,7 @@ typedef struct UopBlock {
     uint32_t guest_len; /* bytes of guest code covered (contiguous from pc) */
     uint32_t ninsns;
     uint32_t mode;     /* the block key's mode bits (cpu.h CPU_MODE_*) */
+    bool relocatable;  /* addresses made of the pc are ADDR, not CONST; set by translate from its request */
     bool error;        /* out of values or memory: the block is cut (see uop_block_full) */
     uint16_t *val_uses; /* owned: how many operands each value is; valid after uop_optimize */
     /* -- the builder's and the optimizer's own -- */
@@ -264,6 +265,8 @@ Val uop_emit64(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, 
 /* Convenience, folding: constants, x+0, x&-1, zext of zext, select of constants, shifts by 0, extract of the whole ... */
 void uop_insn(UopBlock *b, GuestAddr pc, unsigned len);
 Val uop_const(UopBlock *b, uint8_t type, uint64_t bits);
+/* An address made of the pc: ADDR in a relocatable block, else CONST. */
+Val uop_addr(UopBlock *b, GuestAddr addr);
 Val uop_vconst(UopBlock *b, uint8_t type, uint64_t lo, uint64_t hi);
 bool uop_is_const(const UopBlock *b, Val v, uint64_t *bits);
 /* The value that an earlier PUT or GET of the block left there, if it is known, else a GET. */

@@ -202,6 +202,7 @@ static unsigned classes_of(unsigned op)
     case UOP_CRYPTO:
     case UOP_DOTMM:
     case UOP_BF16: return IVEC | V128_;
+    case UOP_ADDR: return INT;
     case UOP_ADD:
     case UOP_SUB:
     case UOP_MUL:
@@ -535,6 +536,7 @@ static bool check_conversion(Verifier *v)
     case UOP_SEXT: good = uop_is_int(aux) && 1u << u->sub <= to && 1u << u->sub <= from; break;
     case UOP_CRC: good = uop_is_int(aux) && 1u << u->sub <= from; break;
     case UOP_TRUNC: good = u->type == T_I32 && aux == T_I64; break;
+    case UOP_ADDR: good = u->type == T_I64; break;
     case UOP_ZEXTV: good = from < 16; break;
     case UOP_LOWV: good = to < from && from == 16; break;
     case UOP_SPLATL: good = uop_lane(aux) == uop_lane(u->type) && from == 16; break;

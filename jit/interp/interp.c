@@ -95,7 +95,8 @@ static CpuExit run(Cpu *cpu, const UopBlock *block, V128 *vals) {
             memcpy((uint8_t *)cpu + u->imm, &v, sizeof(v));
             break;
         }
-        case UOP_CONST: { /* its b and c aren't operands */
+        case UOP_CONST:
+        case UOP_ADDR: { /* its b and c aren't operands */
             Op o = { .cpu = cpu, .u = u, .dst = &vals[u->dst] };
             interp_CONST(&o);
             break;

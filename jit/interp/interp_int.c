@@ -47,6 +47,7 @@ void interp_CONST(const Op *o) {
     *o->dst = r;
 }
 
+void interp_ADDR(const Op *o) { interp_CONST(o); }
 void interp_VCONST(const Op *o) { *o->dst = o->pool[o->u->imm]; }
 void interp_BITCAST(const Op *o) { *o->dst = *o->a; }
 void interp_SELECT(const Op *o) { *o->dst = o->a->u64[0] & 1 ? *o->b : *o->c; }

@@ -114,7 +114,7 @@ static Val fresh(Gen *g, uint8_t type)
         return append(g->b, type, u);
     }
     if (below(g->r, 4) == 0) {
-        Uop u = plain(UOP_CONST, type);
+        Uop u = plain(type == T_I64 && below(g->r, 3) == 0 ? UOP_ADDR : UOP_CONST, type);
         uint64_t bits = random_special(g->r);
         unsigned bytes = uop_type_bytes(type);
         u.imm64 = bytes < 8 ? bits & ((1ull << 8 * bytes) - 1) : bits;

@@ -31,6 +31,7 @@ static Val build(UopBlock *b, const UopBlock *in, const Uop *u, Val x, Val y, Va
     case UOP_GETFLAGS: return uop_getflags(b, (uint32_t)u->imm);
     case UOP_PUTFLAGS: uop_putflags(b, (uint32_t)u->imm, x); return VAL_NONE;
     case UOP_CONST: return uop_const(b, u->type, u->imm64);
+    case UOP_ADDR: b->relocatable = true; return uop_addr(b, u->imm64);
     case UOP_VCONST:
         return uop_vconst(b, u->type, in->pool[u->imm].u64[0], in->pool[u->imm].u64[1]);
     case UOP_ZEXT: return uop_zext(b, u->type, u->sub, x);

@@ -155,6 +155,13 @@ static inline void asm_mov_mr(Asm *a, unsigned size, AsmMem m, unsigned s)
 void asm_mov_mi(Asm *a, unsigned size, AsmMem m, int32_t imm);
 /* The shortest way to load a constant; leaves EFLAGS alone. */
 void asm_mov_ri(Asm *a, unsigned d, uint64_t imm);
+/* A constant in its longest form, whose last eight bytes are the constant. */
+static inline void asm_mov_ri64(Asm *a, unsigned d, uint64_t imm)
+{
+    asm_u8(a, 0x48 | d >> 3);
+    asm_u8(a, 0xb8 | (d & 7));
+    asm_u64(a, imm);
+}
 /* d (32 or 64 bits: dsize 2, 3) = zero- / sign-extended low 1 << ssize bytes. */
 void asm_movzx_rr(Asm *a, unsigned ssize, unsigned d, unsigned s);
 void asm_movzx_rm(Asm *a, unsigned ssize, unsigned d, AsmMem m);

@@ -18,6 +18,7 @@ const EmitFn emit_table[UOP_COUNT] = {
     [UOP_STICKY] = emit_sticky,
     [UOP_CONST] = emit_const,
     [UOP_VCONST] = emit_vconst,
+    [UOP_ADDR] = emit_addr,
     [UOP_ADD] = emit_add,
     [UOP_SUB] = emit_sub,
     [UOP_ADC] = emit_adc,
@@ -217,6 +218,19 @@ static void backward(Emit *e)
 uint32_t emit_arena_off(const Emit *e, const uint8_t *p)
 {
     return (uint32_t)(p - e->arena);
+}
+
+void emit_mov_guest(Emit *e, unsigned r, GuestAddr addr)
+{
+    if (!e->ub->relocatable) {
+        asm_mov_ri(&e->a, r, addr);
+        return;
+    }
+    asm_mov_ri64(&e->a, r, addr);
+    if (e->nrelocs < EMIT_MAX_RELOCS)
+        e->relocs[e->nrelocs++] = emit_arena_off(e, e->a.p - 8);
+    else
+        e->failed = true;
 }
 
 void emit_tagged_call(Emit *e, unsigned stub, uint32_t link)
@@ -530,7 +544,8 @@ static int finish(Emit *e, uint32_t hot_len)
     Block *b = e->b;
     uint32_t cold_len = (uint32_t)(e->a.p - e->cold_start);
 
-    b->links = jit_meta_alloc(t, sizeof(Link) * e->nlinks + e->faults.len);
+    b->links = jit_meta_alloc(t, sizeof(Link) * e->nlinks + sizeof *b->relocs * e->nrelocs +
+                                     e->faults.len);
     if (!b->links)
         return -ENOMEM;
     b->nlinks = e->nlinks;
@@ -538,7 +553,12 @@ static int finish(Emit *e, uint32_t hot_len)
         b->links[k] = e->links[k];
         b->links[k].from = b;
     }
-    uint8_t *map = (uint8_t *)(b->links + e->nlinks);
+    uint32_t *relocs = (uint32_t *)(b->links + e->nlinks);
+    memcpy(relocs, e->relocs, sizeof *relocs * e->nrelocs);
+    b->relocs = relocs;
+    b->nrelocs = e->nrelocs;
+    b->bound = e->bound || !e->ub->relocatable;
+    uint8_t *map = (uint8_t *)(relocs + e->nrelocs);
     memcpy(map, e->faults.bytes, e->faults.len);
     b->faultmap = map;
     b->faultmap_len = e->faults.len;
@@ -575,7 +595,8 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     e->int_pin_at = shared->int_pin_at;
     e->vec_pin_at = shared->vec_pin_at;
     e->pin_granule = shared->pin_granule;
-    e->ncold = e->nconsts = e->nlinks = 0;
+    e->ncold = e->nconsts = e->nlinks = e->nrelocs = 0;
+    e->bound = false;
     e->insn_off = 0;
     e->pin_const_insn = UINT32_MAX;
     faultmap_begin(&e->faults, e->fault_bytes, sizeof e->fault_bytes);

@@ -115,6 +115,7 @@ enum {
     EMIT_MAX_COLD = 1024,
     EMIT_MAX_HOMES = 48,
     EMIT_MAX_CONSTS = 256,
+    EMIT_MAX_RELOCS = 512,
     EMIT_SLOTS = 64
 };
 
@@ -169,6 +170,9 @@ typedef struct Emit {
                             pin_const_insn */
     uint32_t pin_const_insn;
     uint8_t pin_const_reg;
+    uint32_t relocs[EMIT_MAX_RELOCS]; /* see Block.relocs */
+    uint32_t nrelocs;
+    bool bound; /* the code is good for this place of the guest file only */
     Link links[EMIT_MAX_LINKS];
     uint32_t nlinks;
     FaultMap faults;

@@ -62,7 +62,7 @@ static void jump_if(Emit *e, unsigned cc, GuestAddr target)
 static void cold_leave(Emit *e, const ColdPiece *p)
 {
     asm_patch32(p->from, e->a.p);
-    asm_mov_ri(&e->a, HR_RAX, p->arg);
+    emit_mov_guest(e, HR_RAX, p->arg);
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
 }
 
@@ -98,9 +98,11 @@ typedef struct TrapInfo {
 static void trap(Emit *e, TrapInfo t)
 {
     asm_mov_mi(&e->a, 2, asm_cpu(OFF(exit_trap)), (int32_t)t.trap);
+    if (t.payload > UINT32_MAX)
+        e->bound = true; /* the pc, of code that can't be fetched */
     asm_mov_ri(&e->a, HR_RAX, t.payload);
     asm_mov_mr(&e->a, 3, asm_cpu(OFF(exit_arg)), HR_RAX);
-    asm_mov_ri(&e->a, HR_RAX, t.pc);
+    emit_mov_guest(e, HR_RAX, t.pc);
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_TRAP));
 }
 
@@ -187,7 +189,7 @@ static void push_return(Emit *e)
     if (e->pin_const_insn == e->insn_off && e->pin_const == pc)
         value = e->pin_const_reg; /* the link register holds it */
     else
-        asm_mov_ri(&e->a, t, pc);
+        emit_mov_guest(e, t, pc);
     asm_mov_mr(&e->a, 3, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow)), value);
     emit_pad_patchable(e, 3);
     asm_lea(&e->a, 3, t, asm_mem_rip(e->a.p));
@@ -317,11 +319,11 @@ bool emit_exit(Emit *e, const Uop *u)
         go_to(e, u->imm64);
         break;
     case UOP_EXIT_SYSCALL:
-        asm_mov_ri(&e->a, HR_RAX, u->imm64);
+        emit_mov_guest(e, HR_RAX, u->imm64);
         asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_SYSCALL));
         break;
     case UOP_EXIT_DISPATCH:
-        asm_mov_ri(&e->a, HR_RAX, u->imm64);
+        emit_mov_guest(e, HR_RAX, u->imm64);
         asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
         break;
     default: go_to(e, u->imm64); break;

@@ -54,6 +54,7 @@ bool emit_crc(Emit *e, const Uop *u);
 /* emit_state.c: the register file */
 bool emit_const(Emit *e, const Uop *u);
 bool emit_vconst(Emit *e, const Uop *u);
+bool emit_addr(Emit *e, const Uop *u);
 bool emit_get(Emit *e, const Uop *u);
 bool emit_put(Emit *e, const Uop *u);
 bool emit_sticky(Emit *e, const Uop *u);
@@ -96,6 +97,8 @@ uint8_t *emit_data(Emit *e, unsigned bytes);
 void emit_pad_patchable(Emit *e, unsigned ahead);
 /* A call of STUB_LINK or STUB_MISS and the tag behind it (template.h). */
 void emit_tagged_call(Emit *e, unsigned stub, uint32_t link);
+/* r = an address in the guest's file. */
+void emit_mov_guest(Emit *e, unsigned r, GuestAddr addr);
 uint32_t emit_arena_off(const Emit *e, const uint8_t *p);
 
 #endif

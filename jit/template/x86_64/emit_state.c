@@ -14,6 +14,19 @@ bool emit_const(Emit *e, const Uop *u)
     return true;
 }
 
+bool emit_addr(Emit *e, const Uop *u)
+{
+    unsigned d = ra_def_g(e, u->dst);
+
+    emit_mov_guest(e, d, u->imm64);
+    if (!(e->scratch_g >> d & 1)) {
+        e->pin_const = u->imm64;
+        e->pin_const_insn = e->insn_off;
+        e->pin_const_reg = (uint8_t)d;
+    }
+    return true;
+}
+
 bool emit_vconst(Emit *e, const Uop *u)
 {
     const V128 *c = &e->ub->pool[(uint32_t)u->imm];
