@@ -117,7 +117,17 @@ void thread_loop(Thread *t)
 {
     Cpu *cpu = &t->cpu;
     for (;;) {
-        CpuExit exit = jit_run(cpu);
+        bool steps = trace_steps(&t->trace);
+        if (steps && cpu->interrupt) {
+            cpu->interrupt = 0;
+            t->trace.handler = 0;
+            signal_deliver(t);
+            if (t->trace.handler) {
+                trace_stepped(t);
+            }
+            continue;
+        }
+        CpuExit exit = steps ? jit_step(cpu) : jit_run(cpu);
         switch (exit) {
         case CPU_EXIT_SYSCALL: sys_call(t); break;
         case CPU_EXIT_TRAP: signal_trap(t); break;
@@ -125,7 +135,11 @@ void thread_loop(Thread *t)
         case CPU_EXIT_INTERRUPT: /* jit_run() has cleared the request */
         case CPU_EXIT_NONE: break;
         }
-        if (exit == CPU_EXIT_INTERRUPT || cpu->interrupt) {
+        if (steps) {
+            if (exit == CPU_EXIT_INTERRUPT || exit == CPU_EXIT_SYSCALL || t->trace.handler) {
+                trace_stepped(t);
+            }
+        } else if (exit == CPU_EXIT_INTERRUPT || cpu->interrupt) {
             cpu->interrupt = 0;
             signal_deliver(t);
         }
@@ -204,6 +218,8 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     static Mem memory;
     static SigTable signals;
     static ThreadPool pool;
+    static Tracer tracer;
+    static TraceCode trace_code;
     Process *p = &process;
     *p = (Process){
         .options = options,
@@ -212,6 +228,8 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .mem = &memory,
         .sig = &signals,
         .pool = &pool,
+        .tracer = &tracer,
+        .trace_code = &trace_code,
         .exe_fd = -1,
         .prefix_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
@@ -240,6 +258,9 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     procfs_publish(p);
     signal_init(p, t);
     p->abi->start_program(&t->cpu, entry, sp);
+    if (trace_at_start) {
+        trace_exec(t);
+    }
     if (!setjmp(t->leave)) {
         thread_loop(t);
     }

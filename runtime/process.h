@@ -24,6 +24,7 @@
 #include "runtime/load/stack.h"
 #include "runtime/mem/mem.h"
 #include "runtime/options.h"
+#include "runtime/trace/trace.h"
 
 enum { SIGNALS = 64 };
 
@@ -69,7 +70,13 @@ typedef struct Process {
     int prefix_fd; /* the -L folder, -1: none */
     char prefix[PATH_MAX]; /* "" : none; absolute, without a slash at its end */
     char exe[PATH_MAX];    /* the guest program: what /proc/self/exe says */
-    bool vforked;          /* the child of a vfork that still runs in its parent's memory */
+    Tracer *tracer;        /* what this process traces */
+    TraceCode *trace_code; /* what a tracer of this process has written; shared like the memory */
+    struct MemFile {       /* /proc/PID/mem of others, open for writing */
+        int fd, pid;
+    } mem_files[8];
+    unsigned nmem_files;
+    bool vforked; /* the child of a vfork that still runs in its parent's memory */
 } Process;
 
 struct Thread {
@@ -93,6 +100,8 @@ struct Thread {
     GuestAddr alt_sp;
     uint64_t alt_size;
     uint32_t alt_flags; /* SS_DISABLE, SS_AUTODISARM */
+
+    TraceState trace;
 
     /* -- threads -- */
     jmp_buf leave;                /* back to the thread's start, to end it */

@@ -60,20 +60,29 @@ uint64_t a64_helper_write_fpcr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
     return 0;
 }
 
+uint32_t a64_fpsr_of(const Cpu *cpu, uint32_t host_flags)
+{
+    const A64State *s = (const A64State *)(const void *)cpu->file;
+    uint32_t fpsr = s->qc.u64[0] | s->qc.u64[1] ? FPSR_QC : 0;
+    for (size_t i = 0; i < sizeof fp_flags / sizeof fp_flags[0]; i++) {
+        /* The host's denormal flag has another meaning. */
+        uint32_t flags = cpu->fp_flags | (fp_flags[i].host ? host_flags : 0);
+        fpsr |= flags & fp_flags[i].fpx ? fp_flags[i].fpsr : 0;
+    }
+    return fpsr;
+}
+
 uint64_t a64_helper_read_fpsr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
     (void)a;
     (void)b;
     (void)c;
-    const A64State *s = a64_state(cpu);
-    uint64_t fpsr = s->qc.u64[0] | s->qc.u64[1] ? FPSR_QC : 0;
+    uint32_t flags = 0;
     int host = fetestexcept(FE_ALL_EXCEPT);
     for (size_t i = 0; i < sizeof fp_flags / sizeof fp_flags[0]; i++) {
-        if ((cpu->fp_flags & fp_flags[i].fpx) || (host & fp_flags[i].host)) {
-            fpsr |= fp_flags[i].fpsr;
-        }
+        flags |= host & fp_flags[i].host ? fp_flags[i].fpx : 0;
     }
-    return fpsr;
+    return a64_fpsr_of(cpu, flags);
 }
 
 uint64_t a64_helper_write_fpsr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)

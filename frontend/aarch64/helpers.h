@@ -27,6 +27,8 @@ static inline uint32_t a64_fpsr(Cpu *cpu)
 {
     return (uint32_t)a64_helper_read_fpsr(cpu, 0, 0, 0);
 }
+/* The same of a Cpu that doesn't run; host_flags: FPX_* that its host thread has. */
+uint32_t a64_fpsr_of(const Cpu *cpu, uint32_t host_flags);
 static inline void a64_set_fpsr(Cpu *cpu, uint32_t v)
 {
     a64_helper_write_fpsr(cpu, v, 0, 0);

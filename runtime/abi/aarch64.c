@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "frontend/aarch64/helpers.h"
+#include "runtime/abi/aarch64.h"
 #include "runtime/abi/abi.h"
 #include "runtime/load/vdso.h"
 #include "runtime/process.h"
@@ -87,6 +88,20 @@ static uint64_t syscall_args(const Cpu *cpu, uint64_t args[6])
 static void set_result(Cpu *cpu, uint64_t value)
 {
     a64_state(cpu)->x[0] = value;
+}
+
+static uint64_t result(const Cpu *cpu)
+{
+    return state_of(cpu)->x[0];
+}
+
+static void restart_call(Cpu *cpu, uint64_t arg0, bool as_restart)
+{
+    enum { NR_RESTART_SYSCALL = 128 };
+    a64_state(cpu)->x[0] = arg0;
+    if (as_restart) {
+        a64_state(cpu)->x[8] = NR_RESTART_SYSCALL;
+    }
 }
 
 static uint64_t stack_pointer(const Cpu *cpu)
@@ -162,16 +177,16 @@ static long pointer_auth(Cpu *cpu, const uint64_t a[6])
     }
 }
 
-static uint64_t pstate_of(Cpu *cpu)
+uint64_t a64_pstate(const Cpu *cpu)
 {
-    const A64State *s = a64_state(cpu);
+    const A64State *s = state_of(cpu);
     return (uint64_t)s->nzcv[0] << 31 | (uint64_t)s->nzcv[1] << 30 | (uint64_t)s->nzcv[2] << 29 |
            (uint64_t)s->nzcv[3] << 28 | (uint64_t)(s->dit & 1) << 24 |
            (uint64_t)(s->ssbs & 1) << 12 | (uint64_t)a64_btype(cpu) << 10;
 }
 
 /* cpu->pc is set already. */
-static void set_pstate(Cpu *cpu, uint64_t pstate)
+void a64_set_pstate(Cpu *cpu, uint64_t pstate)
 {
     A64State *s = a64_state(cpu);
     for (int i = 0; i < 4; i++) {
@@ -222,7 +237,7 @@ static int push_frame(Thread *t, const AbiSignal *signal)
     memcpy(uc->mc.regs, s->x, sizeof uc->mc.regs);
     uc->mc.sp = s->sp;
     uc->mc.pc = cpu->pc & A64_PC_MASK;
-    uc->mc.pstate = pstate_of(cpu);
+    uc->mc.pstate = a64_pstate(cpu);
     write_records(uc->mc.reserved, cpu, signal);
 
     uint64_t link[2] = {s->x[29], s->x[30]};
@@ -284,7 +299,7 @@ static int pop_frame(Thread *t, uint64_t *mask)
     memcpy(s->x, frame.uc.mc.regs, sizeof s->x);
     s->sp = frame.uc.mc.sp;
     cpu->pc = frame.uc.mc.pc;
-    set_pstate(cpu, frame.uc.mc.pstate);
+    a64_set_pstate(cpu, frame.uc.mc.pstate);
     memcpy(s->v, fp->v, sizeof s->v);
     a64_set_fpcr(cpu, fp->fpcr);
     a64_set_fpsr(cpu, fp->fpsr);
@@ -318,8 +333,11 @@ const Abi abi_aarch64 = {
     .min_sigstack = 5120,
     .machine = "aarch64",
     .syscall_len = 4,
+    .nr_execve = 221,
     .syscall_args = syscall_args,
     .set_result = set_result,
+    .result = result,
+    .restart_call = restart_call,
     .start_program = start_program,
     .start_thread = start_thread,
     .stack_pointer = stack_pointer,
@@ -328,4 +346,6 @@ const Abi abi_aarch64 = {
     .push_frame = push_frame,
     .pop_frame = pop_frame,
     .fault_syndrome = fault_syndrome,
+    .get_regset = a64_get_regset,
+    .set_regset = a64_set_regset,
 };

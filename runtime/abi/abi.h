@@ -9,6 +9,7 @@
 
 struct Thread;
 struct SigAction;
+struct TraceState;
 
 /* What a signal frame is made from. */
 typedef struct AbiSignal {
@@ -28,10 +29,15 @@ typedef struct Abi {
     uint32_t min_sigstack; /* smallest size that sigaltstack takes */
     const char *machine;   /* uname -m */
     uint8_t syscall_len;   /* bytes of the system call instruction */
+    uint16_t nr_execve;    /* number of execve */
 
     /* System call number and arguments; the result register. */
     uint64_t (*syscall_args)(const Cpu *cpu, uint64_t args[6]);
     void (*set_result)(Cpu *cpu, uint64_t value);
+    uint64_t (*result)(const Cpu *cpu);
+    /* Registers as before a call whose first argument was `arg0` (the pc is set already);
+     * as_restart: so that it is restart_syscall instead. */
+    void (*restart_call)(Cpu *cpu, uint64_t arg0, bool as_restart);
     /* Registers of a new program, and of the new thread of a clone (sp 0: the parent's). */
     void (*start_program)(Cpu *cpu, GuestAddr entry, GuestAddr sp);
     void (*start_thread)(Cpu *cpu, const Cpu *parent, GuestAddr sp, bool set_tls, uint64_t tls);
@@ -48,6 +54,15 @@ typedef struct Abi {
     int (*pop_frame)(struct Thread *t, uint64_t *mask);
     /* ESR-like word for a fault: `error` is the x86 page fault code. */
     uint64_t (*fault_syndrome)(uint64_t error, bool mapped);
+
+    /* The register sets of ptrace and of core files, by their NT_* type. buf has room for 1024
+     * bytes. get: the size of the set or -EINVAL; *unit the size of its parts; host_flags: FPX_*
+     * that stand in the host's control register. set: the first n bytes; *fp_control if the
+     * rounding mode or the flags changed. 0 or -errno. */
+    long (*get_regset)(const Cpu *cpu, uint32_t host_flags, const struct TraceState *state,
+                       unsigned type, void *buf, unsigned *unit);
+    long (*set_regset)(Cpu *cpu, struct TraceState *state, unsigned type, void *buf, size_t n,
+                       bool *fp_control);
 } Abi;
 
 extern const Abi abi_aarch64;

@@ -21,6 +21,11 @@ bool host_rewind(uintptr_t *pc)
     return true;
 }
 
+bool host_in_syscall(uintptr_t pc)
+{
+    return pc >= (uintptr_t)host_syscall_check && pc <= (uintptr_t)host_syscall_done;
+}
+
 bool host_fixup(uintptr_t *pc)
 {
     if (*pc != (uintptr_t)host_peek_access && *pc != (uintptr_t)host_copy_access &&

@@ -55,6 +55,8 @@ long host_syscall(Cpu *cpu, long nr, const uint64_t args[6]);
 /* For the signal handler: if *pc stands in host_syscall() before the kernel has done anything,
  * moves it to the exit that returns -HOST_ERESTART; true if so. */
 bool host_rewind(uintptr_t *pc);
+/* Does pc stand in host_syscall(), up to its return from the kernel? */
+bool host_in_syscall(uintptr_t pc);
 /* For the signal handler: if *pc is a guest memory access below, moves it to its failure exit; true
  * if so. */
 bool host_fixup(uintptr_t *pc);

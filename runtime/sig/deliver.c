@@ -24,6 +24,9 @@ void signal_set_mask(Thread *t, uint64_t mask)
 _Noreturn void signal_die(Process *p, int number)
 {
     process_finish(p);
+    if (thread_current) {
+        thread_current->trace.dying = (uint32_t)number;
+    }
     /* xemu's memory is not the guest's: no core file of it. */
     struct rlimit none = {0, 0};
     host_raw4(SYS_prlimit64, 0, RLIMIT_CORE, &none, 0);
@@ -95,6 +98,10 @@ static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uin
 {
     const Abi *abi = t->process->abi;
     int number = info->si_signo;
+    if (t->trace.restart) {
+        trace_restart(t, &action->flags);
+    }
+    t->trace.handler = 1;
     GuestAddr sp = abi->stack_pointer(&t->cpu);
     bool switch_stack = (action->flags & SA_ONSTACK) && t->alt_size && !on_alt_stack(t, sp);
     AbiSignal signal = {
@@ -143,10 +150,14 @@ static SigAction take_action(Process *p, int number)
     return action;
 }
 
-/* One signal that is not blocked. False if nothing came of it (ignored). */
-static bool deliver_one(Thread *t, const siginfo_t *info)
+/* One signal that is not blocked. False if nothing came of it (ignored). asked: a tracer has agreed
+ * already. */
+static bool deliver_one(Thread *t, siginfo_t *info, bool asked)
 {
     int number = info->si_signo;
+    if (t->trace.on && !asked && !(number = trace_signal(t, info))) {
+        return false;
+    }
     SigAction action = take_action(t->process, number);
     if (t->process->options->strace) {
         strace_signal(t, info);
@@ -164,13 +175,39 @@ static bool deliver_one(Thread *t, const siginfo_t *info)
     return true;
 }
 
+/* What the tracer has left to do. True if a handler was entered. */
+static bool poll_tracer(Thread *t)
+{
+    if (t->trace.entered && (t->queued || t->held || t->trace.want)) {
+        /* The call hasn't been made yet and is made again afterwards: to the tracer, a restarted
+         * one. */
+        if (!t->trace.restart) {
+            enum { ERESTARTNOINTR = 513 };
+            t->trace.restart = ERESTARTNOINTR;
+            t->cpu.pc += t->process->abi->syscall_len;
+            t->process->abi->set_result(&t->cpu, (uint64_t)-ERESTARTNOINTR);
+        }
+        trace_exit(t);
+    }
+    trace_poll(t);
+    if (!t->trace.deferred) {
+        return false;
+    }
+    t->trace.deferred = 0;
+    siginfo_t info = t->trace.info;
+    return info.si_signo && deliver_one(t, &info, true);
+}
+
 void signal_deliver(Thread *t)
 {
     bool entered = false;
+    if (t->trace.on || t->trace.want) {
+        entered = poll_tracer(t);
+    }
     if (t->queued) {
         siginfo_t info = t->queued_info;
         t->queued = false;
-        entered = deliver_one(t, &info);
+        entered = deliver_one(t, &info, false);
         if (!entered) {
             t->waiting = false;
             signal_set_mask(t, t->mask);
@@ -181,10 +218,13 @@ void signal_deliver(Thread *t)
         if (t->held & ~blocked & SIGNAL_BIT(n)) {
             siginfo_t info = t->held_info[n];
             t->held &= ~SIGNAL_BIT(n);
-            entered |= deliver_one(t, &info);
+            entered |= deliver_one(t, &info, false);
         }
     }
     t->waiting = false;
+    if (t->trace.restart) {
+        trace_restart(t, NULL);
+    }
 }
 
 /* force_sig_info_to_task(): a blocked or ignored synchronous signal kills. */
@@ -192,6 +232,16 @@ void signal_force_info(Thread *t, const siginfo_t *info, uint64_t syndrome)
 {
     Process *p = t->process;
     int number = info->si_signo;
+    if (t->trace.on) {
+        siginfo_t shown = *info;
+        int instead = trace_signal(t, &shown);
+        if (instead != number) {
+            if (instead) {
+                deliver_one(t, &shown, true);
+            }
+            return;
+        }
+    }
     if (p->options->strace) {
         strace_signal(t, info);
     }

@@ -64,7 +64,9 @@ static void on_fault(int number, siginfo_t *info, void *context)
     uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
     GuestAddr guest_pc;
     if (info->si_code <= 0 || !t) {
-        if (t) {
+        if (t && number == SIGTRAP && info->si_code == TRACE_COOKIE) {
+            trace_nobody(t);
+        } else if (t) {
             on_sent(t, number, info, uc);
         }
         return;

@@ -1,13 +1,76 @@
 /* Files: paths that may lie below the prefix or in /proc, open flags, struct stat. */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "runtime/sys/convert.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
+
+/* ---- memory of other processes, by /proc/PID/mem --------------------------------------------- */
+
+/* A file that a debugger writes breakpoints through. */
+static void note_mem_file(Process *p, const char *path, long fd)
+{
+    char *end;
+    unsigned long pid = strtoul(path + 6, &end, 10);
+    if (!strncmp(end, "/task/", 6)) {
+        pid = strtoul(end + 6, &end, 10);
+    }
+    if (fd >= 0 && pid && !strcmp(end, "/mem")) {
+        unsigned most = sizeof p->mem_files / sizeof p->mem_files[0];
+        p->mem_files[p->nmem_files++ % most] = (struct MemFile){(int)fd, (int)pid};
+    }
+}
+
+/* n bytes were written to fd at `at`. */
+static void wrote_mem_file(Process *p, int fd, uint64_t at, long n)
+{
+    for (unsigned i = 0; n > 0 && i < sizeof p->mem_files / sizeof p->mem_files[0]; i++) {
+        if (p->mem_files[i].pid && p->mem_files[i].fd == fd) {
+            tracer_wrote(p, p->mem_files[i].pid, at, (uint64_t)n);
+        }
+    }
+}
+
+long sys_write(Thread *t, const uint64_t a[6])
+{
+    if (!t->process->nmem_files) {
+        return host_syscall(&t->cpu, SYS_write, a);
+    }
+    uint64_t at = (uint64_t)host_raw3(SYS_lseek, a[0], 0, SEEK_CUR);
+    long r = host_syscall(&t->cpu, SYS_write, a);
+    wrote_mem_file(t->process, (int)a[0], at, r);
+    return r;
+}
+
+long sys_pwrite64(Thread *t, const uint64_t a[6])
+{
+    long r = host_syscall(&t->cpu, SYS_pwrite64, a);
+    if (t->process->nmem_files) {
+        wrote_mem_file(t->process, (int)a[0], a[3], r);
+    }
+    return r;
+}
+
+long sys_process_vm_writev(Thread *t, const uint64_t a[6])
+{
+    long r = host_syscall(&t->cpu, SYS_process_vm_writev, a);
+    struct iovec v;
+    for (uint64_t i = 0; r > 0 && t->process->tracer->first && i < a[4]; i++) {
+        if (guest_read(&v, a[3] + i * sizeof v, sizeof v)) {
+            break;
+        }
+        tracer_wrote(t->process, (int)a[0], guest_addr(v.iov_base), v.iov_len);
+    }
+    return r;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 /* Calls `nr` with its path argument, number `at`, looked up. */
 static long with_path(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow)
@@ -34,9 +97,14 @@ long sys_openat(Thread *t, const uint64_t a[6])
         return r;
     }
     r = procfs_open(t, path, (int)flags);
-    return r != PROCFS_NOT_OURS
-               ? r
-               : host_call(&t->cpu, SYS_openat, a[0], (uintptr_t)path, flags, a[3]);
+    if (r != PROCFS_NOT_OURS) {
+        return r;
+    }
+    r = host_call(&t->cpu, SYS_openat, a[0], (uintptr_t)path, flags, a[3]);
+    if (!strncmp(path, "/proc/", 6) && (flags & O_ACCMODE) != O_RDONLY) {
+        note_mem_file(t->process, path, r);
+    }
+    return r;
 }
 
 long sys_openat2(Thread *t, const uint64_t a[6])

@@ -34,18 +34,44 @@ static long run(Thread *t, const SysEntry *entry, const uint64_t args[6])
     return entry->handler ? entry->handler(t, args) : -ENOSYS;
 }
 
+/* The result of a call of a thread that is traced. */
+static void traced_result(Thread *t, long r)
+{
+    const Abi *abi = t->process->abi;
+    if (t->trace.override) {
+        t->trace.override = 0;
+        t->trace.restart = 0;
+    } else if (t->trace.restart) {
+        /* Decided when signals have been delivered (signal_deliver). */
+        abi->set_result(&t->cpu, (uint64_t) - (int64_t)t->trace.restart);
+        jit_interrupt(&t->cpu);
+    } else if (r == -HOST_ERESTART) {
+        t->cpu.pc -= abi->syscall_len; /* it hasn't been made yet */
+        return;
+    } else if (r != SYS_REGISTERS_SET) {
+        abi->set_result(&t->cpu, (uint64_t)r);
+    }
+    trace_exit(t);
+}
+
 void sys_call(Thread *t)
 {
     const Abi *abi = t->process->abi;
     uint64_t args[6];
     uint64_t number = abi->syscall_args(&t->cpu, args);
+    if (t->trace.on && !trace_entry(t, &number, args)) {
+        trace_exit(t);
+        return;
+    }
     const SysEntry *entry = sys_entry(number);
     bool trace = t->process->options->strace;
     if (trace) {
         strace_enter(t, number, entry, args);
     }
     long r = run(t, entry, args);
-    if (r == -HOST_ERESTART) {
+    if (t->trace.on) {
+        traced_result(t, r);
+    } else if (r == -HOST_ERESTART) {
         t->cpu.pc -= abi->syscall_len;
     } else if (r != SYS_REGISTERS_SET) {
         abi->set_result(&t->cpu, (uint64_t)r);

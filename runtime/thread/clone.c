@@ -84,6 +84,7 @@ static void fork_done(Process *p, Thread *t, bool in_child)
         t->next = t->prev = NULL;
         p->nthreads = 1;
         t->tid = (int)host_raw0(SYS_gettid);
+        tracer_forget(p);
     }
     lock_release(&p->threads_lock);
 }
@@ -93,12 +94,19 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
     Process *p = t->process;
     uint64_t mask = block_all();
     fork_prepare(p);
+    t->trace.newborn = t->trace.on;
+    uint64_t held = t->held;
     args->stack = args->stack_size = args->tls = 0;
     args->flags &= ~(uint64_t)CLONE_SETTLS;
     long r = host_raw2(SYS_clone3, args, sizeof *args);
     fork_done(p, t, r == 0);
+    bool traced = t->trace.newborn;
+    t->trace.newborn = 0;
     if (r == 0) {
-        t->held = 0;
+        t->held &= ~held; /* not what a tracer of this child has sent meanwhile */
+        if (traced) {
+            memset(&t->trace, 0, sizeof t->trace);
+        }
         if (args->flags & CLONE_CLEAR_SIGHAND) {
             memset(p->sig->action, 0, sizeof p->sig->action);
         }
@@ -107,6 +115,10 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
         }
     }
     restore_mask(mask);
+    if (r == 0 && traced) {
+        p->abi->set_result(&t->cpu, 0);
+        trace_born(t);
+    }
     return r;
 }
 
@@ -133,6 +145,9 @@ static void run(void *arg)
     t->tid = (int)host_raw0(SYS_gettid);
     if (!setjmp(t->leave)) {
         signal_set_mask(t, t->mask);
+        if (t->trace.newborn) {
+            trace_born(t);
+        }
         thread_loop(t);
     }
     end_thread(t, start.stack);
@@ -187,6 +202,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     }
     child->host_stack = stack;
     child->mask = t->mask;
+    child->trace.newborn = t->trace.newborn = t->trace.on;
     if (waits) {
         /* fork() keeps the alternate stack, vfork() too; a new thread has none. */
         child->alt_sp = t->alt_sp;
@@ -209,6 +225,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     uint64_t mask = block_all();
     process_add_thread(p, child);
     r = host_clone3(&host, sizeof host, run, kept);
+    t->trace.newborn = 0;
     if (waits) {
         thread_current = t; /* the thread-local storage was shared */
     }
