@@ -119,6 +119,10 @@ bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
     return ok;
 }
 
+bool jit_handle_fp(Cpu *cpu, void *ucontext) {
+    return cpu->jit && template_fp_trap(cpu, ucontext);
+}
+
 bool jit_is_code(const Jit *j, uintptr_t host_pc) {
     bool in = j->code.rx && codebuf_contains(&j->code, host_pc);
     for (const Retired *r = __atomic_load_n(&j->retired, __ATOMIC_ACQUIRE); !in && r; r = r->next) {

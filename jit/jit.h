@@ -69,6 +69,8 @@ void jit_fork_parent(Jit *jit);
  * If the fault is in translated code or in a C routine working on guest memory for it: makes the register file and cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run
  * return CPU_EXIT_FAULT, and returns true. `*guest_pc` the faulting instruction. False: not guest code's fault (xemu's own bug). */
 bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc);
+/* The same for SIGFPE: an exception that the host's floating point raises in flush-to-zero mode (fpenv.h). True: the instruction is run again, or has been done. */
+bool jit_handle_fp(Cpu *cpu, void *ucontext);
 /* Is this host pc in translated code (for deciding whether an asynchronous signal must wait for the next poll)? Async-signal-safe. */
 bool jit_is_code(const Jit *jit, uintptr_t host_pc);
 

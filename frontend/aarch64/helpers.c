@@ -11,8 +11,9 @@
  */
 #include "frontend/aarch64/helpers.h"
 
-#include <fenv.h>
 #include <time.h>
+
+#include "frontend/uop/fpenv.h"
 
 enum {
     FPCR_FZ16 = 1 << 19,
@@ -34,19 +35,15 @@ static const struct {
 
 enum { FPSR_QC = 1 << 27 };
 
-/* host: the flag in the host's status, 0 if its own has another meaning. */
 static const struct {
     uint32_t fpsr, fpx;
-    int host;
 } fp_flags[] = {
-    {1 << 0, FPX_INVALID, FE_INVALID},   {1 << 1, FPX_DIV_ZERO, FE_DIVBYZERO},
-    {1 << 2, FPX_OVERFLOW, FE_OVERFLOW}, {1 << 3, FPX_UNDERFLOW, FE_UNDERFLOW},
-    {1 << 4, FPX_INEXACT, FE_INEXACT},   {1 << 7, FPX_INPUT_DENORMAL, 0},
+    {1 << 0, FPX_INVALID},   {1 << 1, FPX_DIV_ZERO}, {1 << 2, FPX_OVERFLOW},
+    {1 << 3, FPX_UNDERFLOW}, {1 << 4, FPX_INEXACT},  {1 << 7, FPX_INPUT_DENORMAL},
 };
 
 uint64_t a64_helper_write_fpcr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
-    static const int host_round[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
     (void)b;
     (void)c;
     uint32_t fpcr = (uint32_t)a & FPCR_WRITABLE;
@@ -56,7 +53,7 @@ uint64_t a64_helper_write_fpcr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
         cpu->mode |= fpcr & fp_modes[i].fpcr ? fp_modes[i].mode : 0;
     }
     cpu->fp_round = fpcr >> FPCR_RMODE_SHIFT & 3;
-    fesetround(host_round[cpu->fp_round]);
+    fpenv_load(cpu);
     return 0;
 }
 
@@ -66,7 +63,7 @@ uint32_t a64_fpsr_of(const Cpu *cpu, uint32_t host_flags)
     uint32_t fpsr = s->qc.u64[0] | s->qc.u64[1] ? FPSR_QC : 0;
     for (size_t i = 0; i < sizeof fp_flags / sizeof fp_flags[0]; i++) {
         /* The host's denormal flag has another meaning. */
-        uint32_t flags = cpu->fp_flags | (fp_flags[i].host ? host_flags : 0);
+        uint32_t flags = cpu->fp_flags | (host_flags & ~(uint32_t)FPX_INPUT_DENORMAL);
         fpsr |= flags & fp_flags[i].fpx ? fp_flags[i].fpsr : 0;
     }
     return fpsr;
@@ -77,12 +74,7 @@ uint64_t a64_helper_read_fpsr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
     (void)a;
     (void)b;
     (void)c;
-    uint32_t flags = 0;
-    int host = fetestexcept(FE_ALL_EXCEPT);
-    for (size_t i = 0; i < sizeof fp_flags / sizeof fp_flags[0]; i++) {
-        flags |= host & fp_flags[i].host ? fp_flags[i].fpx : 0;
-    }
-    return a64_fpsr_of(cpu, flags);
+    return a64_fpsr_of(cpu, fpenv_flags(cpu));
 }
 
 uint64_t a64_helper_write_fpsr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
@@ -91,11 +83,11 @@ uint64_t a64_helper_write_fpsr(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
     (void)c;
     A64State *s = a64_state(cpu);
     s->qc.u64[0] = s->qc.u64[1] = a & FPSR_QC ? 1 : 0;
-    cpu->fp_flags = 0;
+    uint32_t fpx = 0;
     for (size_t i = 0; i < sizeof fp_flags / sizeof fp_flags[0]; i++) {
-        cpu->fp_flags |= a & fp_flags[i].fpsr ? fp_flags[i].fpx : 0;
+        fpx |= a & fp_flags[i].fpsr ? fp_flags[i].fpx : 0;
     }
-    feclearexcept(FE_ALL_EXCEPT);
+    fpenv_set_flags(cpu, fpx);
     return 0;
 }
 

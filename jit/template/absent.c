@@ -15,5 +15,6 @@ void template_link(Jit *jit, Link *link, const Block *to) { (void)jit; (void)lin
 void template_unlink(Jit *jit, Link *link) { (void)jit; (void)link; }
 bool template_fault(JitThread *t, Block *b, void *ucontext) { (void)t; (void)b; (void)ucontext; return false; }
 bool template_fault_in_c(JitThread *t, void *ucontext) { (void)t; (void)ucontext; return false; }
+bool template_fp_trap(Cpu *cpu, void *ucontext) { (void)cpu; (void)ucontext; return false; }
 
 #endif

@@ -30,5 +30,7 @@ void template_unlink(Jit *jit, Link *link);
 bool template_fault(JitThread *t, Block *b, void *ucontext);
 /* The same for a fault in a C routine called by translated code: registers are in the file already. Host pc is outside the arena. */
 bool template_fault_in_c(JitThread *t, void *ucontext);
+/* jit_handle_fp */
+bool template_fp_trap(Cpu *cpu, void *ucontext);
 
 #endif

@@ -75,6 +75,9 @@ static void on_fault(int number, siginfo_t *info, void *context)
         uc->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
         return;
     }
+    if (number == SIGFPE && jit_handle_fp(&t->cpu, uc)) {
+        return;
+    }
     if (jit_handle_fault(&t->cpu, uc, &guest_pc)) {
         t->fault_info = *info;
         t->fault_error = (uint64_t)uc->uc_mcontext.gregs[REG_ERR];

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "frontend/uop/fpenv.h"
+#include "frontend/uop/mxcsr.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 #include "runtime/trace/tracer.h"
@@ -15,8 +17,6 @@ enum {
     HOST_GETFPREGS = 14,
     HOST_SETFPREGS = 15,
     REGSET_MOST = 1024,
-    MXCSR_FLAGS = 0x3f,
-    MXCSR_ROUND_SHIFT = 13,
 };
 
 /* ---- registers ----------------------------------------------------------------------------- */
@@ -48,10 +48,7 @@ static long write_cpu(const Tracee *x, const Cpu *cpu, bool fp_control)
     r = r ? r : tracee_set_word(x, cpu.fp_flags, cpu->fp_flags);
     r = r ? r : tracee_write(x, x->thread + CPU_FILE, cpu->file, sizeof cpu->file);
     if (!r && fp_control && !host_ptrace(HOST_GETFPREGS, x->pid, 0, (uintptr_t)&fp)) {
-        /* UopRound nearest, up, down, zero -> the host's 0, 2, 1, 3. */
-        static const uint8_t host_round[] = {0, 2, 1, 3};
-        fp.mxcsr &= ~(uint32_t)(MXCSR_FLAGS | 3 << MXCSR_ROUND_SHIFT);
-        fp.mxcsr |= (uint32_t)host_round[cpu->fp_round & 3] << MXCSR_ROUND_SHIFT;
+        fp.mxcsr = fpenv_mxcsr(cpu);
         r = host_ptrace(HOST_SETFPREGS, x->pid, 0, (uintptr_t)&fp);
     }
     if (!r && x->view == VIEW_CALL) {

@@ -14,7 +14,7 @@
 #include "frontend/aarch64/state.h"
 #include "jit/jit.h"
 
-const char *const diff_tier_names[DIFF_TIERS] = { "interpreter, stepping", "interpreter", "tier 1" };
+const char *const diff_tier_names[DIFF_TIERS] = {"interpreter, stepping", "interpreter", "tier 1"};
 
 static struct {
     Jit *jit;
@@ -31,17 +31,22 @@ static volatile int fault_signal;
 static volatile bool fault_has_address;
 static uint64_t fault_address;
 
-uint64_t machine_fallbacks(void) {
-    JitStats stats = { 0 };
+uint64_t machine_fallbacks(void)
+{
+    JitStats stats = {0};
     if (machines[DIFF_TEMPLATE].jit) {
         jit_stats(machines[DIFF_TEMPLATE].jit, &stats);
     }
     return stats.emit_fallbacks;
 }
 
-uint64_t machine_fault_address(void) { return fault_address; }
+uint64_t machine_fault_address(void)
+{
+    return fault_address;
+}
 
-static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail) {
+static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail)
+{
     (void)ctx;
     uint64_t at = pc - DIFF_CODE;
     if (at >= DIFF_SLOTS * DIFF_SLOT) {
@@ -51,7 +56,8 @@ static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail) {
     return (const uint8_t *)(uintptr_t)pc;
 }
 
-static void show_case(const char *what, int sig, void *address) {
+static void show_case(const char *what, int sig, void *address)
+{
     fprintf(stderr, "%s %d in %s, address %p\n", what, sig, diff_tier_names[running_tier], address);
     for (uint32_t i = 0; running_case && i < running_case->ninsns; i++) {
         char text[128];
@@ -60,10 +66,15 @@ static void show_case(const char *what, int sig, void *address) {
     }
 }
 
-static void on_fault(int sig, siginfo_t *info, void *context) {
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
     GuestAddr pc;
+    if (running && sig == SIGFPE && jit_handle_fp(running, context)) {
+        return;
+    }
     if (running && jit_handle_fault(running, context, &pc)) {
-        /* A non-canonical address with rsp or rbp as its base is a stack fault to the host, and the kernel's signal is another one. */
+        /* A non-canonical address with rsp or rbp as its base is a stack fault to the host, and the
+         * kernel's signal is another one. */
         fault_has_address = info->si_code != SI_KERNEL;
         fault_signal = sig == SIGBUS && info->si_code == SI_KERNEL ? SIGSEGV : sig;
         fault_address = (uint64_t)(uintptr_t)info->si_addr;
@@ -74,15 +85,18 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
 }
 
 /* Of the alarm (it hangs) and of abort(). */
-static void on_end(int sig) {
+static void on_end(int sig)
+{
     show_case("signal", sig, NULL);
     signal(SIGABRT, SIG_DFL);
     abort();
 }
 
-static void *map(uint64_t at, size_t size, int prot, int fd) {
+static void *map(uint64_t at, size_t size, int prot, int fd)
+{
     int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-    void *p = mmap((void *)(uintptr_t)at, size, prot, flags | (at ? MAP_FIXED_NOREPLACE : 0), fd, 0);
+    void *p =
+        mmap((void *)(uintptr_t)at, size, prot, flags | (at ? MAP_FIXED_NOREPLACE : 0), fd, 0);
     if (p == MAP_FAILED) {
         perror("mmap");
         exit(1);
@@ -90,7 +104,8 @@ static void *map(uint64_t at, size_t size, int prot, int fd) {
     return p;
 }
 
-static void map_areas(void) {
+static void map_areas(void)
+{
     size_t size = DIFF_SLOTS * DIFF_SLOT;
     int fd = memfd_create("code", 0);
     if (fd < 0 || ftruncate(fd, (off_t)size) != 0) {
@@ -104,9 +119,11 @@ static void map_areas(void) {
     diff_fill(fresh_data);
 }
 
-static bool make(DiffTier tier, uint64_t off) {
-    JitOptions options = { .tiers = tier == DIFF_TEMPLATE ? JIT_TIER_TEMPLATE : JIT_TIER_INTERP, .host_features_off = off };
-    JitHost host = { .fetch = fetch };
+static bool make(DiffTier tier, uint64_t off)
+{
+    JitOptions options = {.tiers = tier == DIFF_TEMPLATE ? JIT_TIER_TEMPLATE : JIT_TIER_INTERP,
+                          .host_features_off = off};
+    JitHost host = {.fetch = fetch};
     Cpu *cpu = aligned_alloc(64, sizeof(Cpu));
     if (!cpu || jit_create(&machines[tier].jit, &frontend_aarch64, &options, &host) != 0) {
         return false;
@@ -116,12 +133,13 @@ static bool make(DiffTier tier, uint64_t off) {
     return jit_thread_start(machines[tier].jit, cpu) == 0;
 }
 
-bool machine_open(uint64_t host_features_off) {
+bool machine_open(uint64_t host_features_off)
+{
     map_areas();
-    struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     signal(SIGALRM, on_end);
     signal(SIGABRT, on_end);
-    static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         sigaction(signals[i], &sa, NULL);
     }
@@ -131,14 +149,16 @@ bool machine_open(uint64_t host_features_off) {
     return make(DIFF_TEMPLATE, host_features_off);
 }
 
-static void place(const DiffCase *c) {
+static void place(const DiffCase *c)
+{
     uint32_t *at = (uint32_t *)(void *)(code_writable + (c->in.pc - DIFF_CODE));
     memset(at, 0, DIFF_SLOT);
     memcpy(at, c->insns, c->ninsns * 4);
     at[c->ninsns] = DIFF_BRK;
 }
 
-static void forget(uint64_t at, uint64_t len) {
+static void forget(uint64_t at, uint64_t len)
+{
     for (unsigned t = 0; t < DIFF_TIERS; t++) {
         if (machines[t].cpu) {
             jit_invalidate(machines[t].jit, at, len);
@@ -146,7 +166,8 @@ static void forget(uint64_t at, uint64_t len) {
     }
 }
 
-void machine_load(const DiffCase *cases, unsigned n) {
+void machine_load(const DiffCase *cases, unsigned n)
+{
     memset(code_writable, 0, DIFF_SLOTS * DIFF_SLOT);
     for (unsigned i = 0; i < n; i++) {
         place(&cases[i]);
@@ -154,12 +175,14 @@ void machine_load(const DiffCase *cases, unsigned n) {
     forget(DIFF_CODE, DIFF_SLOTS * DIFF_SLOT);
 }
 
-void machine_load_one(const DiffCase *c) {
+void machine_load_one(const DiffCase *c)
+{
     place(c);
     forget(c->in.pc, DIFF_SLOT);
 }
 
-static uint32_t trap_signal(UopTrap trap) {
+static uint32_t trap_signal(UopTrap trap)
+{
     switch (trap) {
     case UOP_TRAP_BREAKPOINT: return SIGTRAP;
     case UOP_TRAP_ALIGNMENT: return SIGBUS;
@@ -169,7 +192,8 @@ static uint32_t trap_signal(UopTrap trap) {
 }
 
 /* The state after reset with the case's registers: what isn't in DiffState starts anew. */
-static void enter(Cpu *cpu, const DiffCase *c) {
+static void enter(Cpu *cpu, const DiffCase *c)
+{
     A64State *s = a64_state(cpu);
     cpu->mode = 0;
     cpu->interrupt = 0;
@@ -188,7 +212,8 @@ static void enter(Cpu *cpu, const DiffCase *c) {
     a64_helper_write_fpsr(cpu, c->in.fpsr, 0, 0);
 }
 
-static void leave(Cpu *cpu, CpuExit why, DiffResult *r) {
+static void leave(Cpu *cpu, CpuExit why, DiffResult *r)
+{
     const A64State *s = a64_state(cpu);
     memset(r, 0, sizeof(*r));
     r->out.fpsr = (uint32_t)a64_helper_read_fpsr(cpu, 0, 0, 0);
@@ -201,16 +226,17 @@ static void leave(Cpu *cpu, CpuExit why, DiffResult *r) {
     }
     r->out.pc = cpu->pc;
     r->memory = diff_hash((const uint64_t *)(uintptr_t)DIFF_DATA);
-    r->signal = why == CPU_EXIT_TRAP     ? trap_signal((UopTrap)cpu->exit_trap)
-                : why == CPU_EXIT_FAULT  ? (uint32_t)fault_signal
+    r->signal = why == CPU_EXIT_TRAP      ? trap_signal((UopTrap)cpu->exit_trap)
+                : why == CPU_EXIT_FAULT   ? (uint32_t)fault_signal
                 : why == CPU_EXIT_SYSCALL ? SIGSYS
                                           : 0;
 }
 
-#define MAX_STEPS 256
+#define MAX_STEPS    256
 #define HANG_SECONDS 20 /* of a run that takes microseconds */
 
-void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r) {
+void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r)
+{
     Cpu *cpu = machines[tier].cpu;
     unsigned csr = _mm_getcsr();
     running = cpu;

@@ -52,6 +52,7 @@ Test(tiers, floats_of_other_modes)
 Test(tiers, without_avx512)
 {
     check_without(JIT_HOST_AVX512, RANDOM_FP | RANDOM_MEMORY, 500000, 3000, 0);
+    check_without(JIT_HOST_AVX512, RANDOM_FP, 505000, 2000, CPU_MODE_FZ);
 }
 
 Test(tiers, without_avx)

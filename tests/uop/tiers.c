@@ -1,10 +1,12 @@
 #include "tests/uop/tiers.h"
 
-#include <fenv.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xmmintrin.h>
 
+#include "frontend/uop/fpenv.h"
 #include "jit/interp/interp.h"
 #include "jit/jit.h"
 #include "tests/uop/rebuild.h"
@@ -111,6 +113,16 @@ static Cpu *new_cpu(void)
     return cpu;
 }
 
+static Cpu *running;
+
+static void on_fp(int sig, siginfo_t *info, void *context)
+{
+    (void)info;
+    if (!running || !jit_handle_fp(running, context)) {
+        signal(sig, SIG_DFL);
+    }
+}
+
 Tiers *tiers_create(uint64_t host_features_off)
 {
     Tiers *t = calloc(1, sizeof *t);
@@ -119,6 +131,8 @@ Tiers *tiers_create(uint64_t host_features_off)
                           .host_features_off = host_features_off,
                           .arena_size = 64 << 20};
     JitHost host = {.fetch = fetch, .ctx = t};
+    struct sigaction sa = {.sa_sigaction = on_fp, .sa_flags = SA_SIGINFO};
+    sigaction(SIGFPE, &sa, NULL);
     uop_block_init(&t->block);
     t->cpu = new_cpu();
     t->start = new_cpu();
@@ -167,7 +181,8 @@ static void random_state(Tiers *t, uint32_t mode)
     cpu->pc = t->next_pc;
     cpu->mode = mode;
     cpu->fp_round = random_next(&state) & 3;
-    cpu->fp_flags = 0;
+    cpu->fp_flags =
+        mode & CPU_MODE_FZ ? random_next(&state) & (FPX_INEXACT | FPX_INPUT_DENORMAL) : 0;
     cpu->ll_addr = ~(GuestAddr)0;
 }
 
@@ -196,27 +211,18 @@ static CpuExit run_interp(Tiers *t)
 
 static CpuExit run_tier1(Tiers *t)
 {
-    static const int rounding[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
-    static const struct {
-        int host;
-        uint32_t fpx;
-    } flags[] = {
-        {FE_INVALID, FPX_INVALID},     {FE_DIVBYZERO, FPX_DIV_ZERO}, {FE_OVERFLOW, FPX_OVERFLOW},
-        {FE_UNDERFLOW, FPX_UNDERFLOW}, {FE_INEXACT, FPX_INEXACT},
-    };
+    unsigned csr = _mm_getcsr();
     copy_guest(t->cpu, t->start);
     memcpy(memory, t->start_memory, sizeof memory);
-    feclearexcept(FE_ALL_EXCEPT);
-    fesetround(rounding[t->cpu->fp_round]);
+    fpenv_set_flags(t->cpu, t->cpu->fp_flags);
+    running = t->cpu;
     CpuExit exit;
     do {
         exit = jit_run(t->cpu);
     } while (exit == CPU_EXIT_INTERRUPT); /* the arena was full */
-    int host = fetestexcept(FE_ALL_EXCEPT);
-    fesetround(FE_TONEAREST);
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        t->cpu->fp_flags |= host & flags[i].host ? flags[i].fpx : 0;
-    }
+    t->cpu->fp_flags = fpenv_flags(t->cpu);
+    _mm_setcsr(csr);
+    running = NULL;
     return exit;
 }
 

@@ -27,7 +27,7 @@ static int factor(Emit *e, const Uop *u, Val v)
 static bool emit_fmlal(Emit *e, const Uop *u)
 {
     bool half_register = uop_type_bytes(u->type) == 8;
-    if (e->mode & (CPU_MODE_FZ | CPU_MODE_FZ16)) {
+    if (e->mode & CPU_MODE_FZ16) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);

@@ -1,37 +1,58 @@
 /*
- * emit_fp.c - float arithmetic, scalar and vector, on the host's FPU: 32 and 64 bits. (16 bits: emit_fp_half.c.)
+ * emit_fp.c - float arithmetic, scalar and vector, on the host's FPU: 32 and 64 bits. (16 bits:
+ * emit_fp_half.c.)
  *
- * Arm's rules differ from the host's in NaN results, and in when a result is tiny: before rounding, not after, which shows only where the result is the
- * smallest normal number. So after the host's instruction comes a check of its result, and what may differ is computed again out of line by softfp:
+ * Arm's rules differ from the host's in NaN results, and in when a result is tiny: before rounding,
+ * not after, which shows only where the result is the smallest normal number. So after the host's
+ * instruction comes a check of its result, and what may differ is computed again out of line by
+ * softfp:
  *
  *     vmulsd  d, a, b
  *     vandps  t, d, [abs]
  *     vucomisd t, [smallest normal]      ; equal or unordered: ZF
  *     je      slow
  *
- * Sums and square roots are never tiny and inexact: for them NaNs alone matter. The flags that the host's instruction raised are a subset of the right ones.
- * Flush-to-zero mode: emit_fp_flush.c.
+ * Sums and square roots are never tiny and inexact: for them NaNs alone matter. The flags that the
+ * host's instruction raised are a subset of the right ones. Flush-to-zero mode: emit_fp_flush.c.
+ * There the host's instruction may trap, and what handles that relies on these checks (fptrap.c).
  */
 #include "jit/template/x86_64/vec.h"
 
-enum { CMP_EQ_OQ = 0, CMP_LT_OQ = 17, CMP_UNORD_Q = 3, CMP_EQ_UQ = 8, CMP_GE_OS = 13, CMP_GT_OS = 14 };
+enum {
+    CMP_EQ_OQ = 0,
+    CMP_LT_OQ = 17,
+    CMP_UNORD_Q = 3,
+    CMP_EQ_UQ = 8,
+    CMP_GE_OS = 13,
+    CMP_GT_OS = 14
+};
 
 /* The four forms of an instruction, by vec_form(). */
 typedef struct Forms {
     VecOp op[4]; /* PS PD SS SD */
 } Forms;
-#define FORMS(name) { { V_##name##PS, V_##name##PD, V_##name##SS, V_##name##SD } }
-#define FORMS_E(name) { { E(V_##name##PS_E), E(V_##name##PD_E), E(V_##name##SS_E), E(V_##name##SD_E) } }
+#define FORMS(name)                                                                                \
+    {                                                                                              \
+        {                                                                                          \
+            V_##name##PS, V_##name##PD, V_##name##SS, V_##name##SD                                 \
+        }                                                                                          \
+    }
+#define FORMS_E(name)                                                                              \
+    {                                                                                              \
+        {                                                                                          \
+            E(V_##name##PS_E), E(V_##name##PD_E), E(V_##name##SS_E), E(V_##name##SD_E)             \
+        }                                                                                          \
+    }
 
 static VecOp form(const Forms *f, uint8_t type)
 {
     return f->op[(uop_lane(type) == LANE_F64) | !uop_is_vec(type) << 1];
 }
 
-bool fp_on_host(const Emit *e, uint8_t type)
+bool fp_on_host(uint8_t type)
 {
     unsigned lane = uop_lane(type);
-    return (lane == LANE_F32 || lane == LANE_F64) && (!(e->mode & CPU_MODE_FZ) || vec_has(e, JIT_HOST_AVX512));
+    return lane == LANE_F32 || lane == LANE_F64;
 }
 
 int fp_clear_upper(Emit *e, uint8_t type, Val v, int x)
@@ -65,7 +86,9 @@ static V128 min_normal(uint8_t type)
     return lanes(type, uop_lane(type) == LANE_F64 ? UINT64_C(1) << 52 : UINT64_C(1) << 23);
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------- */
+/* ---- checks
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void slow_if_any(Emit *e, int mask)
 {
@@ -75,7 +98,7 @@ static void slow_if_any(Emit *e, int mask)
 
 void fp_check_unordered(Emit *e, uint8_t type, int x, int y)
 {
-    static const Forms ucomis = { { 0, 0, V_UCOMISS, V_UCOMISD } }, cmp = FORMS(CMP);
+    static const Forms ucomis = {{0, 0, V_UCOMISS, V_UCOMISD}}, cmp = FORMS(CMP);
     if (uop_is_vec(type)) {
         int t = vec_tmp(e);
         vec_op_imm(e, form(&cmp, type), t, x, y, CMP_UNORD_Q);
@@ -96,19 +119,10 @@ void fp_check_tiny(Emit *e, uint8_t type, int d)
         slow_if_any(e, t);
     } else {
         V128 c = min_normal(type);
-        asm_v2m(&e->a, uop_lane(type) == LANE_F64 ? V_UCOMISD : V_UCOMISS, (unsigned)t, emit_const128(e, c.u64[0], c.u64[1]));
+        asm_v2m(&e->a, uop_lane(type) == LANE_F64 ? V_UCOMISD : V_UCOMISS, (unsigned)t,
+                emit_const128(e, c.u64[0], c.u64[1]));
         emit_slow(e, CC_E);
     }
-}
-
-/* Flush mode: slow if d in a lane is a NaN or denormal. */
-static void fp_check_class(Emit *e, uint8_t type, int d)
-{
-    static const Forms classify = { { V_FPCLASSPS_E, V_FPCLASSPD_E, V_FPCLASSSS_E, V_FPCLASSSD_E } };
-    enum { QUIET_NAN = 1, DENORMAL = 0x20, SIGNALING_NAN = 0x80 };
-    asm_e2i(&e->a, form(&classify, type), 1, (unsigned)d, QUIET_NAN | DENORMAL | SIGNALING_NAN, 0, false);
-    asm_v2(&e->a, V_KORTESTB, 1, 1);
-    emit_slow(e, CC_NE);
 }
 
 /* Computed by softfp. */
@@ -135,26 +149,18 @@ bool fp_by_softfp(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic
+ * --------------------------------------------------------------------------------------------------
+ */
 
 typedef enum Check { CHECK_NAN, CHECK_TINY } Check;
 
-static bool flushes(const Emit *e)
-{
-    return e->mode & CPU_MODE_FZ;
-}
-
-/* Of flushed results, products and quotients have been sorted out before; sums are exact, and found by their class. */
 static void check_result(Emit *e, const Uop *u, int d, Check check)
 {
-    if (flushes(e)) {
+    if (e->mode & CPU_MODE_FZ) {
         emit_val(e, u->dst)->flags |= VF_FLUSHED;
     }
-    if (flushes(e) && check == CHECK_TINY) {
-        fp_check_unordered(e, u->type, d, d);
-    } else if (flushes(e)) {
-        fp_check_class(e, u->type, d);
-    } else if (check == CHECK_NAN) {
+    if (check == CHECK_NAN) {
         fp_check_unordered(e, u->type, d, d);
     } else {
         fp_check_tiny(e, u->type, d);
@@ -191,20 +197,18 @@ static bool binary(Emit *e, const Uop *u, const Forms *forms, Check check, bool 
         second = u->a;
     }
     bool upper_zero = uop_is_vec(u->type) ? is_half_register(u) : ra_upper_zero(e, first);
-    x = fp_clear_upper(e, u->type, first, x);
-    y = fp_clear_upper(e, u->type, second, y);
-    int d = vec_def(e, u);
-    unsigned masks = fp_denormals(e, u->type, first, x, 1) | fp_denormals(e, u->type, second, y, 2);
-    if (u->op == UOP_FDIV) {
+    if (u->op == UOP_FDIV) { /* a denormal divided by zero is a division by zero to the host */
+        x = fp_operand(e, u->type, first, x);
         y = ones_above(e, u, y); /* 0 / 1 in the lanes that don't count */
+    } else {
+        x = fp_clear_upper(e, u->type, first, x);
+        y = fp_clear_upper(e, u->type, second, y);
     }
-    if (flushes(e) && check == CHECK_TINY) {
-        masks |= fp_will_flush(e, u->type, form(forms, u->type), d, x, y);
-    }
-    fp_slow_if(e, masks);
+    int d = vec_def(e, u);
     vec_op(e, form(forms, u->type), d, x, y);
     check_result(e, u, d, check);
-    if (upper_zero && !(is_half_register(u) && u->op == UOP_FSUB)) { /* 0 - 0 is -0 when rounding down */
+    if (upper_zero &&
+        !(is_half_register(u) && u->op == UOP_FSUB)) { /* 0 - 0 is -0 when rounding down */
         ra_set_upper_zero(e, u->dst);
     }
     return true;
@@ -216,9 +220,8 @@ static bool emit_sqrt(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a);
     bool upper_zero = is_half_register(u) || ra_upper_zero(e, u->a);
-    a = fp_clear_upper(e, u->type, u->a, a);
+    a = fp_operand(e, u->type, u->a, a); /* the root of a negative denormal isn't invalid */
     int d = vec_def(e, u);
-    fp_slow_if(e, fp_denormals(e, u->type, u->a, a, 1));
     if (uop_is_vec(u->type)) {
         vec_mov_op(e, form(&sqrt_forms, u->type), d, a);
     } else {
@@ -234,19 +237,14 @@ static bool emit_sqrt(Emit *e, const Uop *u)
 /* The addend is copied, as the slow path may need it. */
 static bool emit_fma(Emit *e, const Uop *u)
 {
-    static const Forms mul = FORMS(MUL);
-    static const Forms fma[4] = { FORMS(FMADD231), FORMS(FNMADD231), FORMS(FMSUB231), FORMS(FNMSUB231) };
+    static const Forms fma[4] = {FORMS(FMADD231), FORMS(FNMADD231), FORMS(FMSUB231),
+                                 FORMS(FNMSUB231)};
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b), c = vec_use(e, u->c);
     bool upper_zero = !uop_is_vec(u->type) && ra_upper_zero(e, u->c);
     a = fp_clear_upper(e, u->type, u->a, a);
     b = fp_clear_upper(e, u->type, u->b, b);
     int d = vec_def(e, u);
-    if (flushes(e)) {
-        c = fp_clear_upper(e, u->type, u->c, c);
-        unsigned masks = fp_denormals(e, u->type, u->a, a, 1) | fp_denormals(e, u->type, u->b, b, 2) | fp_denormals(e, u->type, u->c, c, 3);
-        fp_slow_if(e, masks | fp_will_flush_fma(e, u->type, form(&mul, u->type), form(&fma[u->sub & 3], u->type), d, a, b, c));
-    }
     if (is_half_register(u)) {
         vec_mov_op(e, V_MOVQ, d, c);
     } else {
@@ -261,12 +259,13 @@ static bool emit_fma(Emit *e, const Uop *u)
 }
 
 /*
- * Arm FRECPS: 2 - a * b, fused; 2 if one is infinite and the other zero, without an exception, which the host would raise: zeros (and NaNs) are slow from
- * the start.
+ * Arm FRECPS: 2 - a * b, fused; 2 if one is infinite and the other zero, without an exception,
+ * which the host would raise: zeros (and NaNs) are slow from the start.
  */
 static bool emit_recip_step(Emit *e, const Uop *u)
 {
-    static const Forms fnmadd = FORMS(FNMADD231), cmp = FORMS(CMP), ucomis = { { 0, 0, V_UCOMISS, V_UCOMISD } };
+    static const Forms fnmadd = FORMS(FNMADD231), cmp = FORMS(CMP),
+                       ucomis = {{0, 0, V_UCOMISS, V_UCOMISD}};
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b);
     a = ones_above(e, u, a);
@@ -285,15 +284,20 @@ static bool emit_recip_step(Emit *e, const Uop *u)
         emit_slow(e, CC_E);
     }
     vec_tmp_free(e, t);
-    vec_const(e, d, lanes(u->type, uop_lane(u->type) == LANE_F64 ? UINT64_C(0x4000000000000000) : 0x40000000));
+    vec_const(
+        e, d,
+        lanes(u->type, uop_lane(u->type) == LANE_F64 ? UINT64_C(0x4000000000000000) : 0x40000000));
     vec_op(e, form(&fnmadd, u->type), d, a, b);
     check_result(e, u, d, CHECK_TINY);
     return true;
 }
 
-/* ---- minimum, maximum --------------------------------------------------------------------------------------------------- */
+/* ---- minimum, maximum
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-/* AVX-512's VRANGE orders zeros as Arm does; VMIN doesn't, so without it equal operands are slow too. NaNs always are. */
+/* AVX-512's VRANGE orders zeros as Arm does; VMIN doesn't, so without it equal operands are slow
+ * too. NaNs always are. */
 static bool emit_min_max(Emit *e, const Uop *u)
 {
     static const Forms min = FORMS(MIN), max = FORMS(MAX), range = FORMS_E(RANGE), cmp = FORMS(CMP);
@@ -301,9 +305,8 @@ static bool emit_min_max(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b);
     bool upper_zero = is_half_register(u) || ra_upper_zero(e, u->a);
-    a = fp_operand(e, u->type, u->a, a, 1);
-    b = fp_operand(e, u->type, u->b, b, 2);
-    fp_note_flushed(e, 2);
+    a = fp_clear_upper(e, u->type, u->a, a);
+    b = fp_clear_upper(e, u->type, u->b, b);
     int d = vec_def(e, u);
     if (has_range) {
         fp_check_unordered(e, u->type, a, b);
@@ -325,7 +328,9 @@ static bool emit_min_max(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- signs ------------------------------------------------------------------------------------------------------------------ */
+/* ---- signs
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Scalars: a mask with nothing above, which clears or keeps what is there. */
 static bool emit_sign(Emit *e, const Uop *u)
@@ -334,35 +339,39 @@ static bool emit_sign(Emit *e, const Uop *u)
     uint64_t bits = is_abs ? sign_bit(u->type) - 1 : sign_bit(u->type);
     int a = vec_use(e, u->a);
     bool upper_zero = scalar && (is_abs || ra_upper_zero(e, u->a));
-    vec_op_const(e, is_abs ? V_ANDPS : V_XORPS, vec_def_over(e, u), a, scalar ? vec_pair(bits, 0) : lanes(u->type, bits));
+    vec_op_const(e, is_abs ? V_ANDPS : V_XORPS, vec_def_over(e, u), a,
+                 scalar ? vec_pair(bits, 0) : lanes(u->type, bits));
     if (upper_zero) {
         ra_set_upper_zero(e, u->dst);
     }
     return true;
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------------------------------------ */
+/* ---- comparison
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool emit_compare(Emit *e, const Uop *u)
 {
     static const Forms cmp = FORMS(CMP);
-    if (flushes(e)) {
+    if (e->mode & CPU_MODE_FZ) {
         emit_clobber_flags(e);
     }
     int a = vec_use(e, u->a), b = vec_use(e, u->b);
-    a = fp_operand(e, u->type, u->a, a, 1);
-    b = fp_operand(e, u->type, u->b, b, 2);
-    fp_note_flushed(e, 2);
-    unsigned pred = u->sub == UOP_FEQ || u->sub == UOP_EQ ? CMP_EQ_OQ : u->sub == UOP_FGE || u->sub == UOP_GE ? CMP_GE_OS : CMP_GT_OS;
+    a = fp_operand(e, u->type, u->a, a);
+    b = fp_operand(e, u->type, u->b, b);
+    unsigned pred = u->sub == UOP_FEQ || u->sub == UOP_EQ   ? CMP_EQ_OQ
+                    : u->sub == UOP_FGE || u->sub == UOP_GE ? CMP_GE_OS
+                                                            : CMP_GT_OS;
     vec_op_imm(e, form(&cmp, u->type), vec_def(e, u), a, b, pred);
     return true;
 }
 
 /* An operand of a comparison for flags, halves widened. */
-static int flag_operand(Emit *e, const Uop *u, Val v, int x, unsigned k)
+static int flag_operand(Emit *e, const Uop *u, Val v, int x)
 {
     if (uop_lane(u->type) != LANE_F16) {
-        return fp_operand(e, u->type, v, x, k);
+        return fp_operand(e, u->type, v, x);
     }
     int t = vec_tmp(e);
     vec_op_const(e, V_PAND, t, x, vec_pair(0xffff, 0));
@@ -380,28 +389,27 @@ static int flag_operand(Emit *e, const Uop *u, Val v, int x, unsigned k)
 bool emit_fcmp_can(const Emit *e, const Uop *u)
 {
     bool half = uop_lane(u->type) == LANE_F16;
-    return vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) && (half || fp_on_host(e, u->type));
+    return vec_has(e, JIT_HOST_AVX2 | JIT_HOST_F16C) && (half || fp_on_host(u->type));
 }
 
 void emit_fcmp(Emit *e, const Uop *u, bool swapped)
 {
-    bool half = uop_lane(u->type) == LANE_F16, wide = uop_lane(u->type) == LANE_F64, signaling = u->flags & UOPF_SIGNALING;
+    bool wide = uop_lane(u->type) == LANE_F64, signaling = u->flags & UOPF_SIGNALING;
     int a = vec_use(e, u->a), b = u->b == VAL_NONE ? -1 : vec_use(e, u->b);
-    a = flag_operand(e, u, u->a, a, 1);
+    a = flag_operand(e, u, u->a, a);
     if (b < 0) { /* compared with zero */
         b = vec_tmp(e);
         vec_zero(e, b);
     } else {
-        b = flag_operand(e, u, u->b, b, 2);
-    }
-    if (!half) {
-        fp_note_flushed(e, u->b == VAL_NONE ? 1 : 2);
+        b = flag_operand(e, u, u->b, b);
     }
     VecOp op = wide ? (signaling ? V_COMISD : V_UCOMISD) : (signaling ? V_COMISS : V_UCOMISS);
     vec_mov_op(e, op, swapped ? b : a, swapped ? a : b);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------------------------ */
+/* ---- all of them
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 bool emit_fp(Emit *e, const Uop *u)
 {
@@ -409,30 +417,20 @@ bool emit_fp(Emit *e, const Uop *u)
     if (u->op == UOP_FNEG || u->op == UOP_FABS) {
         return emit_sign(e, u);
     }
-    if (!fp_on_host(e, u->type) || (u->op == UOP_FMUL && u->sub == UOP_FMUL_X) || (u->op == UOP_FRECPS && flushes(e))) {
+    if (!fp_on_host(u->type) || (u->op == UOP_FMUL && u->sub == UOP_FMUL_X)) {
         return fp_by_softfp(e, u);
     }
     switch (u->op) {
-    case UOP_FADD:
-        return binary(e, u, &add, CHECK_NAN, true);
-    case UOP_FSUB:
-        return binary(e, u, &sub, CHECK_NAN, false);
-    case UOP_FMUL:
-        return binary(e, u, &mul, CHECK_TINY, true);
-    case UOP_FDIV:
-        return binary(e, u, &div, CHECK_TINY, false);
-    case UOP_FSQRT:
-        return emit_sqrt(e, u);
-    case UOP_FMA:
-        return emit_fma(e, u);
+    case UOP_FADD: return binary(e, u, &add, CHECK_NAN, true);
+    case UOP_FSUB: return binary(e, u, &sub, CHECK_NAN, false);
+    case UOP_FMUL: return binary(e, u, &mul, CHECK_TINY, true);
+    case UOP_FDIV: return binary(e, u, &div, CHECK_TINY, false);
+    case UOP_FSQRT: return emit_sqrt(e, u);
+    case UOP_FMA: return emit_fma(e, u);
     case UOP_FMIN:
-    case UOP_FMAX:
-        return emit_min_max(e, u);
-    case UOP_FCMP:
-        return emit_compare(e, u);
-    case UOP_FRECPS:
-        return emit_recip_step(e, u);
-    default:
-        return fp_by_softfp(e, u);
+    case UOP_FMAX: return emit_min_max(e, u);
+    case UOP_FCMP: return emit_compare(e, u);
+    case UOP_FRECPS: return emit_recip_step(e, u);
+    default: return fp_by_softfp(e, u);
     }
 }

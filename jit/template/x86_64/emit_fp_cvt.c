@@ -1,9 +1,11 @@
 /*
- * emit_fp_cvt.c - conversions between floats and integers, between float formats, and rounding to integral.
+ * emit_fp_cvt.c - conversions between floats and integers, between float formats, and rounding to
+ * integral.
  *
- * The host converts what is out of range to one value and raises invalid, as Arm does: that value means the slow path. Where a rounding mode
- * isn't truncation, the rounding comes first without its inexact exception, which must not be raised if the result is out of range; when it's known
- * that it isn't, the rounding is repeated for the exception alone.
+ * The host converts what is out of range to one value and raises invalid, as Arm does: that value
+ * means the slow path. Where a rounding mode isn't truncation, the rounding comes first without its
+ * inexact exception, which must not be raised if the result is out of range; when it's known that
+ * it isn't, the rounding is repeated for the exception alone.
  */
 #include "jit/template/x86_64/vec.h"
 
@@ -13,16 +15,11 @@ enum { ROUND_CURRENT = 4, ROUND_QUIET = 8 };
 static unsigned round_imm(unsigned round)
 {
     switch (round) {
-    case UOP_ROUND_UP:
-        return 2;
-    case UOP_ROUND_DOWN:
-        return 1;
-    case UOP_ROUND_ZERO:
-        return 3;
-    case UOP_ROUND_CURRENT:
-        return ROUND_CURRENT;
-    default:
-        return 0; /* AWAY: any that raises inexact */
+    case UOP_ROUND_UP: return 2;
+    case UOP_ROUND_DOWN: return 1;
+    case UOP_ROUND_ZERO: return 3;
+    case UOP_ROUND_CURRENT: return ROUND_CURRENT;
+    default: return 0; /* AWAY: any that raises inexact */
     }
 }
 
@@ -44,13 +41,15 @@ static V128 sign_mask(uint8_t type)
 
 static V128 one_half(uint8_t type)
 {
-    return vec_repeat(uop_lane_log2(type), is_f64(type) ? UINT64_C(0x3fe0000000000000) : 0x3f000000);
+    return vec_repeat(uop_lane_log2(type),
+                      is_f64(type) ? UINT64_C(0x3fe0000000000000) : 0x3f000000);
 }
 
 /* 2 to the power n, as a float of the type in each lane. */
 static V128 power_of_2(uint8_t type, int n)
 {
-    return vec_repeat(uop_lane_log2(type), is_f64(type) ? (uint64_t)(1023 + n) << 52 : (uint64_t)(127 + n) << 23);
+    return vec_repeat(uop_lane_log2(type),
+                      is_f64(type) ? (uint64_t)(1023 + n) << 52 : (uint64_t)(127 + n) << 23);
 }
 
 static void round_op(Emit *e, uint8_t type, int d, int s, unsigned imm)
@@ -87,12 +86,14 @@ static void check_below(Emit *e, uint8_t type, int x, V128 bound)
     vec_tmp_free(e, t);
 }
 
-/* Ties away without AVX-512: truncated, and 1 added when what was cut is a half or more. What has no fraction anyway, or is no number, is slow. */
+/* Ties away without AVX-512: truncated, and 1 added when what was cut is a half or more. What has
+ * no fraction anyway, or is no number, is slow. */
 static void round_away(Emit *e, uint8_t type, int d, int x)
 {
     enum { CMP_NLT_US = 5 };
-    static const VecOp add[4] = { V_ADDPS, V_ADDPD, V_ADDSS, V_ADDSD }, sub[4] = { V_SUBPS, V_SUBPD, V_SUBSS, V_SUBSD };
-    static const VecOp cmp[4] = { V_CMPPS, V_CMPPD, V_CMPSS, V_CMPSD };
+    static const VecOp add[4] = {V_ADDPS, V_ADDPD, V_ADDSS, V_ADDSD},
+                       sub[4] = {V_SUBPS, V_SUBPD, V_SUBSS, V_SUBSD};
+    static const VecOp cmp[4] = {V_CMPPS, V_CMPPD, V_CMPSS, V_CMPSD};
     unsigned f = form_of(type);
     int t = vec_tmp(e);
     check_below(e, type, x, power_of_2(type, is_f64(type) ? 52 : 23));
@@ -108,7 +109,8 @@ static void round_away(Emit *e, uint8_t type, int d, int x)
     vec_tmp_free(e, t);
 }
 
-/* d = x rounded to integral, quietly. Ties away: x plus a half of its sign, truncated, and truncated again. d is none of the others. */
+/* d = x rounded to integral, quietly. Ties away: x plus a half of its sign, truncated, and
+ * truncated again. d is none of the others. */
 static void round_quietly(Emit *e, uint8_t type, unsigned round, int d, int x)
 {
     if (round != UOP_ROUND_AWAY) {
@@ -119,25 +121,26 @@ static void round_quietly(Emit *e, uint8_t type, unsigned round, int d, int x)
         round_away(e, type, d, x);
         return;
     }
-    static const VecOp add[4] = { V_ADDPS, V_ADDPD | ASM_EW, V_ADDSS, V_ADDSD | ASM_EW };
+    static const VecOp add[4] = {V_ADDPS, V_ADDPD | ASM_EW, V_ADDSS, V_ADDSD | ASM_EW};
     vec_op_const(e, V_ANDPS, d, x, sign_mask(type));
     vec_op_const(e, V_ORPS, d, d, one_half(type));
     vec_op_round(e, add[form_of(type)], VEC_ROUND_ZERO, d, x, d);
     round_op(e, type, d, d, 3 | ROUND_QUIET);
 }
 
-/* ---- to integral ---------------------------------------------------------------------------------------------------- */
+/* ---- to integral
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static bool emit_round(Emit *e, const Uop *u)
 {
     bool away = u->sub == UOP_ROUND_AWAY, exact = u->flags & UOPF_EXACT;
-    if (!fp_on_host(e, u->type)) {
+    if (!fp_on_host(u->type)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
-    int a = vec_use(e, u->a), x = fp_operand(e, u->type, u->a, a, 1);
+    int a = vec_use(e, u->a), x = fp_operand(e, u->type, u->a, a);
     bool upper_zero = uop_is_vec(u->type) || ra_upper_zero(e, u->a);
-    fp_note_flushed(e, 1);
     int d = vec_def(e, u);
     if (!u->imm && !away) {
         round_op(e, u->type, d, x, round_imm(u->sub) | (exact ? 0 : ROUND_QUIET));
@@ -145,7 +148,10 @@ static bool emit_round(Emit *e, const Uop *u)
         round_quietly(e, u->type, u->sub, d, x);
     }
     if (u->imm) {
-        check_below(e, u->type, d, power_of_2(u->type, u->imm - 1)); /* the most negative one, which is within, is slow too */
+        check_below(
+            e, u->type, d,
+            power_of_2(u->type,
+                       u->imm - 1)); /* the most negative one, which is within, is slow too */
     } else if (away || e->mode & CPU_MODE_DN) {
         fp_check_unordered(e, u->type, d, d);
     }
@@ -159,13 +165,15 @@ static bool emit_round(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- to integer ------------------------------------------------------------------------------------------------------- */
+/* ---- to integer
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /* x times 2^n, exactly and without exceptions. Without AVX-512 what might overflow is slow. */
 static int scale(Emit *e, uint8_t type, int x, int n)
 {
-    static const VecOp scalef[4] = { V_SCALEFPS_E, V_SCALEFPD_E, V_SCALEFSS_E, V_SCALEFSD_E };
-    static const VecOp mul[4] = { V_MULPS, V_MULPD, V_MULSS, V_MULSD };
+    static const VecOp scalef[4] = {V_SCALEFPS_E, V_SCALEFPD_E, V_SCALEFSS_E, V_SCALEFSD_E};
+    static const VecOp mul[4] = {V_MULPS, V_MULPD, V_MULSS, V_MULSD};
     int t = vec_tmp(e);
     if (!vec_has(e, JIT_HOST_AVX512)) {
         check_below(e, type, x, power_of_2(type, is_f64(type) ? 1023 - 65 : 127 - 65));
@@ -173,8 +181,10 @@ static int scale(Emit *e, uint8_t type, int x, int n)
         return t;
     }
     unsigned k = 31 - (unsigned)__builtin_clz((unsigned)n); /* n as a float: 1.xxx * 2^k */
-    uint64_t bits = is_f64(type) ? (uint64_t)(1023 + k) << 52 | ((uint64_t)n << (52 - k) & ((UINT64_C(1) << 52) - 1))
-                                 : (uint64_t)(127 + k) << 23 | ((uint64_t)n << (23 - k) & ((1u << 23) - 1));
+    uint64_t bits =
+        is_f64(type)
+            ? (uint64_t)(1023 + k) << 52 | ((uint64_t)n << (52 - k) & ((UINT64_C(1) << 52) - 1))
+            : (uint64_t)(127 + k) << 23 | ((uint64_t)n << (23 - k) & ((1u << 23) - 1));
     vec_const(e, t, vec_repeat(uop_lane_log2(type), bits));
     vec_op_round(e, scalef[form_of(type)], VEC_ROUND_NEAREST, t, x, t);
     return t;
@@ -229,7 +239,8 @@ static void truncate_scalar(Emit *e, uint8_t from, bool to64, bool is_unsigned, 
     } else {
         VecOp op = is_f64(from) ? V_CVTTSD2SI : V_CVTTSS2SI;
         vec_mov_op(e, to64 ? op | ASM_W : op, d, x);
-        asm_alu_ri(&e->a, ALU_CMP, to64 ? 3 : 2, (unsigned)d, 1); /* overflows for the minimum alone */
+        asm_alu_ri(&e->a, ALU_CMP, to64 ? 3 : 2, (unsigned)d,
+                   1); /* overflows for the minimum alone */
         emit_slow(e, CC_O);
     }
 }
@@ -238,7 +249,7 @@ static bool ftoi_scalar(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED, half = from == T_F16;
-    if (half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(e, from)) {
+    if (half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(from)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
@@ -247,8 +258,7 @@ static bool ftoi_scalar(Emit *e, const Uop *u)
         x = widen_half(e, x);
         from = T_F32;
     } else {
-        x = fp_operand(e, from, u->a, x, 1);
-        fp_note_flushed(e, 1);
+        x = fp_operand(e, from, u->a, x);
     }
     if (u->imm) {
         x = scale(e, from, x, u->imm);
@@ -293,7 +303,8 @@ static void truncate_words_unsigned(Emit *e, int d, int x)
 }
 
 /* Doublewords without AVX-512: one by one. */
-static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d, int x, const unsigned general[2])
+static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d, int x,
+                                 const unsigned general[2])
 {
     unsigned g = general[0], h = general[1];
     if (is_unsigned) {
@@ -309,7 +320,8 @@ static void truncate_doublewords(Emit *e, const Uop *u, bool is_unsigned, int d,
     }
 }
 
-static void truncate_vector(Emit *e, const Uop *u, bool is_unsigned, int d, int x, const unsigned general[2])
+static void truncate_vector(Emit *e, const Uop *u, bool is_unsigned, int d, int x,
+                            const unsigned general[2])
 {
     bool words = uop_lane(u->type) == LANE_I32;
     if (!vec_has(e, JIT_HOST_AVX512) && !words) {
@@ -317,7 +329,9 @@ static void truncate_vector(Emit *e, const Uop *u, bool is_unsigned, int d, int 
     } else if (!vec_has(e, JIT_HOST_AVX512) && is_unsigned) {
         truncate_words_unsigned(e, d, x);
     } else {
-        VecOp op = words ? (is_unsigned ? E(V_CVTTPS2UDQ_E) : V_CVTTPS2DQ) : is_unsigned ? E(V_CVTTPD2UQQ_E) : E(V_CVTTPD2QQ_E);
+        VecOp op = words         ? (is_unsigned ? E(V_CVTTPS2UDQ_E) : V_CVTTPS2DQ)
+                   : is_unsigned ? E(V_CVTTPD2UQQ_E)
+                                 : E(V_CVTTPD2QQ_E);
         vec_mov_op(e, op, d, x);
         check_indefinite(e, u, d, is_unsigned);
     }
@@ -327,18 +341,18 @@ static bool ftoi_vector(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED;
-    if (!fp_on_host(e, from)) {
+    if (!fp_on_host(from)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
     int x = vec_use(e, u->a), d = vec_def(e, u);
-    unsigned general[2] = { 0, 0 };
-    if (!vec_has(e, JIT_HOST_AVX512) && is_f64(from)) { /* taken before the first jump to the slow path */
+    unsigned general[2] = {0, 0};
+    if (!vec_has(e, JIT_HOST_AVX512) &&
+        is_f64(from)) { /* taken before the first jump to the slow path */
         general[0] = ra_tmp_g(e);
         general[1] = ra_tmp_g(e);
     }
-    x = fp_operand(e, from, u->a, x, 1);
-    fp_note_flushed(e, 1);
+    x = fp_operand(e, from, u->a, x);
     if (u->imm) {
         x = scale(e, from, x, u->imm);
     }
@@ -358,15 +372,15 @@ static bool ftoi_vector(Emit *e, const Uop *u)
     return true;
 }
 
-/* JavaScript's conversion: what fits in 32 bits. It's exact when converting back gives the same bits, which neither -0 nor a flushed operand does. */
+/* JavaScript's conversion: what fits in 32 bits. It's exact when converting back gives the same
+ * bits, which neither -0 nor a flushed operand does. */
 static bool emit_js(Emit *e, const Uop *u)
 {
-    if (!fp_on_host(e, T_F64)) {
+    if (!fp_on_host(T_F64)) {
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
-    int a = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst), x = fp_operand(e, T_F64, u->a, a, 1);
-    fp_note_flushed(e, 1);
+    int a = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst), x = fp_operand(e, T_F64, u->a, a);
     truncate_scalar(e, T_F64, false, false, d, x);
     if (u->flags & UOPF_EXACT) {
         int t = vec_tmp(e);
@@ -380,9 +394,12 @@ static bool emit_js(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- from integer --------------------------------------------------------------------------------------------------------- */
+/* ---- from integer
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-/* Unsigned without AVX-512. Doublewords with the top bit set are halved, their last bit kept, and the float doubled. */
+/* Unsigned without AVX-512. Doublewords with the top bit set are halved, their last bit kept, and
+ * the float doubled. */
 static void unsigned_to_float(Emit *e, uint8_t type, bool from64, int d, unsigned x)
 {
     VecOp op = (is_f64(type) ? V_CVTSI2SD : V_CVTSI2SS) | ASM_W;
@@ -422,7 +439,9 @@ static bool itof_scalar(Emit *e, const Uop *u)
     if (is_unsigned && !vec_has(e, JIT_HOST_AVX512)) {
         unsigned_to_float(e, u->type, from64, d, x);
     } else {
-        VecOp op = is_unsigned ? (is_f64(u->type) ? E(V_CVTUSI2SD_E) : E(V_CVTUSI2SS_E)) : is_f64(u->type) ? V_CVTSI2SD : V_CVTSI2SS;
+        VecOp op = is_unsigned       ? (is_f64(u->type) ? E(V_CVTUSI2SD_E) : E(V_CVTUSI2SS_E))
+                   : is_f64(u->type) ? V_CVTSI2SD
+                                     : V_CVTSI2SS;
         vec_op(e, from64 ? op | ASM_W : op, d, d, (int)x);
     }
     if (u->imm) {
@@ -444,7 +463,8 @@ static void words_to_float(Emit *e, int d, int x)
     vec_op(e, V_ADDPS, d, d, t);
 }
 
-/* Unsigned doublewords: halves placed in the fractions of 2^52 and 2^84, whose surplus is taken off exactly before the one rounded sum; 0 may come out as -0. */
+/* Unsigned doublewords: halves placed in the fractions of 2^52 and 2^84, whose surplus is taken off
+ * exactly before the one rounded sum; 0 may come out as -0. */
 static void doublewords_to_float(Emit *e, bool is_unsigned, int d, int x)
 {
     int t = vec_tmp(e);
@@ -482,7 +502,9 @@ static bool itof_vector(Emit *e, const Uop *u)
     } else if (!vec_has(e, JIT_HOST_AVX512) && is_unsigned) {
         words_to_float(e, d, x);
     } else {
-        VecOp op = wide ? (is_unsigned ? E(V_CVTUQQ2PD_E) : E(V_CVTQQ2PD_E)) : is_unsigned ? E(V_CVTUDQ2PS_E) : V_CVTDQ2PS;
+        VecOp op = wide          ? (is_unsigned ? E(V_CVTUQQ2PD_E) : E(V_CVTQQ2PD_E))
+                   : is_unsigned ? E(V_CVTUDQ2PS_E)
+                                 : V_CVTDQ2PS;
         vec_mov_op(e, op, d, x);
     }
     if (u->imm) {
@@ -494,7 +516,9 @@ static bool itof_vector(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- between float formats --------------------------------------------------------------------------------------------------- */
+/* ---- between float formats
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* With default NaNs on, NaNs are slow. */
 static void check_default_nan(Emit *e, uint8_t type, int d)
@@ -507,10 +531,6 @@ static void check_default_nan(Emit *e, uint8_t type, int d)
 static bool cvt_scalar(Emit *e, const Uop *u, uint8_t from)
 {
     int a = vec_use(e, u->a), d = vec_def(e, u), t;
-    if (from != T_F16) {
-        a = fp_operand(e, from, u->a, a, 1);
-        fp_note_flushed(e, 1);
-    }
     if (from == T_F32) { /* to F64 */
         vec_op(e, V_CVTSS2SD, d, a, a);
         check_default_nan(e, u->type, d);
@@ -521,9 +541,6 @@ static bool cvt_scalar(Emit *e, const Uop *u, uint8_t from)
         return true;
     }
     if (from == T_F64) { /* to F32 */
-        if (e->mode & CPU_MODE_FZ) {
-            fp_check_flush_narrow(e, false, a);
-        }
         vec_zero(e, d);
         vec_op(e, V_CVTSD2SS, d, d, a);
         fp_check_tiny(e, u->type, d);
@@ -546,13 +563,13 @@ static bool cvt_to_half(Emit *e, const Uop *u)
 {
     int a = vec_use(e, u->a), d = vec_def(e, u), t = vec_tmp(e);
     enum { CURRENT = 4 };
-    a = fp_operand(e, uop_is_vec(u->type) ? T_F32X4 : T_F32, u->a, a, 1);
-    fp_note_flushed(e, 1);
+    a = fp_operand(e, uop_is_vec(u->type) ? T_F32X4 : T_F32, u->a, a);
     if (uop_is_vec(u->type)) {
         check_default_nan(e, T_F32X4, a);
         vec_mov_op_imm(e, V_CVTPS2PH, a, d, CURRENT);
         vec_op_const(e, V_PAND, t, d, vec_repeat(1, 0x7fff));
-        vec_op_const(e, V_PCMPEQW, t, t, vec_pair(0x0400040004000400, UINT64_MAX)); /* (the upper half is zero) */
+        vec_op_const(e, V_PCMPEQW, t, t,
+                     vec_pair(0x0400040004000400, UINT64_MAX)); /* (the upper half is zero) */
         vec_mov_op(e, V_PTEST, t, t);
         emit_slow(e, CC_NE);
     } else {
@@ -577,19 +594,7 @@ static bool cvt_vector(Emit *e, const Uop *u, uint8_t from)
         s = d;
         vec_mov_op_imm(e, V_PSHUFD, d, a, 0xee);
     }
-    if (uop_lane(from) != LANE_F16 && e->mode & CPU_MODE_FZ) {
-        if (uop_lane(from) == LANE_F32) { /* the two lanes that count */
-            int t = vec_tmp(e);
-            vec_mov_op(e, V_MOVQ, t, s);
-            s = t;
-        }
-        s = fp_operand(e, uop_lane(from) == LANE_F32 ? T_F32X4 : T_F64X2, u->a, s, 1);
-        fp_note_flushed(e, 1);
-    }
     if (uop_lane(from) == LANE_F64) {
-        if (e->mode & CPU_MODE_FZ) {
-            fp_check_flush_narrow(e, true, s);
-        }
         vec_mov_op(e, V_CVTPD2PS, d, s);
         fp_check_tiny(e, u->type, d);
         ra_set_upper_zero(e, u->dst);
@@ -605,7 +610,7 @@ static bool emit_convert(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool half = uop_lane(from) == LANE_F16 || uop_lane(u->type) == LANE_F16;
-    if ((e->mode & CPU_MODE_FZ && !vec_has(e, JIT_HOST_AVX512)) || (half && e->mode & CPU_MODE_AHP) || u->sub == UOP_ROUND_ODD ||
+    if ((half && e->mode & CPU_MODE_AHP) || u->sub == UOP_ROUND_ODD ||
         (uop_lane(u->type) == LANE_F16 && uop_lane(from) == LANE_F64)) {
         return fp_by_softfp(e, u);
     }
@@ -619,17 +624,12 @@ static bool emit_convert(Emit *e, const Uop *u)
 bool emit_fp_cvt(Emit *e, const Uop *u)
 {
     switch (u->op) {
-    case UOP_FROUND:
-        return emit_round(e, u);
-    case UOP_FTOI:
-        return uop_is_int(u->type) ? ftoi_scalar(e, u) : ftoi_vector(e, u);
+    case UOP_FROUND: return emit_round(e, u);
+    case UOP_FTOI: return uop_is_int(u->type) ? ftoi_scalar(e, u) : ftoi_vector(e, u);
     case UOP_ITOF:
         return uop_is_int(uop_operand_type(u, 0)) ? itof_scalar(e, u) : itof_vector(e, u);
-    case UOP_FCVT:
-        return emit_convert(e, u);
-    case UOP_FJCVT:
-        return emit_js(e, u);
-    default:
-        return false;
+    case UOP_FCVT: return emit_convert(e, u);
+    case UOP_FJCVT: return emit_js(e, u);
+    default: return false;
     }
 }

@@ -190,7 +190,7 @@ static bool emit_rsqrt_step(Emit *e, const Uop *u)
 bool emit_fp_estimate(Emit *e, const Uop *u)
 {
     if (u->op == UOP_FRSQRTS) {
-        return e->mode & CPU_MODE_FZ ? fp_by_softfp(e, u) : emit_rsqrt_step(e, u);
+        return emit_rsqrt_step(e, u);
     }
     if (!vec_has(e, JIT_HOST_AVX512)) {
         return fp_by_softfp(e, u);

@@ -1,9 +1,10 @@
 /*
  * emit_fp_half.c - half-precision arithmetic through single precision (F16C).
  *
- * Singles have 24 bits of precision, 2 * 11 + 2: a sum, product, quotient or square root of halves rounded to single and then, in the same mode, to half is the
- * correctly rounded one. The second rounding raises overflow and underflow; either raises inexact. As with wider floats, NaNs and the smallest normal number are
- * computed again by softfp. Estimates are softfp's alone.
+ * Singles have 24 bits of precision, 2 * 11 + 2: a sum, product, quotient or square root of halves
+ * rounded to single and then, in the same mode, to half is the correctly rounded one. The second
+ * rounding raises overflow and underflow; either raises inexact. As with wider floats, NaNs and the
+ * smallest normal number are computed again by softfp. Estimates are softfp's alone.
  */
 #include "jit/template/x86_64/vec.h"
 
@@ -70,7 +71,8 @@ static bool arithmetic(Emit *e, const Uop *u, VecOp ps, VecOp ss)
     return true;
 }
 
-/* ---- fused multiply-add, through doubles -------------------------------------------------------------- */
+/* ---- fused multiply-add, through doubles
+ * -------------------------------------------------------------- */
 
 /* d = four lanes of x, or the scalar with zeros above, as doubles. */
 static void widen_to_double(Emit *e, const Uop *u, bool high, int d, int x)
@@ -87,7 +89,8 @@ static void widen_to_double(Emit *e, const Uop *u, bool high, int d, int x)
 }
 
 /*
- * x = four doubles as singles, rounded to odd: the 29 bits below a single's are cut off, and the last one kept is set if one of them was. y, t: temporaries.
+ * x = four doubles as singles, rounded to odd: the 29 bits below a single's are cut off, and the
+ * last one kept is set if one of them was. y, t: temporaries.
  */
 static void narrow_odd(Emit *e, int x, int y, int t)
 {
@@ -105,12 +108,12 @@ static void narrow_odd(Emit *e, int x, int y, int t)
 }
 
 /*
- * The product is exact in doubles. The sum isn't always, but what it loses is never near the middle of two halves, and rounding to odd keeps that it's not
- * exact for the last rounding, to half.
+ * The product is exact in doubles. The sum isn't always, but what it loses is never near the middle
+ * of two halves, and rounding to odd keeps that it's not exact for the last rounding, to half.
  */
 static bool fused(Emit *e, const Uop *u)
 {
-    static const VecOp fma[4] = { V_FMADD231PD, V_FNMADD231PD, V_FMSUB231PD, V_FNMSUB231PD };
+    static const VecOp fma[4] = {V_FMADD231PD, V_FNMADD231PD, V_FMSUB231PD, V_FNMSUB231PD};
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b), c = vec_use(e, u->c), d = vec_def(e, u);
     int x = vec_tmp(e), y = vec_tmp(e), z = vec_tmp(e);
@@ -120,7 +123,8 @@ static bool fused(Emit *e, const Uop *u)
         widen_to_double(e, u, high, z, c);
         vec_op(e, fma[u->sub & 3] | ASM_L256, z, x, y);
         narrow_odd(e, z, x, y);
-        vec_mov_op_imm(e, V_CVTPS2PH, z, high ? x : d, CURRENT_ROUNDING); /* the source is the first */
+        vec_mov_op_imm(e, V_CVTPS2PH, z, high ? x : d,
+                       CURRENT_ROUNDING); /* the source is the first */
         if (high) {
             vec_op(e, V_PUNPCKLQDQ, d, d, x);
         }
@@ -135,7 +139,8 @@ static bool fused(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- comparison, minimum, maximum ----------------------------------------------------------------------- */
+/* ---- comparison, minimum, maximum
+ * ----------------------------------------------------------------------- */
 
 /* Signaling NaNs raise invalid when they are widened. */
 static bool compare(Emit *e, const Uop *u)
@@ -143,12 +148,14 @@ static bool compare(Emit *e, const Uop *u)
     enum { EQ_OQ = 0, GE_OS = 13, GT_OS = 14 };
     unsigned predicate = u->sub == UOP_FEQ ? EQ_OQ : u->sub == UOP_FGE ? GE_OS : GT_OS;
     VecOp wide = u->type == T_F16X8 ? ASM_L256 : 0;
-    int a = vec_use(e, u->a), b = vec_use(e, u->b), x = vec_tmp(e), y = vec_tmp(e), d = vec_def(e, u);
+    int a = vec_use(e, u->a), b = vec_use(e, u->b), x = vec_tmp(e), y = vec_tmp(e),
+        d = vec_def(e, u);
     widen(e, u, x, a);
     widen(e, u, y, b);
     vec_op_imm(e, V_CMPPS | wide, x, x, y, predicate);
     if (wide) {
-        asm_v2i(&e->a, V_EXTRACTI128 | ASM_L256, (unsigned)x, (unsigned)y, 1); /* the source is the first */
+        asm_v2i(&e->a, V_EXTRACTI128 | ASM_L256, (unsigned)x, (unsigned)y,
+                1); /* the source is the first */
     }
     vec_op(e, V_PACKSSDW, d, x, wide ? y : x);
     return true;
@@ -163,7 +170,8 @@ static bool min_max(Emit *e, const Uop *u)
         return fp_by_softfp(e, u);
     }
     emit_clobber_flags(e);
-    int a = vec_use(e, u->a), b = vec_use(e, u->b), x = vec_tmp(e), y = vec_tmp(e), d = vec_def(e, u);
+    int a = vec_use(e, u->a), b = vec_use(e, u->b), x = vec_tmp(e), y = vec_tmp(e),
+        d = vec_def(e, u);
     widen(e, u, x, a);
     widen(e, u, y, b);
     int nan = vec_tmp(e);
@@ -172,6 +180,9 @@ static bool min_max(Emit *e, const Uop *u)
     emit_slow(e, CC_NE);
     vec_op_imm(e, E(V_RANGEPS_E) | wide, x, x, y, u->op == UOP_FMAX ? RANGE_MAX : RANGE_MIN);
     vec_mov_op_imm(e, V_CVTPS2PH | wide, x, d, CURRENT_ROUNDING);
+    if (e->mode & CPU_MODE_FZ) { /* a denormal half may trap (fptrap.c) */
+        check(e, u, d, x);
+    }
     emit_slow_back(e);
     if (u->type != T_F16X8) {
         ra_set_upper_zero(e, u->dst);
@@ -179,7 +190,8 @@ static bool min_max(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------ */
+/* ---- all of them
+ * ------------------------------------------------------------------------------------------ */
 
 bool emit_fp_half(Emit *e, const Uop *u)
 {
@@ -187,24 +199,15 @@ bool emit_fp_half(Emit *e, const Uop *u)
         return fp_by_softfp(e, u);
     }
     switch (u->op) {
-    case UOP_FADD:
-        return arithmetic(e, u, V_ADDPS & ~ASM_COMM, V_ADDSS);
-    case UOP_FSUB:
-        return arithmetic(e, u, V_SUBPS, V_SUBSS);
-    case UOP_FMUL:
-        return arithmetic(e, u, V_MULPS & ~ASM_COMM, V_MULSS);
-    case UOP_FDIV:
-        return arithmetic(e, u, V_DIVPS, V_DIVSS);
-    case UOP_FSQRT:
-        return arithmetic(e, u, V_SQRTPS, V_SQRTSS);
-    case UOP_FMA:
-        return fused(e, u);
-    case UOP_FCMP:
-        return compare(e, u);
+    case UOP_FADD: return arithmetic(e, u, V_ADDPS & ~ASM_COMM, V_ADDSS);
+    case UOP_FSUB: return arithmetic(e, u, V_SUBPS, V_SUBSS);
+    case UOP_FMUL: return arithmetic(e, u, V_MULPS & ~ASM_COMM, V_MULSS);
+    case UOP_FDIV: return arithmetic(e, u, V_DIVPS, V_DIVSS);
+    case UOP_FSQRT: return arithmetic(e, u, V_SQRTPS, V_SQRTSS);
+    case UOP_FMA: return fused(e, u);
+    case UOP_FCMP: return compare(e, u);
     case UOP_FMIN:
-    case UOP_FMAX:
-        return min_max(e, u);
-    default:
-        return fp_by_softfp(e, u);
+    case UOP_FMAX: return min_max(e, u);
+    default: return fp_by_softfp(e, u);
     }
 }

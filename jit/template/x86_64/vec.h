@@ -1,8 +1,9 @@
 /*
  * vec.h - short names shared by emit_fp*.c, emit_vec*.c and emit_crypto.c.
  *
- * These templates need AVX2, FMA and F16C; a host without them runs float and vector micro-ops by the interpreter's routine. What goes beyond is asked for by
- * vec_has(). A template may return false only before it has allocated a register.
+ * These templates need AVX2, FMA and F16C; a host without them runs float and vector micro-ops by
+ * the interpreter's routine. What goes beyond is asked for by vec_has(). A template may return
+ * false only before it has allocated a register.
  */
 #ifndef XEMU_JIT_TEMPLATE_X86_64_VEC_H
 #define XEMU_JIT_TEMPLATE_X86_64_VEC_H
@@ -12,17 +13,35 @@
 /* A V_* descriptor, with E() if only EVEX has the instruction. */
 typedef uint32_t VecOp;
 #define VEC_EVEX (1u << 31)
-#define E(op) ((VecOp)(op) | VEC_EVEX)
+#define E(op)    ((VecOp)(op) | VEC_EVEX)
 
-static inline bool vec_has(const Emit *e, uint64_t features) { return asm_has(&e->a, features); }
+static inline bool vec_has(const Emit *e, uint64_t features)
+{
+    return asm_has(&e->a, features);
+}
 
-/* ---- operands ------------------------------------------------------------------------------------------------- */
-static inline int vec_use(Emit *e, Val v) { return (int)ra_use_x(e, v); }
+/* ---- operands
+ * -------------------------------------------------------------------------------------------------
+ */
+static inline int vec_use(Emit *e, Val v)
+{
+    return (int)ra_use_x(e, v);
+}
 /* The result's register: none of the operands'. */
-static inline int vec_def(Emit *e, const Uop *u) { return (int)ra_def_x(e, u->dst); }
-/* Perhaps that of an operand that dies: for results written by the last instruction that reads operands. */
-static inline int vec_def_over(Emit *e, const Uop *u) { return (int)ra_def_x_over(e, u->dst); }
-static inline int vec_tmp(Emit *e) { return (int)ra_tmp_x(e); }
+static inline int vec_def(Emit *e, const Uop *u)
+{
+    return (int)ra_def_x(e, u->dst);
+}
+/* Perhaps that of an operand that dies: for results written by the last instruction that reads
+ * operands. */
+static inline int vec_def_over(Emit *e, const Uop *u)
+{
+    return (int)ra_def_x_over(e, u->dst);
+}
+static inline int vec_tmp(Emit *e)
+{
+    return (int)ra_tmp_x(e);
+}
 /* A temporary is no longer needed in this micro-op. */
 static inline void vec_tmp_free(Emit *e, int t)
 {
@@ -32,7 +51,9 @@ static inline void vec_tmp_free(Emit *e, int t)
     e->free_x |= bit;
 }
 
-/* ---- instructions ----------------------------------------------------------------------------------------------- */
+/* ---- instructions
+ * -----------------------------------------------------------------------------------------------
+ */
 static inline void vec_op(Emit *e, VecOp op, int d, int a, int b)
 {
     if (op & VEC_EVEX) {
@@ -84,7 +105,8 @@ static inline void vec_mov_op_imm(Emit *e, VecOp op, int d, int s, unsigned imm)
         asm_v2i(&e->a, op, (unsigned)d, (unsigned)s, imm);
     }
 }
-/* With a rounding mode of its own and no exceptions (AVX-512): d = op(a, b). Vectors are computed in 512 bits. */
+/* With a rounding mode of its own and no exceptions (AVX-512): d = op(a, b). Vectors are computed
+ * in 512 bits. */
 typedef enum VecRound { VEC_ROUND_NEAREST, VEC_ROUND_DOWN, VEC_ROUND_UP, VEC_ROUND_ZERO } VecRound;
 void vec_op_round(Emit *e, VecOp op, VecRound round, int d, int a, int b);
 static inline void vec_shift_imm(Emit *e, VecOp op, int d, int s, unsigned n)
@@ -95,8 +117,14 @@ static inline void vec_shift_imm(Emit *e, VecOp op, int d, int s, unsigned n)
         asm_vshift(&e->a, op, (unsigned)d, (unsigned)s, n);
     }
 }
-static inline void vec_move(Emit *e, int d, int s) { asm_vmov(&e->a, (unsigned)d, (unsigned)s); }
-static inline void vec_zero(Emit *e, int d) { vec_op(e, V_PXOR, d, d, d); }
+static inline void vec_move(Emit *e, int d, int s)
+{
+    asm_vmov(&e->a, (unsigned)d, (unsigned)s);
+}
+static inline void vec_zero(Emit *e, int d)
+{
+    vec_op(e, V_PXOR, d, d, d);
+}
 /* d = mask ? y : x, by the top bit of each byte. */
 static inline void vec_blend(Emit *e, int d, int x, int y, int mask)
 {
@@ -119,43 +147,44 @@ static inline V128 vec_repeat(unsigned lane, uint64_t v)
     for (unsigned bits = 8u << lane; bits < 64; bits *= 2) {
         v = (v & ((UINT64_C(1) << bits) - 1)) | v << bits;
     }
-    return (V128){ .u64 = { v, v } };
+    return (V128){.u64 = {v, v}};
 }
-static inline V128 vec_pair(uint64_t lo, uint64_t hi) { return (V128){ .u64 = { lo, hi } }; }
+static inline V128 vec_pair(uint64_t lo, uint64_t hi)
+{
+    return (V128){.u64 = {lo, hi}};
+}
 
-/* ---- emit_vec_shift.c: for all lanes. d may be s --------------------------------------------------------------------- */
+/* ---- emit_vec_shift.c: for all lanes. d may be s
+ * --------------------------------------------------------------------- */
 typedef enum VecShift { VEC_SHL, VEC_LSR, VEC_ASR } VecShift;
 void vec_shift(Emit *e, VecShift kind, unsigned lane, int d, int s, unsigned n);
 /* Every bit of each lane = its sign. */
 void vec_sign_mask(Emit *e, unsigned lane, int d, int s);
 
-/* ---- emit_fp.c ---------------------------------------------------------------------------------------------------------- */
-/* Is arithmetic of this type the host's in the block's mode? (Not that of halves.) */
-bool fp_on_host(const Emit *e, uint8_t type);
-/* The operand v, in x: if it's a 64-bit vector whose register may hold more, a copy without that. */
+/* ---- emit_fp.c
+ * ----------------------------------------------------------------------------------------------------------
+ */
+/* Is it singles or doubles? */
+bool fp_on_host(uint8_t type);
+/* The operand v, in x: if it's a 64-bit vector whose register may hold more, a copy without that.
+ */
 int fp_clear_upper(Emit *e, uint8_t type, Val v, int x);
-/* Slow if x and y are unordered in a lane (y may be x: if it is a NaN); if d in a lane is a NaN or the smallest normal number. */
+/* Slow if x and y are unordered in a lane (y may be x: if it is a NaN); if d in a lane is a NaN or
+ * the smallest normal number. */
 void fp_check_unordered(Emit *e, uint8_t type, int x, int y);
 void fp_check_tiny(Emit *e, uint8_t type, int d);
 /* The whole micro-op out of line, by softfp. */
 bool fp_by_softfp(Emit *e, const Uop *u);
 
-/* ---- emit_fp_flush.c: nothing but clearing is done unless the mode flushes to zero ---------------------------------------------- */
-/* The operand v, in x, as arithmetic reads it: cleared above, denormals flushed; mask register k (1 for the first operand ...) says which. */
-int fp_operand(Emit *e, uint8_t type, Val v, int x, unsigned k);
-/* After all (1 to 3) operands: notes flushed ones in the cumulative flags. */
-void fp_note_flushed(Emit *e, unsigned operands);
-/* Instead of these two, where there is a slow path: mask register k = the denormal lanes of x. The bit of k; 0 if there can't be any, or outside of flush mode. */
-unsigned fp_denormals(Emit *e, uint8_t type, Val v, int x, unsigned k);
-/* Flush mode only: the bits of mask registers that say where the product or quotient, or the fused result, will be flushed. `scratch` is changed. */
-unsigned fp_will_flush(Emit *e, uint8_t type, VecOp op, int scratch, int x, int y);
-unsigned fp_will_flush_fma(Emit *e, uint8_t type, VecOp mul, VecOp fma, int scratch, int x, int y, int z);
-/* Slow if any bit of these mask registers is set. */
-void fp_slow_if(Emit *e, unsigned masks);
-/* Flush mode only: slow if the F32 of x will be flushed. */
-void fp_check_flush_narrow(Emit *e, bool vector, int x);
+/* ---- emit_fp_flush.c
+ * ------------------------------------------------------------------------------------------------------
+ */
+/* The operand v, in x, cleared above; in flush-to-zero mode the host has noticed if it's denormal.
+ * May change EFLAGS then. */
+int fp_operand(Emit *e, uint8_t type, Val v, int x);
 
-/* ---- families: true if emitted ------------------------------------------------------------------------------------------ */
+/* ---- families: true if emitted
+ * ------------------------------------------------------------------------------------------ */
 bool emit_fp(Emit *e, const Uop *u);
 bool emit_fp_cvt(Emit *e, const Uop *u);
 bool emit_fp_half(Emit *e, const Uop *u);

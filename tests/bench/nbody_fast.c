@@ -1,0 +1,4 @@
+// group: -Ofast
+// flags: -Ofast
+// scalar double with denormals flushed to zero (FPCR.FZ).
+#include "nbody.c"

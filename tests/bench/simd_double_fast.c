@@ -1,0 +1,4 @@
+// group: -Ofast
+// flags: -Ofast
+// SIMD float with denormals flushed to zero (FPCR.FZ).
+#include "simd_double.c"
