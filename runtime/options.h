@@ -21,8 +21,9 @@ typedef struct Options {
     int stats;            /* 0 no, 1 text, 2 JSON */
     const char *log_file; /* -D; NULL: standard error */
     FILE *log;
-    int execfd; /* the program, opened already (AT_EXECFD of binfmt_misc, or before an exec); -1:
-                   none */
+    int execfd;  /* the program, opened already (AT_EXECFD of binfmt_misc, or before an exec); -1:
+                    none */
+    int filters; /* descriptor of the seccomp filters that hold already; -1: none */
     bool limits_as; /* the guest's RLIMIT_AS, which must not bind xemu itself */
     uint64_t as_soft, as_hard;
     /* Options as they are given again when the guest executes another program. */

@@ -11,6 +11,7 @@
 #include "runtime/load/program.h"
 #include "runtime/sig/signal.h"
 #include "runtime/stats.h"
+#include "runtime/sys/filter.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
@@ -257,6 +258,9 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     process_add_thread(p, t);
     procfs_publish(p);
     signal_init(p, t);
+    if (options->filters >= 0) {
+        seccomp_load(t, options->filters);
+    }
     p->abi->start_program(&t->cpu, entry, sp);
     if (trace_at_start) {
         trace_exec(t);

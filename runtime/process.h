@@ -102,6 +102,8 @@ struct Thread {
     uint32_t alt_flags; /* SS_DISABLE, SS_AUTODISARM */
 
     TraceState trace;
+    const struct Filter *filter; /* of seccomp; the latest */
+    uint32_t seccomp;            /* SECCOMP_MODE_* */
 
     /* -- threads -- */
     jmp_buf leave;                /* back to the thread's start, to end it */

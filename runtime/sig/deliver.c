@@ -249,7 +249,7 @@ void signal_force_info(Thread *t, const siginfo_t *info, uint64_t syndrome)
     if (action.handler <= 1 || (t->mask & SIGNAL_BIT(number))) {
         signal_die(p, number);
     }
-    enter(t, info, &action, t->mask, syndrome, true);
+    enter(t, info, &action, t->mask, syndrome, SIGNALS_SYNC & SIGNAL_BIT(number));
 }
 
 void signal_force(Thread *t, int number, int code, GuestAddr address)

@@ -16,6 +16,7 @@
 
 #include "runtime/load/elf.h"
 #include "runtime/sig/signal.h"
+#include "runtime/sys/filter.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/sys.h"
 
@@ -196,7 +197,7 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
                        const char *interp_path, int program_fd)
 {
     const Options *o = t->process->options;
-    char fd_text[16], limit_text[48];
+    char fd_text[16], filter_text[16], limit_text[48];
     Words w;
     long given = count_words(target->argv), r;
     if (given < 0) {
@@ -219,6 +220,15 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
         snprintf(fd_text, sizeof fd_text, "%d", kept);
         words_add(&w, "--exec-fd");
         words_add(&w, fd_text);
+    }
+    int filters = seccomp_save(t);
+    if (filters >= 0) {
+        int high = keep_open(filters);
+        host_raw1(SYS_close, filters);
+        filters = high;
+        snprintf(filter_text, sizeof filter_text, "%d", filters);
+        words_add(&w, "--filters");
+        words_add(&w, filter_text);
     }
     const struct rlimit *as = &t->process->as_limit;
     if (as->rlim_max != RLIM_INFINITY || as->rlim_cur != RLIM_INFINITY) {
@@ -248,6 +258,9 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
     r = exec_xemu(t, w.v, target->envp);
     if (kept >= 0) {
         host_raw1(SYS_close, kept);
+    }
+    if (filters >= 0) {
+        host_raw1(SYS_close, filters);
     }
     host_raw2(SYS_munmap, w.v, w.bytes);
     return r;

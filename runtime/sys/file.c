@@ -1,8 +1,10 @@
 /* Files: paths that may lie below the prefix or in /proc, open flags, struct stat. */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -168,6 +170,16 @@ long sys_mq_getsetattr(Thread *t, const uint64_t a[6])
 {
     /* mq_flags knows O_NONBLOCK only, which is the same. */
     return host_call(&t->cpu, SYS_mq_getsetattr, a[0], a[1], a[2]);
+}
+
+long sys_ioctl(Thread *t, const uint64_t a[6])
+{
+    /* Numbers and structures are the same on both sides but for what tells of system calls. */
+    switch ((uint32_t)a[1]) {
+    case (uint32_t)SECCOMP_IOCTL_NOTIF_RECV:
+    case (uint32_t)SECCOMP_IOCTL_NOTIF_SEND: return seccomp_ioctl(t, a);
+    default: return host_syscall(&t->cpu, SYS_ioctl, a);
+    }
 }
 
 long sys_fcntl(Thread *t, const uint64_t a[6])

@@ -1,6 +1,5 @@
 /* What a process is told of the machine and of itself: uname, personality, limits, prctl. */
 #include <linux/prctl.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
@@ -137,9 +136,8 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_PAC_SET_ENABLED_KEYS:
     case PR_PAC_GET_ENABLED_KEYS: r = t->process->abi->pointer_auth(&t->cpu, a); return r;
     case PR_GET_AUXV: return get_auxv(t->process, a);
-    case PR_SET_SECCOMP:
-        return -EINVAL; /* as a kernel without seccomp: filters would see the host's calls */
-    case PR_GET_SECCOMP: return a[1] ? -EINVAL : SECCOMP_MODE_DISABLED;
+    case PR_SET_SECCOMP: return sys_prctl_seccomp(t, a[1], a[2]);
+    case PR_GET_SECCOMP: return (long)t->seccomp;
     /* Of other architectures only, or of extensions that this machine hasn't. */
     case PR_SET_TSC:
     case PR_GET_TSC:

@@ -22,6 +22,10 @@ typedef struct SysEntry {
 const SysEntry *sys_entry(uint64_t number);
 #define SYS_TABLE_SIZE 470u
 
+/* prctl(PR_SET_SECCOMP), and the ioctls of a supervisor of filters (seccomp.c). */
+long sys_prctl_seccomp(Thread *t, uint64_t mode, GuestAddr program);
+long seccomp_ioctl(Thread *t, const uint64_t a[6]);
+
 /* Does what the registers of t ask for. */
 void sys_call(Thread *t);
 

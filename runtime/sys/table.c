@@ -2,6 +2,7 @@
 
 #include "runtime/sig/signal.h"
 #include "runtime/strace/strace.h"
+#include "runtime/sys/filter.h"
 
 static const SysEntry table[SYS_TABLE_SIZE] = {
 #define PASS(number, name) .host = SYS_##name
@@ -32,6 +33,16 @@ static long run(Thread *t, const SysEntry *entry, const uint64_t args[6])
         return host_syscall(&t->cpu, entry->host, args);
     }
     return entry->handler ? entry->handler(t, args) : -ENOSYS;
+}
+
+/* A call of a thread with filters: true if it is made, perhaps as another one. */
+static bool filtered(Thread *t, uint64_t *number, const SysEntry **entry, uint64_t args[6], long *r)
+{
+    if (!seccomp_entry(t, number, args, r)) {
+        return false;
+    }
+    *entry = sys_entry(*number);
+    return true;
 }
 
 /* The result of a call of a thread that is traced. */
@@ -68,7 +79,10 @@ void sys_call(Thread *t)
     if (trace) {
         strace_enter(t, number, entry, args);
     }
-    long r = run(t, entry, args);
+    long r = 0;
+    if (!t->seccomp || filtered(t, &number, &entry, args, &r)) {
+        r = run(t, entry, args);
+    }
     if (t->trace.on) {
         traced_result(t, r);
     } else if (r == -HOST_ERESTART) {

@@ -202,6 +202,8 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     }
     child->host_stack = stack;
     child->mask = t->mask;
+    child->filter = t->filter;
+    child->seccomp = t->seccomp;
     child->trace.newborn = t->trace.newborn = t->trace.on;
     if (waits) {
         /* fork() keeps the alternate stack, vfork() too; a new thread has none. */

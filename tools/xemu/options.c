@@ -379,6 +379,16 @@ static int set_exec_fd(Parse *p, const char *word)
     return 0;
 }
 
+static int set_filters(Parse *p, const char *word)
+{
+    uint64_t fd;
+    if (!parse_size(word, &fd) || fd > INT32_MAX || fcntl((int)fd, F_GETFD) < 0) {
+        return refuse(p, "wants an open descriptor");
+    }
+    p->cl->options.filters = (int)fd;
+    return 0;
+}
+
 static int set_rlimit_as(Parse *p, const char *word)
 {
     char soft[32];
@@ -436,8 +446,8 @@ static void carry(Parse *p, const char *word)
 
 static bool is_carried(const OptionRow *row)
 {
-    static const char *const once[] = {"0",       "E",    "U",       "h",
-                                       "version", "help", "exec_fd", "rlimit_as"};
+    static const char *const once[] = {"0",    "E",       "U",         "h",      "version",
+                                       "help", "exec_fd", "rlimit_as", "filters"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
             return false;
@@ -505,6 +515,8 @@ int options_parse(CommandLine *cl, int argc, char **argv, char **envp)
 {
     *cl = (CommandLine){.program = argc};
     cl->options.execfd = -1;
+    cl->options.filters = -1;
+
     Parse p = {.cl = cl, .shown = ""};
     for (char **e = envp; *e; e++) {
         env_add(&p, *e);
