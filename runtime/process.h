@@ -76,7 +76,9 @@ typedef struct Process {
         int fd, pid;
     } mem_files[8];
     unsigned nmem_files;
-    bool vforked; /* the child of a vfork that still runs in its parent's memory */
+    Lock urings_lock;
+    struct Uring *urings; /* the guest's io_uring descriptors */
+    bool vforked;         /* the child of a vfork that still runs in its parent's memory */
 } Process;
 
 struct Thread {
