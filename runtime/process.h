@@ -38,6 +38,7 @@ typedef struct SigAction {
 
 typedef struct SigTable {
     Lock lock;
+    uint32_t catches_faults; /* there is or was a handler for memory faults: CPU_MODE_PRECISE */
     SigAction action[SIGNALS + 1];
 } SigTable;
 

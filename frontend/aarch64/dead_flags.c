@@ -9,8 +9,9 @@
  * to a function of its own, so nothing is concluded from it. Returns and indirect branches are taken as readers, and so
  * is the end of the walk.
  *
- * A load or store in between may fault, and then a signal frame shows flags that are older than they should be; what
- * runs after the handler returns doesn't notice, since it writes them first.
+ * A load or store in between may fault, and then the flags of the fault are older than they should be; what runs
+ * afterwards doesn't notice, since it writes them first. Programs that handle memory faults might look
+ * (CPU_MODE_PRECISE): for them loads and stores are readers.
  */
 #include <string.h>
 
@@ -45,7 +46,7 @@ static bool fetch(Walk *w, GuestAddr pc, uint32_t *insn)
 }
 
 /* What an instruction means to the flags: C4.1 of the Arm ARM, by bits 28..25. */
-typedef enum Meaning { NEUTRAL, WRITES, READS, BRANCHES, UNKNOWN } Meaning;
+typedef enum Meaning { NEUTRAL, ACCESSES, WRITES, READS, BRANCHES, UNKNOWN } Meaning;
 
 static Meaning of_system(uint32_t insn)
 {
@@ -91,7 +92,7 @@ static Meaning meaning_of(uint32_t insn)
     case 6:
     case 12:
     case 14: /* loads and stores */
-        return NEUTRAL;
+        return ACCESSES;
     case 5:
     case 13:
         return of_register(insn);
@@ -151,6 +152,12 @@ static bool walk(Walk *w, GuestAddr pc)
             if (!branch(w, &pc, insn)) {
                 return false;
             }
+            break;
+        case ACCESSES:
+            if (w->req->mode & CPU_MODE_PRECISE) {
+                return false;
+            }
+            pc += 4;
             break;
         case NEUTRAL:
             pc += 4;

@@ -201,6 +201,9 @@ static bool poll_tracer(Thread *t)
 void signal_deliver(Thread *t)
 {
     bool entered = false;
+    if (__atomic_load_n(&t->process->sig->catches_faults, __ATOMIC_RELAXED)) {
+        t->cpu.mode |= CPU_MODE_PRECISE;
+    }
     if (t->trace.on || t->trace.want) {
         entered = poll_tracer(t);
     }
