@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-enum { PADS = 6, BRANCHES = 4 };
+enum { PADS = 6, BRANCHES = 5 };
 static const char *const pad_names[PADS] = {"bti", "bti c", "bti j", "bti jc", "paciasp", "nop"};
-static const char *const branch_names[BRANCHES] = {"blr", "br x16", "br x5", "ret"};
+static const char *const branch_names[BRANCHES] = {"blr", "br x16", "br x5", "ret", "blr to a tagged address"};
 
 #ifdef __aarch64__
 #include <ucontext.h>
@@ -41,10 +41,12 @@ static void fill(int pad, bool guarded)
 
 static long go(int branch)
 {
-    register void *target __asm__("x16") = page;
+    uint64_t tag = branch == 4 ? UINT64_C(0xff) << 56 : 0; // the addresses above are the kernel's by bit 55 alone
+    register void *target __asm__("x16") = (void *)((uintptr_t)page | tag);
     register long result __asm__("x0") = 0;
     switch (branch) {
     case 0:
+    case 4:
         __asm__ volatile("blr x16" : "=r"(result) : "r"(target) : "x30", "memory");
         break;
     case 1:
@@ -91,7 +93,7 @@ static void prepare(void)
 static void attempt(int pad, int branch, bool guarded)
 {
     static const uint8_t refused[PADS] = {1 << 1 | 1 << 2, 0, 1 << 2, 0, 0, 1 << 1 | 1 << 2};
-    int btype = branch == 0 ? 2 : branch == 3 ? 0 : 1;
+    int btype = branch == 0 || branch == 4 ? 2 : branch == 3 ? 0 : 1;
     if (guarded && refused[pad] >> btype & 1) {
         printf(" SIGILL/1 btype %d at target 1", btype);
     } else {
