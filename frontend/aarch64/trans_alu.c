@@ -236,6 +236,10 @@ void trans_BIC_shift(A64Ctx *ctx, const A64Args *a)
 
 void trans_ORR_shift(A64Ctx *ctx, const A64Args *a)
 {
+    if (a->rn == 31 && a->amount == 0) { /* MOV (register), of which there are many */
+        a64_set_r(ctx, a->sf, a->rd, a64_r(ctx, a->sf, a->rm));
+        return;
+    }
     a64_set_r(ctx, a->sf, a->rd, logic_shift(ctx, a, UOP_OR, false));
 }
 

@@ -8,22 +8,25 @@
 #include <string.h>
 
 #include "frontend/aarch64/ctx.h"
+#include "frontend/uop/build.h"
 
 /* The instruction at pc; false: there's none. pc is a multiple of 4, so it doesn't cross pages. */
-static bool fetch(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn)
+static bool refetch(const TranslateRequest *req, FetchRun *run, GuestAddr pc)
+{
+    run->len = 0;
+    run->bytes = req->fetch(req->fetch_ctx, pc, &run->len);
+    run->pc = pc;
+    run->guarded = run->bytes && req->guarded && req->guarded(req->fetch_ctx, pc);
+    return run->bytes && run->len >= 4;
+}
+
+static inline bool fetch(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn)
 {
     GuestAddr at = pc - run->pc;
-    if (!run->bytes || at >= run->len) {
-        run->len = 0;
-        run->bytes = req->fetch(req->fetch_ctx, pc, &run->len);
-        run->pc = pc;
-        run->guarded = run->bytes && req->guarded && req->guarded(req->fetch_ctx, pc);
-        at = 0;
-    }
-    if (!run->bytes || run->len - at < 4) {
+    if (__builtin_expect(at >= run->len || run->len - at < 4, 0) && !refetch(req, run, pc)) {
         return false;
     }
-    memcpy(insn, run->bytes + at, sizeof *insn);
+    memcpy(insn, run->bytes + (pc - run->pc), sizeof *insn);
     return true;
 }
 
@@ -111,7 +114,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         if (req->log_insns) {
             log_insn(req->log_insns, ctx.pc, insn);
         }
-        uop_insn(out, ctx.pc, 4);
+        uop_begin_insn(out, ctx.pc, 4);
         ctx.guarded = run->guarded;
         if (pattern >= 0) {
             a64_trans[pattern](&ctx, &args);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAP = 2048, LAST_CAP = VAL_MAX, HEADROOM = 512 };
+enum { FIRST_CAP = 2048, LAST_CAP = VAL_MAX };
 
 static bool set_cap(UopBlock *b, uint32_t cap)
 {
@@ -36,11 +36,10 @@ static bool set_cap(UopBlock *b, uint32_t cap)
 void uop_block_init(UopBlock *b)
 {
     memset(b, 0, sizeof *b);
-    /* Full size, and with room at VAL_NONE, so that operands are counted without looking; only what
-     * is used gets touched. */
+    /* Full size; only what is used gets touched. */
     b->val_def = malloc((VAL_NONE + 1) * sizeof *b->val_def);
-    b->val_uses = malloc((VAL_NONE + 1) * sizeof *b->val_uses);
-    if (b->val_def && b->val_uses) {
+    b->val_use = malloc((VAL_NONE + 1) * sizeof *b->val_use);
+    if (b->val_def && b->val_use) {
         set_cap(b, FIRST_CAP);
     }
     uop_block_reset(b, 0, 0);
@@ -51,7 +50,7 @@ void uop_block_free(UopBlock *b)
     free(b->uops);
     free(b->val_type);
     free(b->val_def);
-    free(b->val_uses);
+    free(b->val_use);
     free(b->pool);
     memset(b, 0, sizeof *b);
 }
@@ -66,11 +65,6 @@ void uop_block_reset(UopBlock *b, GuestAddr pc, uint32_t mode)
     b->error = b->cap == 0;
     b->insn_start = 0;
     b->gen++;
-}
-
-bool uop_block_full(const UopBlock *b)
-{
-    return b->error || b->count > LAST_CAP - HEADROOM;
 }
 
 bool uop_block_grow(UopBlock *b)
@@ -172,6 +166,19 @@ static Val known(UopBlock *b, uint8_t type, uint32_t offset, unsigned bytes)
 
 Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
 {
+    /* What is there, if it is what is wanted. */
+    if (type == T_I64 && offset % 8 == 0 && offset < 8 * UOP_SLOTS) {
+        UopSlot *s = &b->slots[offset / 8];
+        if (s->gen == b->gen && !s->high && b->val_type[s->val] == T_I64) {
+            return s->val;
+        }
+        if (s->gen != b->gen) {
+            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE,
+                                (int32_t)offset);
+            *s = (UopSlot){b->gen, v, 0};
+            return v;
+        }
+    }
     unsigned bytes = uop_type_bytes(type);
     bool track = tracked(offset, bytes);
     if (track) {
@@ -211,6 +218,12 @@ void uop_put(UopBlock *b, uint32_t offset, Val v)
     unsigned bytes = uop_type_bytes(type);
     bool track = tracked(offset, bytes);
     if (track && is_there(b, offset, bytes, v)) {
+        return;
+    }
+    if (type == T_I64 && track) {
+        uop_append3(b, UOP_PUT, T_I64, 0, 0, T_NONE, v, VAL_NONE, VAL_NONE, (int32_t)offset);
+        b->slots[offset / 8] = (UopSlot){b->gen, v, 0};
+        forget_flags_at(b, offset, 8);
         return;
     }
     uop_append3(b, UOP_PUT, type, 0, 0, T_NONE, v, VAL_NONE, VAL_NONE, (int32_t)offset);

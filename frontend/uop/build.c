@@ -8,10 +8,7 @@
 
 void uop_insn(UopBlock *b, GuestAddr pc, unsigned len)
 {
-    b->insn_start = b->count;
-    uop_append64(b, UOP_INSN, T_NONE, (uint8_t)len, 0, T_NONE, VAL_NONE, pc);
-    b->ninsns++;
-    b->guest_len += len;
+    uop_begin_insn(b, pc, len);
 }
 
 static Val constant(UopBlock *b, UopOp op, uint8_t type, uint64_t bits)

@@ -72,6 +72,14 @@ static inline Val uop_append64(UopBlock *b, uint8_t op, uint8_t type, uint8_t su
     return v;
 }
 
+static inline void uop_begin_insn(UopBlock *b, GuestAddr pc, unsigned len)
+{
+    b->insn_start = b->count;
+    uop_append64(b, UOP_INSN, T_NONE, (uint8_t)len, 0, T_NONE, VAL_NONE, pc);
+    b->ninsns++;
+    b->guest_len += len;
+}
+
 static inline const Uop *uop_def(const UopBlock *b, Val v)
 {
     return &b->uops[b->val_def[v]];

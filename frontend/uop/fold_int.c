@@ -245,6 +245,9 @@ Val uop_fold_bini(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val x, int64
 {
     uint64_t cx, r;
     imm = uop_sext_to(type, (uint64_t)imm);
+    if (op == UOP_ADD && uop_fits32(imm) && uop_def(b, x)->op != UOP_CONST) {
+        return add_imm(b, type, x, imm);
+    }
     uint64_t uimm = uop_mask(type, (uint64_t)imm);
     if (uop_is_const(b, x, &cx) && eval(op, type, sub, cx, uimm, &r)) {
         return uop_const(b, type, r);

@@ -2,13 +2,14 @@
  *
  * From the last micro-op to the first, it keeps
  *
- *   - how often each value is used by what stays: an operation without effect whose result has no use
- *     goes away;
- *   - which eight-byte granules of the register file are overwritten before anything can see them: a
- *     PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
+ *   - how often each value is used by what stays: an operation without effect whose result has no
+ * use goes away;
+ *   - which eight-byte granules of the register file are overwritten before anything can see them:
+ * a PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
  *     of them (the precise-fault rule);
  *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
- *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer matters.
+ *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer
+ * matters.
  *
  * When it reaches a definition, all uses are known. An addend, a mask or flags with a single use
  * move into the user:
@@ -27,14 +28,14 @@
 
 #include <string.h>
 
-enum { MAX_TARGETS = 4, DEAD = 0xff };
+enum { MAX_TARGETS = 4 };
 
 typedef struct Pass {
     UopBlock *b; /* slots[] of it whose gen is the block's: granules that are overwritten before
                     they can be seen */
     const UopFile *file;
-    uint32_t next_put;   /* index of the first PUT that follows (and stays) */
-    uint32_t first_dead; /* index of the first micro-op that goes away */
+    uint32_t first;    /* what stays of the micro-ops that were looked at: [first, b->count) */
+    uint32_t next_put; /* index of the first PUT that follows (and stays) */
     /* Flags: seen for certain, or seen if one of the targets reads them (none: not seen). */
     bool flags_live;
     unsigned ntargets;
@@ -120,13 +121,27 @@ static void cover(Pass *p, uint32_t offset, unsigned bytes)
     }
 }
 
-/* Counts a use. Absent operands are counted too, without a branch: spread over what lies above
- * VAL_MAX, so that one count needn't wait for the last. */
+/* Counts a use by a micro-op that comes before all those that were counted. */
 static inline void use(UopBlock *b, Val v, uint32_t user)
 {
-    uint32_t at = v < VAL_MAX ? v : VAL_MAX + user % 16;
-    b->val_uses[at]++;
-    b->val_def[at] = user; /* the definition is of no interest any more */
+    if (v != VAL_NONE) {
+        uint32_t seen = b->val_use[v];
+        b->val_use[v] = (seen ? seen : user << UOP_LAST_SHIFT) + 1;
+    }
+}
+
+/* The same by any micro-op. */
+static void use_at(UopBlock *b, Val v, uint32_t user)
+{
+    if (v != VAL_NONE) {
+        uint32_t seen = b->val_use[v], here = user << UOP_LAST_SHIFT;
+        b->val_use[v] = (seen < here ? here | (seen & UOP_USES_MASK) : seen) + 1;
+    }
+}
+
+static inline uint32_t last_use(const UopBlock *b, Val v)
+{
+    return b->val_use[v] >> UOP_LAST_SHIFT;
 }
 
 /* ---- micro-ops that have an effect
@@ -134,7 +149,7 @@ static inline void use(UopBlock *b, Val v, uint32_t user)
 
 static inline bool is_used(const Pass *p, const Uop *u)
 {
-    return u->dst != VAL_NONE && p->b->val_uses[u->dst] != 0;
+    return u->dst != VAL_NONE && p->b->val_use[u->dst] != 0;
 }
 
 static void see_exit(Pass *p, const Uop *u)
@@ -187,7 +202,7 @@ static void invert(Uop *boolean)
 static bool sink_putflags(Pass *p, const Uop *put)
 {
     UopBlock *b = p->b;
-    if (p->ntargets != 2 || b->count < 3 || b->count == b->cap) {
+    if (p->ntargets != 2 || p->first + 2 > b->count || b->count == b->cap) {
         return false;
     }
     Uop *last = &b->uops[b->count - 1], *branch = last - 1, *boolean = last - 2;
@@ -204,8 +219,9 @@ static bool sink_putflags(Pass *p, const Uop *put)
     p->ntargets = 0;
     p->flags_live = true;
     if (dead_else) {
-        bool simple = (boolean->op == UOP_TEST || boolean->op == UOP_ICMP) &&
-                      boolean->dst == branch->a && b->val_uses[boolean->dst] == 1;
+        bool simple = p->first + 3 <= b->count &&
+                      (boolean->op == UOP_TEST || boolean->op == UOP_ICMP) &&
+                      boolean->dst == branch->a && uop_uses(b, boolean->dst) == 1;
         if (!simple) {
             return false;
         }
@@ -216,7 +232,7 @@ static bool sink_putflags(Pass *p, const Uop *put)
     }
     last[1] = *last;
     *last = *put;
-    use(b, put->a, b->count - 1);
+    use_at(b, put->a, b->count - 1);
     b->count++;
     return true;
 }
@@ -316,34 +332,6 @@ static bool widen_load(Uop *load, Uop *user)
     return true;
 }
 
-/* Moves u into its only user, or the user into u, where that saves an operation. True: u is gone.
- */
-static bool sink(Pass *p, Uop *u)
-{
-    UopBlock *b = p->b;
-    uint32_t at = b->val_def[u->dst];
-    Uop *user = &b->uops[at];
-    bool gone = false;
-    if (b->val_uses[u->dst] != 1 || p->next_put < at || !uop_is_int(u->type)) {
-        return false;
-    }
-    if (u->op == UOP_FLAGS) {
-        gone = sink_flags(u, user);
-    } else if (u->op == UOP_ADD) {
-        gone = sink_addend(u, user);
-    } else if (u->op == UOP_AND) {
-        gone = sink_mask(u, user);
-    } else if (widen_load(u, user)) {
-        user->op = DEAD;
-        p->first_dead = at < p->first_dead ? at : p->first_dead;
-    }
-    if (gone) {
-        use(b, u->a, at);
-        use(b, u->b, at);
-    }
-    return gone;
-}
-
 /* ---- the pass
  * ---------------------------------------------------------------------------------------------- */
 
@@ -393,27 +381,82 @@ static const Row rows[UOP_COUNT] = {
 #undef UOP
 };
 
+/* The use of v by the micro-op at `from` is now one at `to`. */
+static void move_use(UopBlock *b, Val v, uint32_t from, uint32_t to)
+{
+    if (v != VAL_NONE && last_use(b, v) == from) {
+        b->val_use[v] = to << UOP_LAST_SHIFT | (b->val_use[v] & UOP_USES_MASK);
+    }
+}
+
+/* The micro-op at an index that was kept goes; mostly it's the one kept last. Those before it move
+ * up. */
+static void remove_at(Pass *p, uint32_t at)
+{
+    UopBlock *b = p->b;
+    for (uint32_t i = at; i-- > p->first;) {
+        const Uop *u = &b->uops[i];
+        unsigned fields = rows[u->op].fields;
+        move_use(b, u->a, i, i + 1);
+        if (fields >= 2) {
+            move_use(b, u->b, i, i + 1);
+        }
+        if (fields == 3) {
+            move_use(b, u->c, i, i + 1);
+        }
+        b->uops[i + 1] = *u;
+    }
+    p->next_put += p->next_put < at;
+    p->first++;
+}
+
+/* Moves u into its only user, or the user into u, where that saves an operation. True: u is gone.
+ */
+static bool sink(Pass *p, Uop *u)
+{
+    UopBlock *b = p->b;
+    uint32_t at = last_use(b, u->dst);
+    Uop *user = &b->uops[at];
+    bool gone = false;
+    if (uop_uses(b, u->dst) != 1 || p->next_put < at || !uop_is_int(u->type)) {
+        return false;
+    }
+    if (u->op == UOP_FLAGS) {
+        gone = sink_flags(u, user);
+    } else if (u->op == UOP_ADD) {
+        gone = sink_addend(u, user);
+    } else if (u->op == UOP_AND) {
+        gone = sink_mask(u, user);
+    } else if (widen_load(u, user)) {
+        remove_at(p, at);
+    }
+    if (gone) {
+        use_at(b, u->a, at);
+        use_at(b, u->b, at);
+    }
+    return gone;
+}
+
 /* Whether u stays, and what it does to what is seen before it. */
 static inline bool keep(Pass *p, Uop *u, uint8_t kind)
 {
     switch (kind) {
-    case R_PURE: return p->b->val_uses[u->dst] != 0;
-    case R_SINK: return p->b->val_uses[u->dst] != 0 && !sink(p, u);
+    case R_PURE: return p->b->val_use[u->dst] != 0;
+    case R_SINK: return p->b->val_use[u->dst] != 0 && !sink(p, u);
     case R_GET:
-        if (!p->b->val_uses[u->dst]) {
+        if (!p->b->val_use[u->dst]) {
             return false;
         }
         see_bytes(p, (uint32_t)u->imm, uop_type_bytes(u->type));
         return true;
     case R_GETFLAGS:
-        if (!p->b->val_uses[u->dst]) {
+        if (!p->b->val_use[u->dst]) {
             return false;
         }
         see_bytes(p, (uint32_t)u->imm, 4);
         return true;
     case R_STATUS:
-        return touches_fp(u) ||
-               (p->b->val_uses[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
+        return touches_fp(u) || (p->b->val_use[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
     case R_LOAD:
         see_all(p);
         sink(p, u);
@@ -428,41 +471,33 @@ static inline bool keep(Pass *p, Uop *u, uint8_t kind)
     }
 }
 
-static void remove_dead(UopBlock *b, uint32_t first)
-{
-    uint32_t kept = first;
-    for (uint32_t i = first; i < b->count; i++) {
-        b->uops[kept] = b->uops[i];
-        kept += b->uops[i].op != DEAD;
-    }
-    b->count = kept;
-}
-
 void uop_optimize(UopBlock *b, const UopFile *file)
 {
-    Pass p = {.b = b, .file = file, .next_put = UINT32_MAX, .first_dead = b->count};
+    Pass p = {.b = b, .file = file, .next_put = UINT32_MAX, .first = b->count};
     b->gen++;
-    memset(b->val_uses, 0, b->nvals * sizeof *b->val_uses);
+    memset(b->val_use, 0, b->nvals * sizeof *b->val_use);
     for (uint32_t i = b->count; i-- > 0;) {
-        Uop *u = &b->uops[i];
-        Row row = rows[u->op];
-        if (!keep(&p, u, row.kind)) {
-            u->op = DEAD;
-            p.first_dead = i;
+        Row row = rows[b->uops[i].op];
+        if (!keep(&p, &b->uops[i], row.kind)) {
             continue;
         }
+        uint32_t at = --p.first;
+        Uop *u = &b->uops[at];
+        *u = b->uops[i];
         if (row.kind >= R_PUT && row.kind <= R_STICKY) {
-            p.next_put = i;
+            p.next_put = at;
         }
-        use(b, u->a, i);
+        use(b, u->a, at);
         if (row.fields >= 2) {
-            use(b, u->b, i);
+            use(b, u->b, at);
         }
         if (row.fields == 3) {
-            use(b, u->c, i);
+            use(b, u->c, at);
         }
     }
-    if (p.first_dead < b->count) {
-        remove_dead(b, p.first_dead);
+    b->count -= p.first;
+    b->use_base = p.first;
+    if (p.first) {
+        memmove(b->uops, b->uops + p.first, b->count * sizeof *b->uops);
     }
 }

@@ -35,8 +35,14 @@ void map_free(GuestMap *m)
     map_init(m);
 }
 
+static void changes(GuestMap *m)
+{
+    __atomic_store_n(&m->version, m->version + 1, __ATOMIC_RELEASE);
+}
+
 int map_reserve(GuestMap *m)
 {
+    changes(m);
     if (m->nfree + m->nfresh >= NODES_PER_CHANGE) {
         return 0;
     }
@@ -248,6 +254,7 @@ void map_remove(GuestMap *m, GuestAddr start, GuestAddr end)
     split(high, end, &mid, &high);
     drop_tree(m, mid);
     m->root = merge(low, high);
+    changes(m);
 }
 
 void map_set(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t flags)
@@ -259,6 +266,7 @@ void map_set(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_
     insert(m, new_node(m, (MapRange){start, end, prot, flags}));
     join(m, start);
     join(m, end);
+    changes(m);
 }
 
 void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uint32_t mask,
@@ -273,6 +281,7 @@ void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uin
         n->r.prot = prot;
         n->r.flags = (n->r.flags & ~mask) | (flags & mask);
     }
+    changes(m);
     for (GuestAddr at = start; at <= end;) {
         join(m, at);
         MapNode *n = find_node(m, at);

@@ -41,6 +41,7 @@ typedef struct GuestMap {
     uint64_t priority; /* state of the priority generator */
     uint64_t bytes;    /* sum of the sizes */
     size_t count;
+    uint64_t version; /* counts changes (atomic), before and after each */
 } GuestMap;
 
 void map_init(GuestMap *m);

@@ -29,36 +29,34 @@ void asm_align(Asm *a, unsigned align)
     asm_nop(a, (unsigned)(-(uintptr_t)a->p & (align - 1)));
 }
 
-void asm_modrm_mem(Asm *a, unsigned reg, AsmMem m, unsigned imm_len)
+uint8_t *asm_put_mem(uint8_t *p, unsigned reg, AsmMem m, unsigned imm_len)
 {
     unsigned r = (reg & 7) << 3;
 
+    if (m.base < 16) {
+        unsigned base = m.base & 7;
+        /* mod 00 with base rbp or r13 means a displacement instead of the base. */
+        unsigned mod = m.disp == 0 && base != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
+        if (m.index != ASM_NO_REG || base == 4) {
+            unsigned index = m.index == ASM_NO_REG ? 4 : m.index & 7u;
+            *p++ = (uint8_t)(mod << 6 | r | 4);
+            *p++ = (uint8_t)((unsigned)m.scale << 6 | index << 3 | base);
+        } else {
+            *p++ = (uint8_t)(mod << 6 | r | base);
+        }
+        memcpy(p, &m.disp, 4);
+        return p + (0x410 >> 4 * mod & 15);
+    }
     if (m.base == ASM_RIP) {
-        asm_u8(a, r | 5);
-        asm_u32(a, (uint32_t)(m.target - (a->p + 4 + imm_len)));
-        return;
+        *p++ = (uint8_t)(r | 5);
+        int32_t rel = (int32_t)(m.target - (p + 4 + imm_len));
+        memcpy(p, &rel, 4);
+        return p + 4;
     }
-    if (m.base == ASM_NO_REG) {
-        unsigned index = m.index == ASM_NO_REG ? 4 : m.index & 7u;
-        asm_u8(a, r | 4);
-        asm_u8(a, (unsigned)m.scale << 6 | index << 3 | 5);
-        asm_u32(a, (uint32_t)m.disp);
-        return;
-    }
-    unsigned base = m.base & 7;
-    /* mod 00 with base rbp or r13 means a displacement instead of the base. */
-    unsigned mod = m.disp == 0 && base != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
-    if (m.index != ASM_NO_REG || base == 4) {
-        unsigned index = m.index == ASM_NO_REG ? 4 : m.index & 7u;
-        asm_u8(a, mod << 6 | r | 4);
-        asm_u8(a, (unsigned)m.scale << 6 | index << 3 | base);
-    } else {
-        asm_u8(a, mod << 6 | r | base);
-    }
-    if (mod == 1)
-        asm_u8(a, (uint8_t)m.disp);
-    else if (mod == 2)
-        asm_u32(a, (uint32_t)m.disp);
+    *p++ = (uint8_t)(r | 4);
+    *p++ = (uint8_t)((unsigned)m.scale << 6 | (m.index == ASM_NO_REG ? 4 : m.index & 7u) << 3 | 5);
+    memcpy(p, &m.disp, 4);
+    return p + 4;
 }
 
 /* An immediate of the operand size, at most 32 bits. */
@@ -81,18 +79,22 @@ void asm_mov_mi(Asm *a, unsigned size, AsmMem m, int32_t imm)
 
 void asm_mov_ri(Asm *a, unsigned d, uint64_t imm)
 {
+    uint8_t *p = a->p;
+
     if (imm == (uint32_t)imm) {
-        if (d >> 3)
-            asm_u8(a, 0x41);
-        asm_u8(a, 0xb8 | (d & 7));
-        asm_u32(a, (uint32_t)imm);
+        *p = 0x41;
+        p += d >> 3;
+        *p = (uint8_t)(0xb8 | (d & 7));
+        memcpy(p + 1, &imm, 4);
+        a->p = p + 5;
     } else if ((int64_t)imm == (int32_t)imm) {
         asm_rr(a, 3, 0xc7, 0, d);
         asm_u32(a, (uint32_t)imm);
     } else {
-        asm_u8(a, 0x48 | d >> 3);
-        asm_u8(a, 0xb8 | (d & 7));
-        asm_u64(a, imm);
+        p[0] = (uint8_t)(0x48 | d >> 3);
+        p[1] = (uint8_t)(0xb8 | (d & 7));
+        memcpy(p + 2, &imm, 8);
+        a->p = p + 10;
     }
 }
 
@@ -280,16 +282,18 @@ static unsigned desc_w(uint32_t desc)
 static void vex(Asm *a, uint32_t desc, unsigned rex, unsigned vvvv)
 {
     unsigned tail = (~vvvv & 15) << 3 | (desc >> 17 & 1) << 2 | desc_pp(desc);
+    uint8_t *p = a->p;
 
     if (desc_map(desc) == 1 && !desc_w(desc) && !(rex & 3)) {
-        asm_u8(a, 0xc5);
-        asm_u8(a, (rex & 4 ? 0 : 0x80) | tail);
+        *p++ = 0xc5;
+        *p++ = (uint8_t)((rex & 4 ? 0 : 0x80) | tail);
     } else {
-        asm_u8(a, 0xc4);
-        asm_u8(a, (~rex & 7) << 5 | desc_map(desc));
-        asm_u8(a, desc_w(desc) << 7 | tail);
+        *p++ = 0xc4;
+        *p++ = (uint8_t)((~rex & 7) << 5 | desc_map(desc));
+        *p++ = (uint8_t)(desc_w(desc) << 7 | tail);
     }
-    asm_u8(a, desc);
+    *p++ = (uint8_t)desc;
+    a->p = p;
 }
 
 static void vex_rr(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned rm)

@@ -90,38 +90,60 @@ void asm_align(Asm *a, unsigned align);
 /* ---- general instructions: the encoder ------------------------------------------------------- */
 /* op: opcode bytes: 0xNN, 0x0FNN, 0x0F38NN, 0x0F3ANN, mandatory prefix in bits 24-31. size picks 66
  * / REX.W; for size 0 byte registers are meant. */
-static inline void asm_opcode(Asm *a, uint32_t op)
+/* These work on a pointer of their own: a store through Asm.p might change Asm.p for all the
+ * compiler knows, and each byte would wait for the last. */
+static inline uint8_t *asm_put_opcode(uint8_t *p, uint32_t op)
 {
     if (op & 0xff0000)
-        asm_u8(a, op >> 16);
+        *p++ = (uint8_t)(op >> 16);
     if (op & 0xffff00)
-        asm_u8(a, op >> 8);
-    asm_u8(a, op);
+        *p++ = (uint8_t)(op >> 8);
+    *p++ = (uint8_t)op;
+    return p;
 }
-static inline void asm_prefix(Asm *a, unsigned size, uint32_t op, unsigned rex, bool byte_regs)
+static inline uint8_t *asm_put_prefix(uint8_t *p, unsigned size, uint32_t op, unsigned rex,
+                                      bool byte_regs)
 {
     if (op >> 24)
-        asm_u8(a, op >> 24);
+        *p++ = (uint8_t)(op >> 24);
     if (size == 1)
-        asm_u8(a, 0x66);
+        *p++ = 0x66;
     rex |= size == 3 ? 8 : 0;
-    if (rex || byte_regs)
-        asm_u8(a, 0x40 | rex);
+    *p = (uint8_t)(0x40 | rex);
+    return p + (rex || byte_regs);
 }
 /* reg and rm registers. byte_regs: rm or reg is an 8-bit register (4..7 need a REX prefix). */
 static inline void asm_rr_b(Asm *a, unsigned size, uint32_t op, unsigned reg, unsigned rm,
                             bool byte_regs)
 {
-    asm_prefix(a, size, op, (reg >> 3) << 2 | rm >> 3, byte_regs && (reg >= 4 || rm >= 4));
-    asm_opcode(a, op);
-    asm_u8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    uint8_t *p = asm_put_prefix(a->p, size, op, (reg >> 3) << 2 | rm >> 3,
+                                byte_regs && (reg >= 4 || rm >= 4));
+
+    p = asm_put_opcode(p, op);
+    *p = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
+    a->p = p + 1;
 }
 static inline void asm_rr(Asm *a, unsigned size, uint32_t op, unsigned reg, unsigned rm)
 {
     asm_rr_b(a, size, op, reg, rm, size == 0);
 }
-/* ModRM, SIB and displacement of m; imm_len: bytes that follow (for rip-relative). */
-void asm_modrm_mem(Asm *a, unsigned reg, AsmMem m, unsigned imm_len);
+/* ModRM, SIB and displacement of m at p; imm_len: bytes that follow (for rip-relative). Returns
+ * what is behind. */
+uint8_t *asm_put_mem(uint8_t *p, unsigned reg, AsmMem m, unsigned imm_len);
+/* The same of a field of struct Cpu. */
+static inline uint8_t *asm_put_cpu(uint8_t *p, unsigned reg, int32_t disp)
+{
+    bool is_short = disp == (int8_t)disp;
+
+    p[0] = (uint8_t)((is_short ? 0x40 : 0x80) | (reg & 7) << 3 | 4);
+    p[1] = 0x24; /* base r12, no index */
+    memcpy(p + 2, &disp, 4);
+    return p + (is_short ? 3 : 6);
+}
+static inline void asm_modrm_mem(Asm *a, unsigned reg, AsmMem m, unsigned imm_len)
+{
+    a->p = asm_put_mem(a->p, reg, m, imm_len);
+}
 static inline unsigned asm_mem_rex(AsmMem m)
 {
     return (m.base < 16 ? m.base >> 3 : 0) | (m.index < 16 ? (m.index >> 3) << 1 : 0);
@@ -129,9 +151,16 @@ static inline unsigned asm_mem_rex(AsmMem m)
 static inline void asm_rm_n(Asm *a, unsigned size, uint32_t op, unsigned reg, AsmMem m,
                             unsigned imm_len)
 {
-    asm_prefix(a, size, op, (reg >> 3) << 2 | asm_mem_rex(m), size == 0 && reg >= 4);
-    asm_opcode(a, op);
-    asm_modrm_mem(a, reg, m, imm_len);
+    uint8_t *p =
+        asm_put_prefix(a->p, size, op, (reg >> 3) << 2 | asm_mem_rex(m), size == 0 && reg >= 4);
+
+    p = asm_put_opcode(p, op);
+    /* Known when compiled, mostly. */
+    if (__builtin_constant_p(m.base) && m.base == CONV_CPU && __builtin_constant_p(m.index) &&
+        m.index == ASM_NO_REG)
+        a->p = asm_put_cpu(p, reg, m.disp);
+    else
+        a->p = asm_put_mem(p, reg, m, imm_len);
 }
 static inline void asm_rm(Asm *a, unsigned size, uint32_t op, unsigned reg, AsmMem m)
 {
@@ -359,9 +388,10 @@ static inline void asm_call_m(Asm *a, AsmMem m)
  * reached. */
 static inline uint8_t *asm_jcc8(Asm *a, unsigned cc)
 {
-    asm_u8(a, 0x70 + cc);
-    asm_u8(a, 0);
-    return a->p;
+    uint8_t *p = a->p;
+
+    p[0] = (uint8_t)(0x70 + cc);
+    return a->p = p + 2;
 }
 static inline uint8_t *asm_jmp8(Asm *a)
 {
@@ -376,16 +406,18 @@ static inline void asm_patch8(Asm *a, uint8_t *place)
 }
 static inline uint8_t *asm_jcc32(Asm *a, unsigned cc)
 {
-    asm_u8(a, 0x0f);
-    asm_u8(a, 0x80 + cc);
-    asm_u32(a, 0);
-    return a->p;
+    uint8_t *p = a->p;
+
+    p[0] = 0x0f;
+    p[1] = (uint8_t)(0x80 + cc);
+    return a->p = p + 6;
 }
 static inline uint8_t *asm_jmp32(Asm *a)
 {
-    asm_u8(a, 0xe9);
-    asm_u32(a, 0);
-    return a->p;
+    uint8_t *p = a->p;
+
+    p[0] = 0xe9;
+    return a->p = p + 5;
 }
 /* The rel32 that ends at `place` points to `target`. */
 static inline void asm_patch32(uint8_t *place, const uint8_t *target)

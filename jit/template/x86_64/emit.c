@@ -114,103 +114,115 @@ static void make_op_info(void)
         op_info[any_type[k]] |= OP_ANY_TYPE;
 }
 
-/* ---- backward: liveness, hints --------------------------------------------------------------- */
+/* ---- a new value ------------------------------------------------------------------------------
+ */
 
-static inline void use_value(Emit *e, Val v, uint32_t i)
+/* How far a definition looks for the PUT of its value. */
+enum { HINT_REACH = 6 };
+
+/*
+ * The pinned register (+ 1) that the new value of u is about to be PUT to: it is computed right
+ * into it if nothing on the way touches the pin, faults or leaves.
+ */
+static unsigned find_hint(const Emit *e, const Uop *u)
 {
-    ValState *s = &e->vals[v];
+    Val v = u->dst;
+    uint32_t touched = 0;
+    bool int_class = uop_is_int(e->ub->val_type[v]);
 
-    if (!s->last)
-        s->last = i;
+    for (const Uop *n = u + 1; n <= u + HINT_REACH; n++) {
+        if (n->op == UOP_PUT || n->op == UOP_GET) {
+            uint32_t off = (uint32_t)n->imm;
+            if (!e->pin_granule[off / 8])
+                continue;
+            bool is_int = uop_is_int(n->type);
+            int pin = is_int ? emit_int_pin(e, off) : emit_vec_pin(e, off);
+            if (pin < 0)
+                return 0;
+            unsigned bit = is_int ? conv_int_pins[pin] : (unsigned)pin;
+            bool whole = n->type == T_I64 || uop_type_bytes(n->type) == 16;
+            if (n->op == UOP_PUT && !whole)
+                return 0;
+            if (n->op == UOP_PUT && n->a == v)
+                return is_int == int_class && !(touched >> bit & 1) ? bit + 1 : 0;
+            if (is_int == int_class)
+                touched |= 1u << bit;
+        } else if ((n->op == UOP_ZEXT && n->a == v && n->sub == 2 && e->ub->val_type[v] == T_I32) ||
+                   (n->op == UOP_ZEXTV && n->a == v && !uop_is_int((uint8_t)n->c)) ||
+                   (n->op == UOP_BITCAST && n->a == v)) { /* free if the operand is there already */
+            v = n->dst;
+        } else if (op_info[n->op] & OP_BARRIER) {
+            return 0;
+        }
+    }
+    return 0;
 }
 
-/* Stamps count down the block: a hint given by a PUT holds up to a definition if the pin was not
- * touched and nothing left or faulted between. */
-static void backward(Emit *e)
+/* Mostly the PUT comes next. */
+static inline unsigned hint_of(const Emit *e, const Uop *u)
+{
+    const Uop *n = u + 1;
+
+    if (n->op == UOP_PUT && n->type == T_I64 && n->a == u->dst && n->imm % 8 == 0) {
+        unsigned pin = e->int_pin_at[(uint32_t)n->imm / 8];
+        return pin ? conv_int_pins[pin - 1] + 1u : 0;
+    }
+    return find_hint(e, u);
+}
+
+/* What will be asked of flags; they live as long as the booleans that are tested of them. */
+static void find_needs(const Emit *e, const Uop *u, ValState *d)
 {
     const Uop *uops = e->ub->uops;
-    uint32_t stamp = 1, barrier = 0, pin_g[16] = {0}, pin_x[32] = {0};
 
-    for (uint32_t v = 0; v < e->ub->nvals; v++)
-        e->vals[v] = (ValState){0};
-    for (uint32_t i = e->ub->count; i-- > 0;) {
-        const Uop *u = &uops[i];
-        unsigned info = op_info[u->op];
-        if (u->dst != VAL_NONE) {
-            ValState *d = &e->vals[u->dst];
-            d->def = i;
-            d->type = e->ub->val_type[u->dst];
-            if (d->hint) {
-                bool int_class = uop_is_int(d->type);
-                if (d->stamp <= barrier || d->stamp != (int_class ? pin_g : pin_x)[d->hint - 1]) {
-                    d->hint = 0;
-                } else if ((u->op == UOP_ZEXT && u->sub == 2 && e->ub->val_type[u->a] == T_I32) ||
-                           (u->op == UOP_ZEXTV && !uop_is_int((uint8_t)u->c)) ||
-                           u->op == UOP_BITCAST) { /* free if the operand is there already */
-                    e->vals[u->a].hint = d->hint;
-                    e->vals[u->a].stamp = d->stamp;
-                }
-            }
-            d->off = d->home = 0;
-        }
-        if (info & OP_BARRIER)
-            barrier = stamp++;
-        switch (u->op) {
-        case UOP_GET: {
-            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm)
-                                          : emit_vec_pin(e, (uint32_t)u->imm);
-            if (pin >= 0 && uop_is_int(u->type))
-                pin_g[conv_int_pins[pin]] = stamp++;
-            else if (pin >= 0)
-                pin_x[pin] = stamp++;
-            else if (e->pin_granule[(uint32_t)u->imm / 8])
-                barrier = stamp++;
-            break;
-        }
-        case UOP_PUT: {
-            int pin = uop_is_int(u->type) ? emit_int_pin(e, (uint32_t)u->imm)
-                                          : emit_vec_pin(e, (uint32_t)u->imm);
-            ValState *s = &e->vals[u->a];
-            if (pin >= 0 && u->type == T_I64) {
-                pin_g[conv_int_pins[pin]] = s->stamp = stamp++;
-                s->hint = (uint8_t)(conv_int_pins[pin] + 1);
-            } else if (pin >= 0 && uop_type_bytes(u->type) == 16) {
-                pin_x[pin] = s->stamp = stamp++;
-                s->hint = (uint8_t)(pin + 1);
-            } else if (e->pin_granule[(uint32_t)u->imm / 8]) {
-                barrier = stamp++;
-            }
-            break;
-        }
-        case UOP_ADD: { /* a shift right before that only serves this sum: one lea for both */
-            const Uop *shift = u - 1;
-            if (i && u->b != VAL_NONE && shift->op == UOP_SHL && shift->dst == u->b &&
-                u->a != u->b && shift->b == VAL_NONE && (uint32_t)shift->imm - 1 < 3 &&
-                shift->type == u->type && !e->vals[u->b].last && u->dst != VAL_NONE &&
-                e->vals[u->dst].last && uop_is_int(u->type) && i + 2 < e->ub->count &&
-                u[1].op != UOP_FLAGS && u[2].op != UOP_FLAGS) {
-                e->vals[u->b].flags |= VF_FOLDED;
-                use_value(e, shift->a, i);
-            }
-            break;
-        }
-        case UOP_TEST: /* the flags live as long as the boolean */
-            use_value(e, u->a, e->vals[u->dst].last);
-            if (e->vals[u->dst].last > e->vals[u->a].last)
-                e->vals[u->a].last = e->vals[u->dst].last;
-            e->vals[u->a].need |= 1u << u->sub;
+    for (uint32_t k = d->def + 1, end = d->last; k <= end; k++) {
+        const Uop *n = &uops[k];
+        if (n->a != u->dst)
             continue;
-        case UOP_PUTFLAGS:
-        case UOP_PACKFLAGS: e->vals[u->a].need |= EMIT_NEED_ALL; break;
-        default: break;
+        if (n->op == UOP_TEST) {
+            uint32_t last = uop_last_use(e->ub, n->dst);
+            d->need |= 1u << n->sub;
+            d->last = last > d->last ? last : d->last;
+        } else if (n->op == UOP_PUTFLAGS || n->op == UOP_PACKFLAGS) {
+            d->need |= EMIT_NEED_ALL;
         }
-        if ((info & OP_A) && u->a != VAL_NONE)
-            use_value(e, u->a, i);
-        if ((info & OP_B) && u->b != VAL_NONE)
-            use_value(e, u->b, i);
-        if ((info & OP_C) && u->c != VAL_NONE)
-            use_value(e, u->c, i);
     }
+}
+
+/* A shift right before a sum that alone uses it: one lea does both. */
+static void fold_shift(Emit *e, const Uop *u, ValState *d)
+{
+    const Uop *add = u + 1;
+
+    if (add->op == UOP_ADD && add->b == u->dst && add->a != u->dst && u->b == VAL_NONE &&
+        (uint32_t)u->imm - 1 < 3 && add->type == u->type && d->last == e->i + 1 &&
+        uop_last_use(e->ub, add->dst) && uop_is_int(u->type) && e->i + 3 < e->ub->count &&
+        add[1].op != UOP_FLAGS && add[2].op != UOP_FLAGS) {
+        d->flags |= VF_FOLDED;
+        ValState *s = &e->vals[u->a];
+        s->last = s->last > e->i + 1 ? s->last : e->i + 1;
+    }
+}
+
+static inline ValState *define(Emit *e, const Uop *u, uint32_t at)
+{
+    ValState *d = &e->vals[u->dst];
+
+    *d =
+        (ValState){.type = e->ub->val_type[u->dst], .def = at, .last = uop_last_use(e->ub, u->dst)};
+    if (d->type == T_FLAGS)
+        find_needs(e, u, d);
+    return d;
+}
+
+bool emit_ahead(Emit *e, const Uop *u)
+{
+    ValState *d = define(e, u, (uint32_t)(u - e->ub->uops));
+
+    e->ahead = u->dst;
+    if (d->type != T_FLAGS)
+        d->hint = (uint8_t)hint_of(e, u);
+    return d->last != 0;
 }
 
 /* ---- out of line ----------------------------------------------------------------------------- */
@@ -462,17 +474,60 @@ void emit_slow_back(Emit *e)
 
 /* ---- the pass -------------------------------------------------------------------------------- */
 
-static void one(Emit *e, const Uop *u)
+static inline void kill_operand(Emit *e, Val v)
 {
-    unsigned info = op_info[u->op];
-    bool by_table = (info & OP_ANY_TYPE) || uop_is_int(u->type);
-    /* Conversions between the classes have an integer type but a vector operand. */
-    if (by_table && !(info & OP_ANY_TYPE) && u->a != VAL_NONE && (info & OP_A) &&
-        !uop_is_int(e->vals[u->a].type))
-        by_table = false;
-    EmitFn fn = by_table ? emit_table[u->op] : emit_vec_uop;
+    if (v != VAL_NONE && e->vals[v].last == e->i)
+        ra_kill(e, v);
+}
 
-    if (!fn)
+/* The two commonest micro-ops in their commonest forms, without the frame of the others. False: not
+ * of that form. */
+static inline bool quick_get(Emit *e, const Uop *u, ValState *d)
+{
+    uint32_t off = (uint32_t)u->imm;
+
+    if (u->op != UOP_GET || !uop_is_int(u->type) || off % 8)
+        return false;
+    unsigned pin = e->int_pin_at[off / 8];
+    if (pin) {
+        unsigned reg = conv_int_pins[pin - 1];
+        d->kind = VK_GPR;
+        d->reg = (uint8_t)reg;
+        d->next = e->head_g[reg];
+        e->head_g[reg] = u->dst;
+        return true;
+    }
+    if (e->pin_granule[off / 8])
+        return false;
+    d->kind = VK_MEM;
+    d->off = (uint16_t)off;
+    ra_note_home(e, u->dst, off);
+    return true;
+}
+
+static inline bool quick_put(Emit *e, const Uop *u)
+{
+    uint32_t off = (uint32_t)u->imm;
+
+    if (u->op != UOP_PUT || u->type != T_I64 || off % 8 || !e->int_pin_at[off / 8])
+        return false;
+    unsigned r = conv_int_pins[e->int_pin_at[off / 8] - 1];
+    const ValState *s = emit_val(e, u->a);
+    if (s->kind == VK_GPR && s->reg == r) { /* computed there */
+        kill_operand(e, u->a);
+        return true;
+    }
+    return false;
+}
+
+static inline void one(Emit *e, const Uop *u, unsigned info)
+{
+    EmitFn fn = emit_table[u->op];
+
+    /* Conversions between the classes have an integer type but a vector operand. */
+    if (!(info & OP_ANY_TYPE) &&
+        (!fn || !uop_is_int(u->type) ||
+         ((info & OP_A) && u->a != VAL_NONE && !uop_is_int(e->vals[u->a].type))))
         fn = emit_vec_uop;
     e->slow_first = e->ncold;
     if (!fn(e, u)) {
@@ -481,36 +536,62 @@ static void one(Emit *e, const Uop *u)
     }
     if (u->dst != VAL_NONE && !e->vals[u->dst].last)
         ra_kill(e, u->dst);
-    if ((info & OP_A) && u->a != VAL_NONE && e->vals[u->a].last == e->i)
-        ra_kill(e, u->a);
-    if ((info & OP_B) && u->b != VAL_NONE && e->vals[u->b].last == e->i)
-        ra_kill(e, u->b);
-    if ((info & OP_C) && u->c != VAL_NONE && e->vals[u->c].last == e->i)
-        ra_kill(e, u->c);
+    if (info & OP_A)
+        kill_operand(e, u->a);
+    if (info & OP_B)
+        kill_operand(e, u->b);
+    if (info & OP_C)
+        kill_operand(e, u->c);
     ra_end(e);
+}
+
+/* Code from here on that faults, or is returned to from C, belongs to the current guest
+ * instruction. */
+static void mark_fault(Emit *e)
+{
+    e->marked_insn = e->insn_off;
+    if (!faultmap_add(&e->faults, (uint32_t)(e->a.p - e->entry), e->insn_off))
+        e->failed = true;
 }
 
 static void forward(Emit *e)
 {
     const UopBlock *ub = e->ub;
 
-    e->fl.val = e->fl.zero_of = VAL_NONE;
+    e->fl.val = e->fl.zero_of = e->ahead = VAL_NONE;
     for (uint32_t i = 0; i < ub->count && !e->failed; i++) {
         const Uop *u = &ub->uops[i];
+        unsigned info = op_info[u->op];
         e->i = i;
         e->u = u;
         if (u->op == UOP_INSN) {
             e->insn_off = (uint32_t)(u->imm64 - ub->pc);
             e->insn_len = u->sub;
-            if (!faultmap_add(&e->faults, (uint32_t)(e->a.p - e->entry), e->insn_off))
-                e->failed = true;
             continue;
         }
+        if (u->dst != VAL_NONE && u->dst != e->ahead) {
+            ValState *d = define(e, u, i);
+            if (!d->last && (info & OP_PURE))
+                continue;
+            if (u->op == UOP_CONST) {
+                emit_const(e, u);
+                continue;
+            }
+            if (quick_get(e, u, d))
+                continue;
+            if (u->op != UOP_GET && d->type != T_FLAGS) {
+                d->hint = (uint8_t)hint_of(e, u);
+                if (u->op == UOP_SHL)
+                    fold_shift(e, u, d);
+            }
+        }
+        if (quick_put(e, u))
+            continue;
         if (e->a.p > e->limit || e->cold_next > e->cold_limit)
             e->failed = true;
-        if (u->dst != VAL_NONE && !e->vals[u->dst].last && (op_info[u->op] & OP_PURE))
-            continue;
-        one(e, u);
+        if ((info & OP_BARRIER) && e->marked_insn != e->insn_off)
+            mark_fault(e);
+        one(e, u, info);
     }
 }
 
@@ -598,10 +679,9 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     e->ncold = e->nconsts = e->nlinks = e->nrelocs = 0;
     e->bound = false;
     e->insn_off = 0;
-    e->pin_const_insn = UINT32_MAX;
+    e->pin_const_insn = e->marked_insn = UINT32_MAX;
     faultmap_begin(&e->faults, e->fault_bytes, sizeof e->fault_bytes);
     ra_begin_block(e);
-    backward(e);
     if (t->jit->options.count_blocks) {
         asm_mov_ri(&e->a, HR_RAX, (uint64_t)(uintptr_t)&b->counter);
         asm_alu_mi(&e->a, ALU_ADD, 2, asm_mem(HR_RAX, 0), 1);

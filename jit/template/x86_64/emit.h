@@ -63,13 +63,8 @@ typedef struct ValState {
     uint8_t cond;  /* VK_COND, VK_MEMCOND: UopCond */
     uint16_t next; /* next value in the same register */
     uint32_t last; /* index of the last micro-op that uses it; 0: none */
-    union {
-        uint32_t stamp; /* pre-pass, up to the definition: when the hint was given */
-        struct {
-            uint16_t off;  /* VK_MEM, VK_MEMCOND: offset in struct Cpu; VK_COND: the flags value */
-            uint16_t home; /* offset in struct Cpu where the value also stands; 0: nowhere */
-        };
-    };
+    uint16_t off;  /* VK_MEM, VK_MEMCOND: offset in struct Cpu; VK_COND: the flags value */
+    uint16_t home; /* offset in struct Cpu where the value also stands; 0: nowhere */
     uint32_t def;  /* index of the micro-op that defines it */
     uint32_t need; /* flags values: bit per UopCond that is tested; EMIT_NEED_ALL: all four flags */
     uint64_t imm;
@@ -125,6 +120,8 @@ typedef struct Emit {
     const UopBlock *ub;
     const Uop *u; /* the micro-op being emitted, and its index */
     uint32_t i;
+    uint16_t
+        ahead; /* the value of a later micro-op that is defined already (emit_ahead), or VAL_NONE */
     uint32_t insn_off, insn_len; /* of the current guest instruction, from the block's pc */
     JitThread *t;
     Jit *jit;
@@ -143,6 +140,7 @@ typedef struct Emit {
     uint32_t free_x, lock_x, tmp_x, scratch_x;
     uint16_t head_g[16], head_x[32]; /* first value in each register; VAL_NONE */
     uint32_t slot_until[EMIT_SLOTS];
+    uint32_t nslots; /* of them were used in this block */
     uint16_t homes[EMIT_MAX_HOMES];
     uint32_t nhomes;
     /* EFLAGS */
@@ -169,6 +167,7 @@ typedef struct Emit {
     uint64_t pin_const;  /* the constant that was put into pin_const_reg by the guest instruction at
                             pin_const_insn */
     uint32_t pin_const_insn;
+    uint32_t marked_insn; /* guest offset of the newest entry in the fault map */
     uint8_t pin_const_reg;
     uint32_t relocs[EMIT_MAX_RELOCS]; /* see Block.relocs */
     uint32_t nrelocs;
@@ -214,8 +213,26 @@ static inline bool emit_dies_next(const Emit *e, Val v)
 }
 
 /* ---- registers (ra.c) ------------------------------------------------------------------------ */
-unsigned ra_use_g(Emit *e, Val v);
-unsigned ra_use_x(Emit *e, Val v);
+unsigned ra_bring_g(Emit *e, Val v); /* into a register */
+unsigned ra_bring_x(Emit *e, Val v);
+static inline unsigned ra_use_g(Emit *e, Val v)
+{
+    const ValState *s = emit_val(e, v);
+
+    if (s->kind != VK_GPR)
+        return ra_bring_g(e, v);
+    e->lock_g |= 1u << s->reg;
+    return s->reg;
+}
+static inline unsigned ra_use_x(Emit *e, Val v)
+{
+    const ValState *s = emit_val(e, v);
+
+    if (s->kind != VK_XMM)
+        return ra_bring_x(e, v);
+    e->lock_x |= 1u << s->reg;
+    return s->reg;
+}
 unsigned ra_def_g(Emit *e, Val v);
 unsigned ra_def_x(Emit *e, Val v);
 unsigned ra_def_g_over(Emit *e, Val v);

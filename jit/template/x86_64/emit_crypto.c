@@ -55,8 +55,8 @@ static void majority(Emit *e, int d, int t, int x, int y, int z)
  */
 static bool is_aes_pair(const Emit *e, const Uop *first, const Uop *second)
 {
-    return first->op == UOP_CRYPTO && second->op == UOP_CRYPTO && e->ub->val_uses &&
-           e->ub->val_uses[first->dst] == 1 && second->a == first->dst &&
+    return first->op == UOP_CRYPTO && second->op == UOP_CRYPTO && e->ub->val_use &&
+           uop_uses(e->ub, first->dst) == 1 && second->a == first->dst &&
            ((first->sub == UOP_AESE && second->sub == UOP_AESMC) ||
             (first->sub == UOP_AESD && second->sub == UOP_AESIMC));
 }

@@ -30,14 +30,14 @@ static void copy(Emit *e, unsigned size, unsigned d, unsigned s)
 }
 
 /* The flags of the same operation on the same operands, if they are made next. */
-static Val fused_flags(const Emit *e, const Uop *u, UopFlagsKind kind)
+static Val fused_flags(Emit *e, const Uop *u, UopFlagsKind kind)
 {
     const Uop *end = e->ub->uops + e->ub->count;
 
     for (const Uop *n = u + 1; n < end && n < u + 3; n++) {
         if (n->op == UOP_FLAGS && n->sub == kind && n->type == u->type && n->a == u->a &&
             n->b == u->b && n->c == u->c && (u->b != VAL_NONE || n->imm == u->imm))
-            return e->vals[n->dst].last ? n->dst : VAL_NONE;
+            return emit_ahead(e, n) ? n->dst : VAL_NONE;
         if (n->op != UOP_ZEXT && n->op != UOP_PUT)
             break;
     }
@@ -206,7 +206,7 @@ bool emit_flags_with_result(Emit *e, const Uop *u)
 
     if (u->sub > UOP_FLAGS_ADC || n->op != op_of[u->sub] || n->type != u->type || n->a != u->a ||
         n->b != u->b || (u->sub == UOP_FLAGS_ADC && n->c != u->c) ||
-        (u->b == VAL_NONE && n->imm != u->imm) || !emit_val(e, n->dst)->last)
+        (u->b == VAL_NONE && n->imm != u->imm) || !emit_ahead(e, n))
         return false;
     /* As the next micro-op: that is where operands die. */
     e->i++;
@@ -266,6 +266,7 @@ bool emit_logic(Emit *e, const Uop *u)
     if (u->op == UOP_AND && emit_dies_next(e, u->dst) && u[1].op == UOP_FLAGS &&
         u[1].sub == UOP_FLAGS_LOGIC && u[1].a == u->dst && u[1].type == u->type) {
         int32_t mask;
+        emit_ahead(e, &u[1]);
         if (imm_operand(e, u, size_of(u), &mask)) {
             unsigned a = ra_use_g(e, u->a);
             emit_clobber_flags(e);
@@ -358,11 +359,11 @@ static bool both_halves(Emit *e, const Uop *u)
     const Uop *n = u + 1;
 
     if (u->type != T_I64 || u->b == VAL_NONE || n->op != UOP_MULHU || n->a != u->a ||
-        n->b != u->b || !emit_val(e, n->dst)->last || !asm_has(&e->a, JIT_HOST_BMI2))
+        n->b != u->b || !asm_has(&e->a, JIT_HOST_BMI2))
         return false;
     unsigned a = ra_use_g(e, u->a), b = ra_use_g(e, u->b);
     unsigned left = (unsigned)__builtin_popcount(e->scratch_g & ~e->lock_g);
-    if (left < 3)
+    if (left < 3 || !emit_ahead(e, n))
         return false;
     unsigned save, other = factors(e, a, b, &save);
     e->i++; /* where the factors die */

@@ -67,6 +67,7 @@ uint32_t ra_slot(Emit *e, unsigned bytes, uint32_t until)
         if (e->slot_until[k] < e->i && (n == 1 || e->slot_until[k + 1] < e->i)) {
             e->slot_until[k] = until;
             e->slot_until[k + n - 1] = until;
+            e->nslots = k + n > e->nslots ? k + n : e->nslots;
             return (uint32_t)offsetof(Cpu, spill) + 8 * k;
         }
     }
@@ -247,12 +248,11 @@ void ra_before_slow(Emit *e)
     }
 }
 
-unsigned ra_use_g(Emit *e, Val v)
+unsigned ra_bring_g(Emit *e, Val v)
 {
     ValState *s = emit_val(e, v);
 
     switch (s->kind) {
-    case VK_GPR: e->lock_g |= 1u << s->reg; return s->reg;
     case VK_CONST: {
         unsigned r = alloc_g(e);
         asm_mov_ri(&e->a, r, s->type == T_I32 ? (uint32_t)s->imm : s->imm);
@@ -279,12 +279,11 @@ unsigned ra_use_g(Emit *e, Val v)
     }
 }
 
-unsigned ra_use_x(Emit *e, Val v)
+unsigned ra_bring_x(Emit *e, Val v)
 {
     ValState *s = emit_val(e, v);
 
     switch (s->kind) {
-    case VK_XMM: e->lock_x |= 1u << s->reg; return s->reg;
     case VK_CONST: {
         unsigned r = alloc_x(e);
         if (s->imm == 0)
@@ -630,7 +629,7 @@ void ra_spill_all_files(Emit *e)
 
 /* ---- frame of a micro-op --------------------------------------------------------------------- */
 
-void ra_kill(Emit *e, Val v)
+void ra_kill_shared(Emit *e, Val v)
 {
     ValState *s = emit_val(e, v);
 
@@ -643,14 +642,6 @@ void ra_kill(Emit *e, Val v)
         ra_kill(e, (Val)s->off);
 }
 
-void ra_end(Emit *e)
-{
-    e->free_g |= e->tmp_g;
-    e->free_x |= e->tmp_x;
-    e->tmp_g = e->tmp_x = 0;
-    e->lock_g = e->lock_x = 0;
-}
-
 void ra_begin_block(Emit *e)
 {
     e->scratch_g = e->free_g = 1u << HR_RAX | 1u << HR_RBX | 1u << HR_RBP | 1u << HR_R10;
@@ -658,11 +649,10 @@ void ra_begin_block(Emit *e)
     if (!asm_has(&e->a, JIT_HOST_AVX))
         e->scratch_x = e->free_x = 0xff00 & ~(1u << ASM_SSE_TEMP);
     e->lock_g = e->lock_x = e->tmp_g = e->tmp_x = 0;
-    for (unsigned k = 0; k < 16; k++)
-        e->head_g[k] = VAL_NONE;
-    for (unsigned k = 0; k < 32; k++)
-        e->head_x[k] = VAL_NONE;
-    for (unsigned k = 0; k < EMIT_SLOTS; k++)
-        e->slot_until[k] = 0;
+    _Static_assert(VAL_NONE == 0xffff, "all bits");
+    memset(e->head_g, 0xff, sizeof e->head_g);
+    memset(e->head_x, 0xff, sizeof e->head_x);
+    memset(e->slot_until, 0, e->nslots * sizeof e->slot_until[0]);
+    e->nslots = 0;
     e->nhomes = 0;
 }

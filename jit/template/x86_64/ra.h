@@ -9,9 +9,31 @@ void ra_begin_block(Emit *e);
 /* Before the first jump out of line of an operation (emit_slow). */
 void ra_before_slow(Emit *e);
 /* After each micro-op: temporaries and locks end. */
-void ra_end(Emit *e);
+static inline void ra_end(Emit *e)
+{
+    if (e->lock_g | e->lock_x | e->tmp_g | e->tmp_x) {
+        e->free_g |= e->tmp_g;
+        e->free_x |= e->tmp_x;
+        e->tmp_g = e->tmp_x = 0;
+        e->lock_g = e->lock_x = 0;
+    }
+}
 /* The value isn't used any more. */
-void ra_kill(Emit *e, Val v);
+void ra_kill_shared(Emit *e, Val v);
+static inline void ra_kill(Emit *e, Val v)
+{
+    ValState *s = emit_val(e, v);
+
+    if (s->kind == VK_GPR && e->head_g[s->reg] == v && s->next == VAL_NONE) {
+        s->kind = VK_NONE;
+        e->head_g[s->reg] = VAL_NONE;
+        e->free_g |= (1u << s->reg) & e->scratch_g;
+    } else if (s->kind == VK_MEM || s->kind == VK_CONST) {
+        s->kind = VK_NONE;
+    } else {
+        ra_kill_shared(e, v);
+    }
+}
 /* v is defined in this register (which the caller took care of). */
 void ra_def_at(Emit *e, Val v, ValKind kind, unsigned reg);
 /* A spill slot for `bytes` (1..16) that is the caller's up to micro-op `until`; its offset in
