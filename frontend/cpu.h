@@ -1,9 +1,8 @@
 /* cpu.h - struct Cpu: one guest thread as translated code sees it.
  *
- * While translated code runs, one host register points to it (jit/conv.h). It opens with what
- * emitted code touches most; the guest's register file stands in `file`, laid out by the guest's
- * own header (aarch64/state.h), and micro-op GET/PUT offsets are offsets from the start of struct
- * Cpu (CPU_FILE + ...).
+ * While translated code runs, one host register points to it (jit/conv.h). It opens with what emitted code touches most; the guest's
+ * register file stands in `file`, laid out by the guest's own header (aarch64/state.h), and micro-op GET/PUT offsets are offsets from the
+ * start of struct Cpu (CPU_FILE + ...).
  *
  * struct Process (runtime/process.h) holds what the threads of a process share.
  */
@@ -15,31 +14,21 @@
 struct Process;
 struct Frontend;
 
-/* Mode bits: part of the key of a block: code translated under one mode isn't run under another.
- * Changed by frontends' helpers, followed by EXIT DISPATCH. The FP environment's rounding mode
- * isn't part of it: that lives in the host's control register (and fp_round). */
+/* Mode bits: part of the key of a block: code translated under one mode isn't run under another. Changed by frontends' helpers, followed by
+ * EXIT DISPATCH. The FP environment's rounding mode isn't part of it: that lives in the host's control register (and fp_round). */
 enum {
-    CPU_MODE_FZ = 1,   /* denormal single / double inputs and results are flushed to zero */
-    CPU_MODE_FZ16 = 2, /* the same for half precision */
-    CPU_MODE_DN = 4,   /* every NaN result is the default NaN */
-    CPU_MODE_AHP = 8,  /* alternative half precision */
-    CPU_MODE_TAGGED =
-        16, /* addresses are masked to 56 bits before use (after a tagged pointer was met) */
-    CPU_MODE_PRECISE = 32,  /* tier 2: faults need all registers */
-    CPU_MODE_THREADS = 64,  /* memory is shared with another thread: what must be single-copy atomic
-                               beyond 8 bytes is so */
+    CPU_MODE_FZ = 1,        /* denormal single / double inputs and results are flushed to zero */
+    CPU_MODE_FZ16 = 2,      /* the same for half precision */
+    CPU_MODE_DN = 4,        /* every NaN result is the default NaN */
+    CPU_MODE_AHP = 8,       /* alternative half precision */
+    CPU_MODE_TAGGED = 16,   /* addresses are masked to 56 bits before use (after a tagged pointer was met) */
+    CPU_MODE_PRECISE = 32,  /* a handler may look at the registers and flags of a memory fault */
+    CPU_MODE_THREADS = 64,  /* memory is shared with another thread: what must be single-copy atomic beyond 8 bytes is so */
     CPU_MODE_GUEST_0 = 256, /* bits from here belong to the guest (Thumb state, BTI page ...) */
 };
 
 /* Cumulative exception flags, guest-neutral (the x86 MXCSR order). */
-enum {
-    FPX_INVALID = 1,
-    FPX_INPUT_DENORMAL = 2,
-    FPX_DIV_ZERO = 4,
-    FPX_OVERFLOW = 8,
-    FPX_UNDERFLOW = 16,
-    FPX_INEXACT = 32
-};
+enum { FPX_INVALID = 1, FPX_INPUT_DENORMAL = 2, FPX_DIV_ZERO = 4, FPX_OVERFLOW = 8, FPX_UNDERFLOW = 16, FPX_INEXACT = 32 };
 
 /* Why jit_run() came back. */
 typedef enum CpuExit {
@@ -47,12 +36,10 @@ typedef enum CpuExit {
     CPU_EXIT_SYSCALL,   /* pc is after the instruction */
     CPU_EXIT_TRAP,      /* exit_trap (UopTrap), exit_arg its payload, pc at the instruction */
     CPU_EXIT_INTERRUPT, /* `interrupt` was set; pc is where to go on */
-    CPU_EXIT_FAULT,     /* a host fault in translated code, made precise: pc at the instruction; the
-                           runtime's handler noted the rest */
+    CPU_EXIT_FAULT,     /* a host fault in translated code, made precise: pc at the instruction; the runtime's handler noted the rest */
 } CpuExit;
 
-/* A per-thread cache of indirect branch targets: direct-mapped by pc; looked up by emitted code.
- * code 0: empty. */
+/* A per-thread cache of indirect branch targets: direct-mapped by pc; looked up by emitted code. code 0: empty. */
 typedef struct IbtcEntry {
     GuestAddr pc;
     uintptr_t code;
@@ -70,34 +57,30 @@ typedef struct ShadowEntry {
 
 typedef struct Cpu {
     /* -- touched by emitted code; offsets are fixed by static asserts in jit/conv.h -- */
-    _Alignas(64) GuestAddr pc;  /* valid whenever C code runs, unless said otherwise */
-    _Atomic uint32_t interrupt; /* nonzero: translated code leaves at the next poll (signal handlers
-                                   and other threads set it) */
-    uint32_t mode;              /* CPU_MODE_* of what runs */
-    IbtcEntry *ibtc;            /* CPU_IBTC_SIZE entries, zeroed lazily */
-    uint32_t shadow_top;  /* twice the index of the newest shadow entry; only the low byte counts */
-    uint32_t exit_reason; /* CpuExit */
-    uint32_t exit_trap;   /* UopTrap */
-    uint32_t
-        fp_round; /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
+    _Alignas(64) GuestAddr pc;   /* valid whenever C code runs, unless said otherwise */
+    _Atomic uint32_t interrupt;  /* nonzero: translated code leaves at the next poll (signal handlers and other threads set it) */
+    uint32_t mode;               /* CPU_MODE_* of what runs */
+    IbtcEntry *ibtc;             /* CPU_IBTC_SIZE entries, zeroed lazily */
+    uint32_t shadow_top;         /* twice the index of the newest shadow entry; only the low byte counts */
+    uint32_t exit_reason;        /* CpuExit */
+    uint32_t exit_trap;          /* UopTrap */
+    uint32_t fp_round;           /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
     uint64_t exit_arg;
-    uint32_t fp_flags; /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the
-                          rest */
+    uint32_t fp_flags;           /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the rest */
     _Alignas(64) uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
-    V128 tmp[4]; /* operands and result of operations run by C for emitted code: [0] result, [1..3]
-                    a, b, c */
-    uint64_t spill[64]; /* tier 1 spill slots (vector values take two) */
+    V128 tmp[4];                 /* operands and result of operations run by C for emitted code: [0] result, [1..3] a, b, c */
+    uint64_t spill[64];          /* tier 1 spill slots (vector values take two) */
     ShadowEntry shadow[CPU_SHADOW_SIZE];
     /* exclusive monitor (LL/SC) */
-    GuestAddr ll_addr; /* ~0: no reservation */
+    GuestAddr ll_addr;           /* ~0: no reservation */
     V128 ll_value;
     uint32_t ll_size;
     /* -- not touched by emitted code -- */
     const struct Frontend *frontend;
     struct Process *process;
-    void *jit;     /* this thread's part of the jit */
-    void *host_sp; /* C stack pointer at jit_run, for leaving from a fault */
-    void *runtime; /* this thread's part of the runtime */
+    void *jit;                   /* this thread's part of the jit */
+    void *host_sp;               /* C stack pointer at jit_run, for leaving from a fault */
+    void *runtime;               /* this thread's part of the runtime */
 } Cpu;
 
 #define CPU_FILE ((uint32_t)offsetof(Cpu, file))

@@ -15,8 +15,7 @@ typedef struct MetaSlab {
     _Alignas(16) uint8_t bytes[];
 } MetaSlab;
 
-/* What was emptied and may still be run by some thread: freed when every thread has passed a
- * dispatch since. */
+/* What was emptied and may still be run by some thread: freed when every thread has passed a dispatch since. */
 typedef struct Retired {
     struct Retired *next;
     uint64_t epoch;
@@ -36,58 +35,51 @@ typedef struct JitThread {
     Jit *jit;
     Cpu *cpu;
     struct JitThread *next, **prev; /* Jit.threads */
-    uint64_t epoch;      /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
-    uint64_t generation; /* of the arena its chunks and slab are from */
+    uint64_t epoch;                 /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
+    uint64_t generation;            /* of the arena its chunks and slab are from */
     CodeChunk *hot, *cold;
     MetaSlab *slab;
-    UopBlock uops;                          /* being translated */
-    FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is
-                                               fetched_version */
+    UopBlock uops;                  /* being translated */
+    FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is fetched_version */
     uint64_t fetched_version;
     JitStats stats;
-    /* A fault in C code that works on guest memory for this thread comes back here (see
-     * jit_handle_fault). */
+    /* A fault in C code that works on guest memory for this thread comes back here (see jit_handle_fault). */
     void *fault_jmp[5];
     bool in_guest_c;
-    void *tpl; /* the template emitter's own, per thread */
+    void *tpl;                      /* the template emitter's own, per thread */
 } JitThread;
 
 #define JIT_OUTSIDE UINT64_MAX
-/* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of
- * empty entries of the tables of targets. All bytes alike. */
+/* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of empty entries of the tables of targets. All bytes alike. */
 #define JIT_NO_PC UINT64_C(0xa5a5a5a5a5a5a5a5)
 
 struct Jit {
     const Frontend *frontend;
     JitOptions options;
     JitHost host;
-    uint64_t features;    /* JIT_HOST_* */
-    pthread_mutex_t lock; /* everything below; look-ups in `blocks` go without */
+    uint64_t features;              /* JIT_HOST_* */
+    pthread_mutex_t lock;           /* everything below; look-ups in `blocks` go without */
     BlockMap blocks;
     CodeBuf code;
-    uint64_t generation; /* counts emptyings of the arena */
+    uint64_t generation;            /* counts emptyings of the arena */
     uint64_t epoch;
     JitThread *threads;
-    MetaSlab *slabs;  /* of this generation */
-    CodeChunk *spare; /* chunks of this generation that threads left behind */
+    MetaSlab *slabs;                /* of this generation */
+    CodeChunk *spare;               /* chunks of this generation that threads left behind */
     Retired *retired;
-    JitStats ended; /* sums of threads that ended */
-    void *tpl;      /* the template emitter's own, shared */
+    JitStats ended;                 /* sums of threads that ended */
+    void *tpl;                      /* the template emitter's own, shared */
 };
 
-static inline JitThread *jit_thread(const Cpu *cpu)
-{
+static inline JitThread *jit_thread(const Cpu *cpu) {
     return cpu->jit;
 }
 
-/* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory.
- * 8-byte aligned. */
+/* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory. 8-byte aligned. */
 void *jit_meta_alloc(JitThread *t, size_t size);
-/* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look
- * again) or out of memory. */
+/* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look again) or out of memory. */
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
-/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in
- * it; NULL if none. Async-signal-safe. */
+/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Async-signal-safe. */
 Block *jit_block_of_code(const Jit *j, uintptr_t host_pc);
 /* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */
 void jit_forget_targets(Cpu *cpu);

@@ -1,11 +1,10 @@
 /* jit.c - creation, threads, and the loop that finds, translates, links and runs blocks.
  *
- * Locks: Jit.lock guards the table's changes, links and the list of threads. Translating takes no
- * lock: two threads may translate the same block, the second to insert finds the first's and uses
- * it.
+ * Locks: Jit.lock guards the table's changes, links and the list of threads. Translating takes no lock: two threads may translate the same block, the second to
+ * insert finds the first's and uses it.
  *
- * Epochs: a thread notes Jit.epoch each time it comes through the loop and JIT_OUTSIDE when it
- * leaves it. Memory retired at epoch e is freed once every thread has noted a later one.
+ * Epochs: a thread notes Jit.epoch each time it comes through the loop and JIT_OUTSIDE when it leaves it. Memory retired at epoch e is freed once
+ * every thread has noted a later one.
  */
 #include "jit/jit.h"
 
@@ -22,23 +21,18 @@
 #include "jit/template/template.h"
 
 #define DEFAULT_ARENA ((size_t)256 << 20)
-#define META_SLAB     ((size_t)256 << 10)
-#define MAX_INSNS     128
+#define META_SLAB ((size_t)256 << 10)
+#define MAX_INSNS 128
 
-/* ---- memory
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------------------------------------- */
 
-void *jit_meta_alloc(JitThread *t, size_t size)
-{
+void *jit_meta_alloc(JitThread *t, size_t size) {
     size = (size + 15) & ~(size_t)15;
     MetaSlab *s = t->slab;
     if (!s || s->size - s->used < size) {
-        size_t bytes =
-            sizeof *s + size > META_SLAB ? (sizeof *s + size + 4095) & ~(size_t)4095 : META_SLAB;
+        size_t bytes = sizeof *s + size > META_SLAB ? (sizeof *s + size + 4095) & ~(size_t)4095 : META_SLAB;
         /* Zeroed, and its pages at once: faults would cost more than the blocks. */
-        s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-                 -1, 0);
+        s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
         if (s == MAP_FAILED) {
             return NULL;
         }
@@ -54,28 +48,23 @@ void *jit_meta_alloc(JitThread *t, size_t size)
     return p;
 }
 
-static void free_slabs(MetaSlab *s)
-{
+static void free_slabs(MetaSlab *s) {
     for (MetaSlab *next; s; s = next) {
         next = s->next;
         munmap(s, sizeof *s + s->size);
     }
 }
 
-static void free_block_uops(Block *b, void *ctx)
-{
+static void free_block_uops(Block *b, void *ctx) {
     (void)ctx;
     if (b->uops) {
         uop_block_free(b->uops);
     }
 }
 
-/* ---- process
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- process ------------------------------------------------------------------------------------------------------------ */
 
-int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, const JitHost *host)
-{
+int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, const JitHost *host) {
     Jit *j = calloc(1, sizeof *j);
     if (!j) {
         return -ENOMEM;
@@ -87,8 +76,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     pthread_mutex_init(&j->lock, NULL);
     int err = blockmap_create(&j->blocks, frontend->pc_mask);
     if (!err && options->tiers & JIT_TIER_TEMPLATE) {
-        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA,
-                             options->arena_hint);
+        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint);
         if (!err) {
             err = template_create(j);
         }
@@ -101,8 +89,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     return 0;
 }
 
-static void free_retired(Jit *j, uint64_t oldest)
-{
+static void free_retired(Jit *j, uint64_t oldest) {
     for (Retired **at = &j->retired, *r; (r = *at);) {
         if (r->epoch < oldest) {
             *at = r->next;
@@ -115,8 +102,7 @@ static void free_retired(Jit *j, uint64_t oldest)
     }
 }
 
-void jit_destroy(Jit *j)
-{
+void jit_destroy(Jit *j) {
     if (j->blocks.table) {
         blockmap_each(&j->blocks, free_block_uops, NULL);
         blockmap_destroy(&j->blocks);
@@ -131,25 +117,20 @@ void jit_destroy(Jit *j)
     free(j);
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- threads ------------------------------------------------------------------------------------------------------------ */
 
 /* Entry 0 is where a branch to address 0 looks. */
-static void empty_ibtc(Cpu *cpu)
-{
-    cpu->ibtc[0] = (IbtcEntry){.pc = JIT_NO_PC};
+static void empty_ibtc(Cpu *cpu) {
+    cpu->ibtc[0] = (IbtcEntry){ .pc = JIT_NO_PC };
 }
 
-void jit_forget_targets(Cpu *cpu)
-{
+void jit_forget_targets(Cpu *cpu) {
     memset(cpu->ibtc, 0, sizeof *cpu->ibtc * CPU_IBTC_SIZE);
     empty_ibtc(cpu);
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
 }
 
-int jit_thread_start(Jit *j, Cpu *cpu)
-{
+int jit_thread_start(Jit *j, Cpu *cpu) {
     JitThread *t = calloc(1, sizeof *t);
     cpu->ibtc = calloc(CPU_IBTC_SIZE, sizeof *cpu->ibtc);
     if (!t || !cpu->ibtc) {
@@ -186,24 +167,21 @@ int jit_thread_start(Jit *j, Cpu *cpu)
     return 0;
 }
 
-static void add_stats(JitStats *sum, const JitStats *s)
-{
+static void add_stats(JitStats *sum, const JitStats *s) {
 #define JIT_STAT(name, text) sum->name += s->name;
 #include "jit/stats.def"
 #undef JIT_STAT
 }
 
 /* Under the lock: another thread goes on filling it. */
-static void leave_chunk(JitThread *t, CodeChunk *c)
-{
+static void leave_chunk(JitThread *t, CodeChunk *c) {
     if (c && t->generation == t->jit->generation) {
         c->spare = t->jit->spare;
         t->jit->spare = c;
     }
 }
 
-void jit_thread_end(Cpu *cpu)
-{
+void jit_thread_end(Cpu *cpu) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     pthread_mutex_lock(&j->lock);
@@ -225,20 +203,16 @@ void jit_thread_end(Cpu *cpu)
     cpu->ibtc = NULL;
 }
 
-void jit_stats(const Jit *j, JitStats *out)
-{
+void jit_stats(const Jit *j, JitStats *out) {
     *out = j->ended;
     for (const JitThread *t = j->threads; t; t = t->next) {
         add_stats(out, &t->stats);
     }
 }
 
-/* ---- emptying the arena
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- emptying the arena -------------------------------------------------------------------------------------------------- */
 
-static uint64_t oldest_epoch(const Jit *j)
-{
+static uint64_t oldest_epoch(const Jit *j) {
     uint64_t oldest = JIT_OUTSIDE;
     for (const JitThread *t = j->threads; t; t = t->next) {
         uint64_t e = __atomic_load_n(&t->epoch, __ATOMIC_ACQUIRE);
@@ -247,10 +221,8 @@ static uint64_t oldest_epoch(const Jit *j)
     return oldest;
 }
 
-/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code
- * leave it at their next poll. */
-static int empty_arena(Jit *j)
-{
+/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. */
+static int empty_arena(Jit *j) {
     Retired *r = calloc(1, sizeof *r);
     CodeBuf fresh;
     if (!r) {
@@ -282,8 +254,7 @@ static int empty_arena(Jit *j)
 }
 
 /* A thread that finds a newer generation lets go of everything it had of the old one. */
-static void join_generation(JitThread *t)
-{
+static void join_generation(JitThread *t) {
     uint64_t g = __atomic_load_n(&t->jit->generation, __ATOMIC_ACQUIRE);
     if (t->generation != g) {
         t->generation = g;
@@ -293,12 +264,9 @@ static void join_generation(JitThread *t)
     }
 }
 
-/* ---- translation
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- translation ---------------------------------------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
+static uint64_t now_ns(void) {
     struct timespec ts;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
@@ -310,14 +278,12 @@ typedef struct FlagsCtx {
     FetchRun run;
 } FlagsCtx;
 
-static bool flags_dead_at(void *ctx, GuestAddr pc)
-{
+static bool flags_dead_at(void *ctx, GuestAddr pc) {
     FlagsCtx *c = ctx;
     return c->frontend->flags_dead_at && c->frontend->flags_dead_at(&c->req, pc);
 }
 
-static bool keep_uops(Block *b, const UopBlock *from)
-{
+static bool keep_uops(Block *b, const UopBlock *from) {
     UopBlock *copy = malloc(sizeof *copy);
     if (!copy) {
         return false;
@@ -348,14 +314,12 @@ static bool keep_uops(Block *b, const UopBlock *from)
     return true;
 }
 
-static bool has_room(const CodeChunk *c)
-{
+static bool has_room(const CodeChunk *c) {
     return c->end - c->next >= CODEBUF_CHUNK / 4 && c->count < CODEBUF_CHUNK_PIECES;
 }
 
 /* Under the lock. */
-static CodeChunk *new_chunk(Jit *j)
-{
+static CodeChunk *new_chunk(Jit *j) {
     for (CodeChunk *c; (c = j->spare) != NULL;) {
         j->spare = c->spare;
         if (has_room(c)) {
@@ -366,8 +330,7 @@ static CodeChunk *new_chunk(Jit *j)
 }
 
 /* A chunk with room for any block's part; false when the arena is full. */
-static bool have_chunk(JitThread *t, CodeChunk **c)
-{
+static bool have_chunk(JitThread *t, CodeChunk **c) {
     if (*c && has_room(*c)) {
         return true;
     }
@@ -378,11 +341,9 @@ static bool have_chunk(JitThread *t, CodeChunk **c)
     return *c != NULL;
 }
 
-/* ---- fetching: JitHost.fetch, remembered by page
- * ---------------------------------------------------------------------------- */
+/* ---- fetching: JitHost.fetch, remembered by page ---------------------------------------------------------------------------- */
 
-static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail)
-{
+static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail) {
     JitThread *t = ctx;
     const JitHost *h = &t->jit->host;
     uint64_t version = __atomic_load_n(h->map_version, __ATOMIC_ACQUIRE);
@@ -405,22 +366,16 @@ static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail)
     return f->bytes + (pc - f->pc);
 }
 
-static bool is_guarded(void *ctx, GuestAddr pc)
-{
+static bool is_guarded(void *ctx, GuestAddr pc) {
     const JitHost *h = &((JitThread *)ctx)->jit->host;
     return h->guarded(h->ctx, pc);
 }
 
-static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns)
-{
+static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
     Jit *j = t->jit;
-    FlagsCtx fc = {.frontend = j->frontend,
-                   .req = {.pc = pc,
-                           .mode = mode,
-                           .max_insns = max_insns,
-                           .fetch = j->host.fetch,
-                           .fetch_ctx = j->host.ctx,
-                           .run = &fc.run}};
+    FlagsCtx fc = { .frontend = j->frontend,
+                    .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx,
+                             .run = &fc.run } };
     if (j->host.map_version) {
         fc.req.fetch = fetch_cached;
         fc.req.fetch_ctx = t;
@@ -438,11 +393,8 @@ static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_i
     if (dump && j->options.dump & JIT_DUMP_UOP) {
         jit_dump_uops(j, &t->uops, "micro-ops");
     }
-    UopFile file = {.flags_offset = j->frontend->flags_offset,
-                    .flags_dead_at = flags_dead_at,
-                    .ctx = &fc,
-                    .helpers = j->frontend->helpers,
-                    .nhelpers = j->frontend->nhelpers};
+    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags_dead_at, .ctx = &fc,
+                     .helpers = j->frontend->helpers, .nhelpers = j->frontend->nhelpers };
     uop_optimize(&t->uops, &file);
     t->stats.uops_opt += t->uops.count;
     if (dump && j->options.dump & JIT_DUMP_UOP_OPT) {
@@ -458,11 +410,9 @@ static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_i
 #endif
 }
 
-static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode)
-{
+static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     Jit *j = t->jit;
-    /* Reading the clock costs as much as some instructions: one block in 32 stands for all, and the
-     * clock's own time is taken off. */
+    /* Reading the clock costs as much as some instructions: one block in 32 stands for all, and the clock's own time is taken off. */
     enum { SAMPLE = 32 };
     bool sampled = t->stats.blocks % SAMPLE == 0;
     uint64_t before = sampled ? now_ns() : 0, start = sampled ? now_ns() : 0;
@@ -481,11 +431,9 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode)
     if (!b) {
         return NULL;
     }
-    /* A block that the emitter has no room for (registers to spill to, links ...) is made again of
-     * half as many instructions. */
+    /* A block that the emitter has no room for (registers to spill to, links ...) is made again of half as many instructions. */
     int err = -ENOSPC;
-    for (uint32_t n = j->options.one_insn_per_block ? 1 : MAX_INSNS; err == -ENOSPC && n;
-         n = t->uops.ninsns / 2) {
+    for (uint32_t n = j->options.one_insn_per_block ? 1 : MAX_INSNS; err == -ENOSPC && n; n = t->uops.ninsns / 2) {
         build_uops(t, pc, mode, n);
         b->pc = pc;
         b->mode = mode;
@@ -514,9 +462,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode)
     t->stats.host_bytes += b->host_len + b->cold_len;
 
     pthread_mutex_lock(&j->lock);
-    Block *other = t->generation == j->generation && j->threads->next
-                       ? blockmap_find(&j->blocks, pc, mode)
-                       : NULL;
+    Block *other = t->generation == j->generation && j->threads->next ? blockmap_find(&j->blocks, pc, mode) : NULL;
     if (!other && t->generation == j->generation && blockmap_insert(&j->blocks, b) == 0) {
         other = b;
     }
@@ -528,14 +474,12 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode)
     return other;
 }
 
-Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode)
-{
+Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
     Block *b = blockmap_find(&t->jit->blocks, pc, mode);
     return b ? b : translate(t, pc, mode);
 }
 
-static void link_exit(Jit *j, Link *link, Block *to)
-{
+static void link_exit(Jit *j, Link *link, Block *to) {
     pthread_mutex_lock(&j->lock);
     if (!link->to && !to->dead && !link->from->dead) {
         link->to = to;
@@ -546,12 +490,9 @@ static void link_exit(Jit *j, Link *link, Block *to)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* ---- running
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------------------------------------- */
 
-static CpuExit run_interp(JitThread *t, Block *b)
-{
+static CpuExit run_interp(JitThread *t, Block *b) {
     t->stats.interp_blocks++;
     CpuExit r = CPU_EXIT_FAULT;
     if (__builtin_setjmp(t->fault_jmp) == 0) {
@@ -562,8 +503,7 @@ static CpuExit run_interp(JitThread *t, Block *b)
     return r;
 }
 
-CpuExit jit_run(Cpu *cpu)
-{
+CpuExit jit_run(Cpu *cpu) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
@@ -611,11 +551,10 @@ CpuExit jit_run(Cpu *cpu)
     return r;
 }
 
-CpuExit jit_step(Cpu *cpu)
-{
+CpuExit jit_step(Cpu *cpu) {
     JitThread *t = cpu->jit;
     build_uops(t, cpu->pc, cpu->mode, 1);
-    Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops};
+    Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
     CpuExit r = run_interp(t, &b);
     return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;
 }

@@ -1,7 +1,6 @@
 /* jit.h - runs guest code: what the runtime calls.
  *
- * One struct Jit per process (code arena, block table, shared by the threads), one struct JitThread
- * per guest thread (in Cpu.jit).
+ * One struct Jit per process (code arena, block table, shared by the threads), one struct JitThread per guest thread (in Cpu.jit).
  *
  *     struct Jit *jit; jit_create(&jit, &frontend_aarch64, &options, &host);
  *     jit_thread_start(jit, cpu);
@@ -15,39 +14,29 @@
 typedef struct Jit Jit;
 
 enum { JIT_TIER_INTERP = 1, JIT_TIER_TEMPLATE = 2, JIT_TIER_LLVM = 4 }; /* a set */
-enum {
-    JIT_DUMP_UOP = 1,
-    JIT_DUMP_UOP_OPT = 2,
-    JIT_DUMP_HOST = 4,
-    JIT_DUMP_IN_ASM = 8,
-    JIT_DUMP_EXEC = 16,
-    JIT_DUMP_CPU = 32
-};
+enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_ASM = 8, JIT_DUMP_EXEC = 16, JIT_DUMP_CPU = 32 };
 
 typedef struct JitOptions {
-    uint32_t tiers;               /* JIT_TIER_* */
-    uint32_t dump;                /* JIT_DUMP_*, to `log` */
-    FILE *log;                    /* where dumps go; never NULL when dump != 0 */
+    uint32_t tiers;        /* JIT_TIER_* */
+    uint32_t dump;         /* JIT_DUMP_*, to `log` */
+    FILE *log;             /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */
-    bool count_blocks;            /* emit execution counters at block heads and side exits */
+    bool count_blocks;     /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */
-    size_t arena_size;          /* bytes of code space; 0: default */
-    void *arena_hint; /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere
-                       */
+    size_t arena_size;     /* bytes of code space; 0: default */
+    void *arena_hint;      /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere */
 } JitOptions;
 
 /* What the jit needs of the runtime. */
 typedef struct JitHost {
-    /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any
-     * thread. */
+    /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any thread. */
     FetchFn fetch;
     void *ctx;
-    /* Counts changes of what fetch would answer, before and after each (atomic); NULL: fetch is
-     * asked each time. */
+    /* Counts changes of what fetch would answer, before and after each (atomic); NULL: fetch is asked each time. */
     const uint64_t *map_version;
-    /* GuardedFn of frontend.h, and whether there is any guarded page (when the first one appears,
-     * all translations have to go); both may be NULL. */
+    /* GuardedFn of frontend.h, and whether there is any guarded page (when the first one appears, all translations have to go);
+     * both may be NULL. */
     GuardedFn guarded;
     bool (*any_guarded)(void *ctx);
 } JitHost;
@@ -59,53 +48,38 @@ void jit_destroy(Jit *jit);
 int jit_thread_start(Jit *jit, Cpu *cpu);
 void jit_thread_end(Cpu *cpu);
 
-/* Runs cpu from cpu->pc until something needs the runtime; the register file and pc are complete on
- * return. Re-entrant: a signal handler's frame never calls it. */
+/* Runs cpu from cpu->pc until something needs the runtime; the register file and pc are complete on return. Re-entrant: a signal handler's frame never
+ * calls it. */
 CpuExit jit_run(Cpu *cpu);
-/* Executes exactly one guest instruction (or the exit it makes), precisely: CPU_EXIT_INTERRUPT when
- * done normally. */
+/* Executes exactly one guest instruction (or the exit it makes), precisely: CPU_EXIT_INTERRUPT when done normally. */
 CpuExit jit_step(Cpu *cpu);
 
 /* Asks a running thread to leave at its next poll; async-signal-safe; from any thread. */
-static inline void jit_interrupt(Cpu *cpu)
-{
-    __atomic_store_n((uint32_t *)&cpu->interrupt, 1, __ATOMIC_SEQ_CST);
-}
+static inline void jit_interrupt(Cpu *cpu) { __atomic_store_n((uint32_t *)&cpu->interrupt, 1, __ATOMIC_SEQ_CST); }
 
-/* The guest code in [start, start + len) may have changed or gone: no thread runs old translations
- * of it once it has passed its next poll; the calling thread not at all. Cheap if nothing was
- * translated there. Thread-safe. Not async-signal-safe. */
+/* The guest code in [start, start + len) may have changed or gone: no thread runs old translations of it once it has passed its next poll; the calling thread not at all.
+ * Cheap if nothing was translated there. Thread-safe. Not async-signal-safe. */
 void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
 
-/* In the child after fork(): makes the code arena private to it, other threads' state is dropped.
- */
+/* In the child after fork(): makes the code arena private to it, other threads' state is dropped. */
 void jit_fork_child(Jit *jit, Cpu *cpu);
-/* In the parent before fork and in both after it (parent: jit_fork_parent): holds the jit's locks
- * meanwhile. */
+/* In the parent before fork and in both after it (parent: jit_fork_parent): holds the jit's locks meanwhile. */
 void jit_fork_prepare(Jit *jit);
 void jit_fork_parent(Jit *jit);
 
-/* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL
- * ...) of this thread; ucontext: the handler's third argument (ucontext_t *). If the fault is in
- * translated code or in a C routine working on guest memory for it: makes the register file and
- * cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run return
- * CPU_EXIT_FAULT, and returns true. `*guest_pc` the faulting instruction. False: not guest code's
- * fault (xemu's own bug). */
+/* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL ...) of this thread; ucontext: the handler's third argument (ucontext_t *).
+ * If the fault is in translated code or in a C routine working on guest memory for it: makes the register file and cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run
+ * return CPU_EXIT_FAULT, and returns true. `*guest_pc` the faulting instruction. False: not guest code's fault (xemu's own bug). */
 bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc);
-/* The same for SIGFPE: an exception that the host's floating point raises in flush-to-zero mode
- * (fpenv.h). True: the instruction is run again, or has been done. */
+/* The same for SIGFPE: an exception that the host's floating point raises in flush-to-zero mode (fpenv.h). True: the instruction is run again, or has been done. */
 bool jit_handle_fp(Cpu *cpu, void *ucontext);
-/* Is this host pc in translated code (for deciding whether an asynchronous signal must wait for the
- * next poll)? Async-signal-safe. */
+/* Is this host pc in translated code (for deciding whether an asynchronous signal must wait for the next poll)? Async-signal-safe. */
 bool jit_is_code(const Jit *jit, uintptr_t host_pc);
 
-/* Host address range that the guest must not map over (arena); n = 0, 1 ...; false when there are
- * no more. */
+/* Host address range that the guest must not map over (arena); n = 0, 1 ...; false when there are no more. */
 bool jit_own_range(const Jit *jit, unsigned n, uintptr_t *start, size_t *len);
 
-/* ---- counters
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- counters -------------------------------------------------------------------------------------------------------------- */
 typedef struct JitStats {
 #define JIT_STAT(name, text) uint64_t name;
 #include "jit/stats.def"

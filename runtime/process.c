@@ -192,11 +192,9 @@ static int start_jit(Process *p)
         .host_features_off = o->host_features_off,
         .arena_hint = arena_place,
     };
-    JitHost host = {.fetch = mem_fetch,
-                    .ctx = p->mem,
-                    .map_version = &p->mem->map.version,
-                    .guarded = mem_guarded,
-                    .any_guarded = mem_any_guarded};
+    JitHost host = {
+        .fetch = mem_fetch, .ctx = p->mem, .map_version = &p->mem->map.version,
+        .guarded = mem_guarded, .any_guarded = mem_any_guarded};
     int err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     if (err == -ENOSYS && !o->tiers) {
         jit_options.tiers = JIT_TIER_INTERP; /* a host that tier 1 can't emit code for */

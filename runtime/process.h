@@ -38,6 +38,7 @@ typedef struct SigAction {
 
 typedef struct SigTable {
     Lock lock;
+    uint32_t catches_faults; /* there is or was a handler for memory faults: CPU_MODE_PRECISE */
     SigAction action[SIGNALS + 1];
 } SigTable;
 
@@ -76,7 +77,9 @@ typedef struct Process {
         int fd, pid;
     } mem_files[8];
     unsigned nmem_files;
-    bool vforked; /* the child of a vfork that still runs in its parent's memory */
+    Lock urings_lock;
+    struct Uring *urings; /* the guest's io_uring descriptors */
+    bool vforked;         /* the child of a vfork that still runs in its parent's memory */
 } Process;
 
 struct Thread {

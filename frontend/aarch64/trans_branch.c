@@ -74,7 +74,11 @@ void trans_TBNZ(A64Ctx *ctx, const A64Args *a)
  * (translate.c). */
 static Val with_btype(A64Ctx *ctx, Val to, int btype)
 {
-    return ctx->bti ? uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT) : to;
+    if (!ctx->bti) {
+        return to;
+    }
+    to = uop_bini(ctx->b, UOP_AND, T_I64, to, (int64_t)A64_PC_MASK); /* BTYPE takes a tag's place */
+    return uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT);
 }
 
 /* BTYPE: 1 from x16, x17 or a page that isn't guarded, else 3. */

@@ -173,8 +173,7 @@ Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
             return s->val;
         }
         if (s->gen != b->gen) {
-            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE,
-                                (int32_t)offset);
+            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
             *s = (UopSlot){b->gen, v, 0};
             return v;
         }

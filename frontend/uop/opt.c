@@ -2,14 +2,13 @@
  *
  * From the last micro-op to the first, it keeps
  *
- *   - how often each value is used by what stays: an operation without effect whose result has no
- * use goes away;
- *   - which eight-byte granules of the register file are overwritten before anything can see them:
- * a PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
+ *   - how often each value is used by what stays: an operation without effect whose result has no use
+ *     goes away;
+ *   - which eight-byte granules of the register file are overwritten before anything can see them: a
+ *     PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
  *     of them (the precise-fault rule);
  *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
- *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer
- * matters.
+ *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer matters.
  *
  * When it reaches a definition, all uses are known. An addend, a mask or flags with a single use
  * move into the user:
@@ -389,8 +388,7 @@ static void move_use(UopBlock *b, Val v, uint32_t from, uint32_t to)
     }
 }
 
-/* The micro-op at an index that was kept goes; mostly it's the one kept last. Those before it move
- * up. */
+/* The micro-op at an index that was kept goes; mostly it's the one kept last. Those before it move up. */
 static void remove_at(Pass *p, uint32_t at)
 {
     UopBlock *b = p->b;
@@ -456,7 +454,8 @@ static inline bool keep(Pass *p, Uop *u, uint8_t kind)
         see_bytes(p, (uint32_t)u->imm, 4);
         return true;
     case R_STATUS:
-        return touches_fp(u) || (p->b->val_use[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
+        return touches_fp(u) ||
+               (p->b->val_use[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
     case R_LOAD:
         see_all(p);
         sink(p, u);

@@ -328,6 +328,20 @@ static uint64_t fault_syndrome(uint64_t error, bool mapped)
            (write && !fetch ? 1u << 6 : 0) | (mapped ? PERMISSION_L3 : TRANSLATION_L3);
 }
 
+/* Exclusive, ordered and atomic accesses: [Xn], and [Xn, #simm9] of LDAPUR and STLUR (C4.1). */
+static GuestAddr access_address(const Cpu *cpu, const void *insn)
+{
+    const A64State *s = (const A64State *)(const void *)cpu->file;
+    uint32_t w;
+    memcpy(&w, insn, sizeof w);
+    unsigned rn = w >> 5 & 31;
+    uint64_t address = rn == 31 ? s->sp : s->x[rn];
+    if ((w & 0x3f200c00) == 0x19000000) {
+        address += (uint64_t)((int64_t)(int32_t)(w << 11) >> 23);
+    }
+    return (GuestAddr)((int64_t)(address << 8) >> 8);
+}
+
 const Abi abi_aarch64 = {
     .audit_arch = AUDIT_ARCH_AARCH64,
     .min_sigstack = 5120,
@@ -346,6 +360,7 @@ const Abi abi_aarch64 = {
     .push_frame = push_frame,
     .pop_frame = pop_frame,
     .fault_syndrome = fault_syndrome,
+    .access_address = access_address,
     .get_regset = a64_get_regset,
     .set_regset = a64_set_regset,
 };

@@ -54,6 +54,8 @@ typedef struct Abi {
     int (*pop_frame)(struct Thread *t, uint64_t *mask);
     /* ESR-like word for a fault: `error` is the x86 page fault code. */
     uint64_t (*fault_syndrome)(uint64_t error, bool mapped);
+    /* The address that the load or store `insn` at the pc accesses, without a tag. Asked for those that check their alignment. */
+    GuestAddr (*access_address)(const Cpu *cpu, const void *insn);
 
     /* The register sets of ptrace and of core files, by their NT_* type. buf has room for 1024
      * bytes. get: the size of the set or -EINVAL; *unit the size of its parts; host_flags: FPX_*

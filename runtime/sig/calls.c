@@ -4,6 +4,20 @@
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 
+/* From now on what a handler of memory faults is shown has to be right: the mode of all threads. */
+static void catch_faults(Thread *t)
+{
+    SigTable *table = t->process->sig;
+    if (__atomic_exchange_n(&table->catches_faults, 1, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    lock_take(&t->process->threads_lock);
+    for (Thread *x = t->process->threads; x; x = x->next) {
+        jit_interrupt(&x->cpu); /* signal_deliver() changes the mode */
+    }
+    lock_release(&t->process->threads_lock);
+}
+
 long sys_rt_sigaction(Thread *t, const uint64_t a[6])
 {
     uint64_t number = (uint32_t)a[0];
@@ -37,6 +51,9 @@ long sys_rt_sigaction(Thread *t, const uint64_t a[6])
         }
     }
     lock_release(&table->lock);
+    if (!r && a[1] && (number == SIGSEGV || number == SIGBUS) && set.handler > (GuestAddr)(uintptr_t)SIG_IGN) {
+        catch_faults(t);
+    }
     return r ? r : a[2] ? guest_write(a[2], &old, sizeof old) : 0;
 }
 

@@ -201,6 +201,9 @@ static bool poll_tracer(Thread *t)
 void signal_deliver(Thread *t)
 {
     bool entered = false;
+    if (__atomic_load_n(&t->process->sig->catches_faults, __ATOMIC_RELAXED)) {
+        t->cpu.mode |= CPU_MODE_PRECISE;
+    }
     if (t->trace.on || t->trace.want) {
         entered = poll_tracer(t);
     }
@@ -303,7 +306,16 @@ void signal_trap(Thread *t)
     case UOP_TRAP_BRANCH_TARGET: signal_force(t, SIGILL, ILL_ILLOPC, pc); break;
     case UOP_TRAP_PAC: signal_force(t, SIGILL, ILL_ILLOPN, pc); break;
     case UOP_TRAP_BREAKPOINT: signal_force(t, SIGTRAP, TRAP_BRKPT, pc); break;
-    case UOP_TRAP_ALIGNMENT: signal_force(t, SIGBUS, BUS_ADRALN, cpu->exit_arg); break;
+    case UOP_TRAP_ALIGNMENT: {
+        uint8_t insn[16];
+        GuestAddr at = pc; /* of the branch target that isn't aligned */
+        if (!(pc & ((1u << t->process->frontend->insn_shift) - 1)) &&
+            !guest_read(insn, pc, t->process->abi->syscall_len)) {
+            at = t->process->abi->access_address(cpu, insn);
+        }
+        signal_force(t, SIGBUS, BUS_ADRALN, at);
+        break;
+    }
     case UOP_TRAP_FETCH:
         if ((pc & ((1u << t->process->frontend->insn_shift) - 1)) != 0) {
             signal_force(t, SIGBUS, BUS_ADRALN, pc);

@@ -1,9 +1,15 @@
 /* The memory calls: their arguments, handed to mem/. */
 #include "runtime/sys/sys.h"
 
+#include "runtime/sys/uring.h"
+
 long sys_mmap(Thread *t, const uint64_t a[6])
 {
-    return mem_mmap(t->process->mem, a[0], a[1], a[2], a[3], (int)a[4], a[5]);
+    long r = mem_mmap(t->process->mem, a[0], a[1], a[2], a[3], (int)a[4], a[5]);
+    if (t->process->urings && r > 0) {
+        uring_mapped(t->process, (int)a[4], a[5], (GuestAddr)r);
+    }
+    return r;
 }
 
 long sys_munmap(Thread *t, const uint64_t a[6])

@@ -24,6 +24,7 @@ static uint64_t fresh_data[DIFF_DATA_SIZE / 8];
 
 static uint8_t *code_writable; /* the code area once more: the guest's own view is read-only */
 
+static uint32_t mode_after_reset;
 static Cpu *running;
 static const DiffCase *running_case;
 static DiffTier running_tier;
@@ -38,6 +39,11 @@ uint64_t machine_fallbacks(void)
         jit_stats(machines[DIFF_TEMPLATE].jit, &stats);
     }
     return stats.emit_fallbacks;
+}
+
+void machine_precise(bool on)
+{
+    mode_after_reset = on ? CPU_MODE_PRECISE : 0;
 }
 
 uint64_t machine_fault_address(void)
@@ -195,7 +201,7 @@ static uint32_t trap_signal(UopTrap trap)
 static void enter(Cpu *cpu, const DiffCase *c)
 {
     A64State *s = a64_state(cpu);
-    cpu->mode = 0;
+    cpu->mode = mode_after_reset;
     cpu->interrupt = 0;
     cpu->ll_addr = ~(GuestAddr)0;
     memset(cpu->file, 0, sizeof(cpu->file));

@@ -14,13 +14,14 @@ typedef enum DiffTier {
 } DiffTier;
 extern const char *const diff_tier_names[DIFF_TIERS];
 
-/* Maps code and data areas and makes the jits. host_features_off: JIT_HOST_* that tier 1 must do
- * without. False: tier 1 isn't there. */
+/* Maps code and data areas and makes the jits. host_features_off: JIT_HOST_* that tier 1 must do without. False: tier 1 isn't there. */
 bool machine_open(uint64_t host_features_off);
 
 /* Puts the code of all cases into their slots and empties the others; or changes one slot only. */
 void machine_load(const DiffCase *cases, unsigned n);
 void machine_load_one(const DiffCase *c);
+/* Runs from now on have CPU_MODE_PRECISE. */
+void machine_precise(bool on);
 /* Runs case c, loaded in its slot. DIFF_STEP gives up after 256 instructions with signal 0. */
 void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r);
 /* How many micro-operations tier 1 could not emit so far. */

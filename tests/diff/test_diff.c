@@ -1,10 +1,8 @@
-/* test_diff.c - random instructions and sequences from random states: the interpreter, tier 1 and
- * qemu-aarch64 must leave the same state behind.
+/* test_diff.c - random instructions and sequences from random states: the interpreter, tier 1 and qemu-aarch64 must leave the same state behind.
  *
  * Quick with a fixed seed by default. For the full run, and to narrow down:
- *     XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a
- * prefix of pattern names) XEMU_DIFF_ORACLE=0 XEMU_DIFF_SKIP=FCVTZS,B (prefixes of patterns not to
- * meet) XEMU_DIFF_HOST_OFF=<mask of JIT_HOST_* bits>
+ *     XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a prefix of pattern names) XEMU_DIFF_ORACLE=0
+ *     XEMU_DIFF_SKIP=FCVTZS,B (prefixes of patterns not to meet) XEMU_DIFF_HOST_OFF=<mask of JIT_HOST_* bits>
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -16,23 +14,21 @@
 #include "machine.h"
 #include "oracle.h"
 
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
+static uint64_t setting(const char *name, uint64_t otherwise) {
     const char *s = getenv(name);
     return s ? strtoull(s, NULL, 0) : otherwise;
 }
 
 static struct {
     bool tier1, oracle;
+    bool precise; /* every other batch */
     unsigned long cases, mismatches, excused, shown;
     uint8_t *bad_pattern; /* one report for each pattern and kind of comparison */
 } run;
 
 enum { SHOW_MOST = 40 };
 
-static void mismatch(const DiffCase *c, const char *name_a, const DiffResult *a, const char *name_b,
-                     const DiffResult *b, unsigned kind)
-{
+static void mismatch(const DiffCase *c, const char *name_a, const DiffResult *a, const char *name_b, const DiffResult *b, unsigned kind) {
     run.mismatches++;
     if (run.shown >= SHOW_MOST || (c->pattern >= 0 && run.bad_pattern[c->pattern] >> kind & 1)) {
         return;
@@ -45,24 +41,20 @@ static void mismatch(const DiffCase *c, const char *name_a, const DiffResult *a,
     fprintf(stderr, "\n");
 }
 
-static bool tiers_agree(const DiffCase *c, DiffTier a, DiffTier b, DiffResult *ra, DiffResult *rb)
-{
+static bool tiers_agree(const DiffCase *c, DiffTier a, DiffTier b, DiffResult *ra, DiffResult *rb) {
     machine_load_one(c);
     machine_run(a, c, ra);
     machine_run(b, c, rb);
-    return compare_equal(ra, rb);
+    return compare_equal(ra, rb, run.precise);
 }
 
-/* The instructions of a sequence that aren't needed for two tiers to differ become NOPs, then go.
- */
-static DiffCase minimize(const DiffCase *c, DiffTier a, DiffTier b)
-{
+/* The instructions of a sequence that aren't needed for two tiers to differ become NOPs, then go. */
+static DiffCase minimize(const DiffCase *c, DiffTier a, DiffTier b) {
     DiffCase best = *c;
     DiffResult ra, rb;
     for (uint32_t i = best.ninsns; i-- > 0;) {
         DiffCase shorter = best;
-        memmove(&shorter.insns[i], &shorter.insns[i + 1],
-                (shorter.ninsns - i - 1) * sizeof(shorter.insns[0]));
+        memmove(&shorter.insns[i], &shorter.insns[i + 1], (shorter.ninsns - i - 1) * sizeof(shorter.insns[0]));
         shorter.ninsns--;
         machine_load_one(&shorter);
         machine_run(DIFF_STEP, &shorter, &ra); /* an endless loop is no improvement */
@@ -73,10 +65,8 @@ static DiffCase minimize(const DiffCase *c, DiffTier a, DiffTier b)
     return best;
 }
 
-static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, DiffTier b,
-                        const DiffResult *rb)
-{
-    if (compare_equal(ra, rb)) {
+static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, DiffTier b, const DiffResult *rb) {
+    if (compare_equal(ra, rb, run.precise)) {
         return;
     }
     DiffResult na, nb;
@@ -92,10 +82,11 @@ static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, Dif
 }
 
 /* A case that goes on in another one's loop for ever is emptied: ninsns 0. */
-static void run_batch(DiffCase *cases, unsigned n)
-{
+static void run_batch(DiffCase *cases, unsigned n) {
     static DiffResult mine[DIFF_TIERS][DIFF_SLOTS], its[DIFF_SLOTS];
     run.cases += n;
+    run.precise = !run.precise;
+    machine_precise(run.precise);
     machine_load(cases, n);
     for (unsigned t = 0; t < DIFF_TIERS; t++) {
         for (unsigned i = 0; i < n && (t != DIFF_TEMPLATE || run.tier1); i++) {
@@ -111,8 +102,7 @@ static void run_batch(DiffCase *cases, unsigned n)
         }
         check_tiers(&cases[i], DIFF_STEP, &mine[DIFF_STEP][i], DIFF_INTERP, &mine[DIFF_INTERP][i]);
         if (run.tier1) {
-            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE,
-                        &mine[DIFF_TEMPLATE][i]);
+            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE, &mine[DIFF_TEMPLATE][i]);
         }
     }
     if (!run.oracle) {
@@ -120,7 +110,7 @@ static void run_batch(DiffCase *cases, unsigned n)
     }
     cr_assert(oracle_run(cases, n, its));
     for (unsigned i = 0; i < n; i++) {
-        if (!cases[i].ninsns || compare_equal(&mine[DIFF_STEP][i], &its[i])) {
+        if (!cases[i].ninsns || compare_equal(&mine[DIFF_STEP][i], &its[i], run.precise)) {
             continue;
         }
         if (oracle_excuse(&cases[i], &mine[DIFF_STEP][i], &its[i])) {
@@ -131,8 +121,7 @@ static void run_batch(DiffCase *cases, unsigned n)
     }
 }
 
-static void begin(void)
-{
+static void begin(void) {
     static uint8_t bad[A64_PATTERNS];
     run.bad_pattern = bad;
     run.tier1 = machine_open(setting("XEMU_DIFF_HOST_OFF", 0));
@@ -142,25 +131,21 @@ static void begin(void)
     }
 }
 
-static void finish(void)
-{
-    cr_log_info("%lu cases, %lu answers of the oracle excused, %lu micro-operations of tier 1 by "
-                "the interpreter",
-                run.cases, run.excused, machine_fallbacks());
+static void finish(void) {
+    cr_log_info("%lu cases, %lu answers of the oracle excused, %lu micro-operations of tier 1 by the interpreter", run.cases, run.excused,
+                machine_fallbacks());
     cr_assert_eq(run.mismatches, 0, "%lu mismatches in %lu cases", run.mismatches, run.cases);
 }
 
 static DiffCase cases[DIFF_SLOTS];
 
-Test(diff, patterns, .timeout = 3600)
-{
+Test(diff, patterns, .timeout = 3600) {
     begin();
     const char *only = getenv("XEMU_DIFF_ONLY");
     uint64_t each = setting("XEMU_DIFF_EACH", 6), seed = setting("XEMU_DIFF_SEED", 1);
     unsigned n = 0;
     for (int p = 0; p < A64_PATTERNS; p++) {
-        if (p == A64_MRS_cntvct || generate_skips(p) ||
-            (only && strncmp(a64_name(p), only, strlen(only)) != 0)) {
+        if (p == A64_MRS_cntvct || generate_skips(p) || (only && strncmp(a64_name(p), only, strlen(only)) != 0)) {
             continue; /* time goes on between two runs */
         }
         for (uint64_t k = 0; k < each; k++) {
@@ -175,8 +160,7 @@ Test(diff, patterns, .timeout = 3600)
     finish();
 }
 
-Test(diff, sequences, .timeout = 3600)
-{
+Test(diff, sequences, .timeout = 3600) {
     begin();
     uint64_t total = setting("XEMU_DIFF_SEQUENCES", 1000), seed = setting("XEMU_DIFF_SEED", 1);
     for (unsigned n = 0; total; total -= n) {

@@ -1,6 +1,5 @@
-/* Instruction sequences made from the bytes give the same state in the interpreter and in tier 1.
- * The bytes choose the patterns, their operands and the starting registers; the machine is that of
- * tests/diff. */
+/* Instruction sequences made from the bytes give the same state in the interpreter and in tier 1. The bytes choose the patterns, their operands and the
+ * starting registers; the machine is that of tests/diff. */
 /* sources: diff/machine.c diff/compare.c diff/generate.c */
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +30,7 @@ static uint64_t take(void *ctx)
 
 static bool usable(int pattern)
 {
-    return !pattern_is_system_call(pattern) && !pattern_is_ambient(pattern) &&
-           !pattern_branches(pattern);
+    return !pattern_is_system_call(pattern) && !pattern_is_ambient(pattern) && !pattern_branches(pattern);
 }
 
 /* Registers point into the data window more often than not, so that loads and stores go through. */
@@ -60,7 +58,7 @@ static bool tiers_agree(const DiffCase *c)
     machine_load_one(c);
     machine_run(DIFF_INTERP, c, &interp);
     machine_run(DIFF_TEMPLATE, c, &template);
-    return compare_equal(&interp, &template);
+    return compare_equal(&interp, &template, false);
 }
 
 /* Leaves out the instructions that aren't needed for the tiers to differ. */
@@ -69,8 +67,7 @@ static void minimize(DiffCase *c)
     for (uint32_t i = c->ninsns; i-- > 0 && c->ninsns > 1;) {
         DiffCase shorter = *c;
         shorter.ninsns--;
-        memmove(&shorter.insns[i], &shorter.insns[i + 1],
-                (shorter.ninsns - i) * sizeof shorter.insns[0]);
+        memmove(&shorter.insns[i], &shorter.insns[i + 1], (shorter.ninsns - i) * sizeof shorter.insns[0]);
         if (!tiers_agree(&shorter)) {
             *c = shorter;
         }
@@ -104,8 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.in.pc = DIFF_CODE;
     if (!tiers_agree(&c)) {
         minimize(&c);
-        compare_report(stderr, &c, diff_tier_names[DIFF_INTERP], &interp,
-                       diff_tier_names[DIFF_TEMPLATE], &template);
+        compare_report(stderr, &c, diff_tier_names[DIFF_INTERP], &interp, diff_tier_names[DIFF_TEMPLATE], &template);
         exit(1); /* abort() would end in the machine's own signal handler */
     }
     return 0;

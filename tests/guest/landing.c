@@ -1,15 +1,14 @@
-// Branch target identification: which first instructions of a guarded page take which indirect
-// branch. The native program prints what the rules say (Arm ARM D8.4.2; Linux sets SCTLR_EL1.BT0
-// and refuses with SIGILL, ILL_ILLOPC).
+// Branch target identification: which first instructions of a guarded page take which indirect branch. The native
+// program prints what the rules say (Arm ARM D8.4.2; Linux sets SCTLR_EL1.BT0 and refuses with SIGILL, ILL_ILLOPC).
 #include "guest.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 
-enum { PADS = 6, BRANCHES = 4 };
+enum { PADS = 6, BRANCHES = 5 };
 static const char *const pad_names[PADS] = {"bti", "bti c", "bti j", "bti jc", "paciasp", "nop"};
-static const char *const branch_names[BRANCHES] = {"blr", "br x16", "br x5", "ret"};
+static const char *const branch_names[BRANCHES] = {"blr", "br x16", "br x5", "ret", "blr to a tagged address"};
 
 #ifdef __aarch64__
 #include <ucontext.h>
@@ -30,40 +29,35 @@ static void on_sigill(int number, siginfo_t *info, void *context)
 
 static void fill(int pad, bool guarded)
 {
-    static const uint32_t pads[PADS] = {0xd503241f, 0xd503245f, 0xd503249f,
-                                        0xd50324df, 0xd503233f, 0xd503201f};
+    static const uint32_t pads[PADS] = {0xd503241f, 0xd503245f, 0xd503249f, 0xd50324df, 0xd503233f, 0xd503201f};
     page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     page[0] = pads[pad];
-    page[1] = 0xd2800540;                                        // mov x0, #42
+    page[1] = 0xd2800540; // mov x0, #42
     page[2] = pads[pad] == 0xd503233f ? 0xd50323bf : 0xd503201f; // autiasp, nop
-    page[3] = 0xd65f03c0;                                        // ret
+    page[3] = 0xd65f03c0; // ret
     __builtin___clear_cache((char *)page, (char *)(page + 4));
     mprotect(page, 4096, PROT_READ | PROT_EXEC | (guarded ? 0x10 : 0));
 }
 
 static long go(int branch)
 {
-    register void *target __asm__("x16") = page;
+    uint64_t tag = branch == 4 ? UINT64_C(0xff) << 56 : 0; // the addresses above are the kernel's by bit 55 alone
+    register void *target __asm__("x16") = (void *)((uintptr_t)page | tag);
     register long result __asm__("x0") = 0;
     switch (branch) {
-    case 0: __asm__ volatile("blr x16" : "=r"(result) : "r"(target) : "x30", "memory"); break;
+    case 0:
+    case 4:
+        __asm__ volatile("blr x16" : "=r"(result) : "r"(target) : "x30", "memory");
+        break;
     case 1:
-        __asm__ volatile("adr x30, 1f\n br x16\n1: hint #38"
-                         : "=r"(result)
-                         : "r"(target)
-                         : "x30", "memory");
+        __asm__ volatile("adr x30, 1f\n br x16\n1: hint #38" : "=r"(result) : "r"(target) : "x30", "memory");
         break;
     case 2:
-        __asm__ volatile("adr x30, 1f\n mov x5, x16\n br x5\n1: hint #38"
-                         : "=r"(result)
-                         : "r"(target)
+        __asm__ volatile("adr x30, 1f\n mov x5, x16\n br x5\n1: hint #38" : "=r"(result) : "r"(target)
                          : "x5", "x30", "memory");
         break;
     default:
-        __asm__ volatile("adr x30, 1f\n ret x16\n1: nop"
-                         : "=r"(result)
-                         : "r"(target)
-                         : "x30", "memory");
+        __asm__ volatile("adr x30, 1f\n ret x16\n1: nop" : "=r"(result) : "r"(target) : "x30", "memory");
     }
     return result;
 }
@@ -91,13 +85,15 @@ static void prepare(void)
     sigaction(SIGILL, &act, NULL);
 }
 #else
-static void prepare(void) {}
+static void prepare(void)
+{
+}
 
 // This program isn't on a guarded page itself, so that BTYPE is 1 for every BR.
 static void attempt(int pad, int branch, bool guarded)
 {
     static const uint8_t refused[PADS] = {1 << 1 | 1 << 2, 0, 1 << 2, 0, 0, 1 << 1 | 1 << 2};
-    int btype = branch == 0 ? 2 : branch == 3 ? 0 : 1;
+    int btype = branch == 0 || branch == 4 ? 2 : branch == 3 ? 0 : 1;
     if (guarded && refused[pad] >> btype & 1) {
         printf(" SIGILL/1 btype %d at target 1", btype);
     } else {

@@ -114,15 +114,14 @@ static void make_op_info(void)
         op_info[any_type[k]] |= OP_ANY_TYPE;
 }
 
-/* ---- a new value ------------------------------------------------------------------------------
- */
+/* ---- a new value ------------------------------------------------------------------------------ */
 
 /* How far a definition looks for the PUT of its value. */
 enum { HINT_REACH = 6 };
 
 /*
- * The pinned register (+ 1) that the new value of u is about to be PUT to: it is computed right
- * into it if nothing on the way touches the pin, faults or leaves.
+ * The pinned register (+ 1) that the new value of u is about to be PUT to: it is computed right into it if
+ * nothing on the way touches the pin, faults or leaves.
  */
 static unsigned find_hint(const Emit *e, const Uop *u)
 {
@@ -208,8 +207,7 @@ static inline ValState *define(Emit *e, const Uop *u, uint32_t at)
 {
     ValState *d = &e->vals[u->dst];
 
-    *d =
-        (ValState){.type = e->ub->val_type[u->dst], .def = at, .last = uop_last_use(e->ub, u->dst)};
+    *d = (ValState){.type = e->ub->val_type[u->dst], .def = at, .last = uop_last_use(e->ub, u->dst)};
     if (d->type == T_FLAGS)
         find_needs(e, u, d);
     return d;
@@ -480,8 +478,7 @@ static inline void kill_operand(Emit *e, Val v)
         ra_kill(e, v);
 }
 
-/* The two commonest micro-ops in their commonest forms, without the frame of the others. False: not
- * of that form. */
+/* The two commonest micro-ops in their commonest forms, without the frame of the others. False: not of that form. */
 static inline bool quick_get(Emit *e, const Uop *u, ValState *d)
 {
     uint32_t off = (uint32_t)u->imm;
@@ -545,8 +542,7 @@ static inline void one(Emit *e, const Uop *u, unsigned info)
     ra_end(e);
 }
 
-/* Code from here on that faults, or is returned to from C, belongs to the current guest
- * instruction. */
+/* Code from here on that faults, or is returned to from C, belongs to the current guest instruction. */
 static void mark_fault(Emit *e)
 {
     e->marked_insn = e->insn_off;

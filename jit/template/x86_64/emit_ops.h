@@ -75,8 +75,8 @@ bool emit_exit(Emit *e, const Uop *u);
 bool emit_exit_if(Emit *e, const Uop *u);
 
 /* emit.c */
-/* The micro-op u, which comes soon, is emitted together with the current one: its value is defined
- * from now on. False if it has no use. */
+/* The micro-op u, which comes soon, is emitted together with the current one: its value is defined from now on. False if
+ * it has no use. */
 bool emit_ahead(Emit *e, const Uop *u);
 /* The pin (index) of the guest register that begins at this offset of struct Cpu, or -1. */
 static inline int emit_int_pin(const Emit *e, uint32_t off)
