@@ -1,0 +1,81 @@
+/* cache.c - opening: which folders, and what may be done with them. */
+#include "cache/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "cache/internal.h"
+
+static bool add_layer(Cache *c, const char *path, size_t len)
+{
+    if (!len || c->nlayers == CACHE_LAYERS)
+        return true;
+    c->layers[c->nlayers] = strndup(path, len);
+    return c->layers[c->nlayers] && ++c->nlayers;
+}
+
+static bool default_layer(Cache *c)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char path[4096];
+    int n = 0;
+
+    if (c->secure)
+        return true;
+    if (xdg && xdg[0] == '/')
+        n = snprintf(path, sizeof path, "%s/xemu", xdg);
+    else if (home && home[0] == '/')
+        n = snprintf(path, sizeof path, "%s/.cache/xemu", home);
+    return n <= 0 || (size_t)n >= sizeof path || add_layer(c, path, (size_t)n);
+}
+
+Cache *cache_open(const CacheConfig *config)
+{
+    Cache *c = config->mode == CACHE_OFF ? NULL : calloc(1, sizeof *c);
+    bool good = true;
+
+    if (!c)
+        return NULL;
+    c->mode = config->mode;
+    c->secure = config->secure;
+    c->limit = config->limit ? config->limit : CACHE_DEFAULT_LIMIT;
+    if (config->path && config->path[0]) {
+        /* An empty first name: no folder to write to. */
+        for (const char *at = config->path, *end; good; at = end + 1) {
+            end = strchrnul(at, ':');
+            good = add_layer(c, at, (size_t)(end - at));
+            if (!*end)
+                break;
+        }
+    } else {
+        good = default_layer(c);
+    }
+    c->writable = c->mode == CACHE_RW && !c->secure && c->nlayers &&
+                  !(config->path && config->path[0] == ':');
+    if (!good || !c->nlayers) {
+        cache_close(c);
+        return NULL;
+    }
+    return c;
+}
+
+void cache_close(Cache *c)
+{
+    for (unsigned i = 0; c && i < c->nlayers; i++)
+        free(c->layers[i]);
+    if (c)
+        ZSTD_freeDCtx(c->dctx);
+    free(c);
+}
+
+CacheMode cache_mode(const Cache *c)
+{
+    return !c ? CACHE_OFF : c->writable ? CACHE_RW : CACHE_RO;
+}
+
+const CacheCounters *cache_counters(const Cache *c)
+{
+    return &c->counters;
+}

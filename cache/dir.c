@@ -1,0 +1,155 @@
+/* dir.c - the folders of the cache. What is in them gets executed, so they and all that is read
+ * must belong to the user or to root and be writable by nobody else; no symbolic link is followed
+ * below the layer's own path. A process with more rights than its user (AT_SECURE) believes root
+ * alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cache/internal.h"
+
+static bool trusted(const Cache *c, const struct stat *st)
+{
+    bool owner = st->st_uid == 0 || (!c->secure && st->st_uid == geteuid());
+    return owner && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Passes on the descriptor of something trusted, or closes it. */
+static int checked(Cache *c, int fd, mode_t type, struct stat *st)
+{
+    int err = fstat(fd, st) ? -errno : 0;
+
+    if (!err && ((st->st_mode & S_IFMT) != type || !trusted(c, st))) {
+        c->counters.refused++;
+        err = -EPERM;
+    }
+    if (err)
+        close(fd);
+    return err ? err : fd;
+}
+
+static int open_dir(Cache *c, int at, const char *name)
+{
+    struct stat st;
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0) {
+        c->counters.refused += errno == ELOOP || errno == ENOTDIR;
+        return -errno;
+    }
+    return checked(c, fd, S_IFDIR, &st);
+}
+
+/* mkdir -p, for what is missing at the end of the path: a new home has no .cache yet. */
+static void make_parents(const char *path)
+{
+    char *copy = strdup(path);
+
+    for (char *at = copy ? strchr(copy + 1, '/') : NULL; at; at = strchr(at + 1, '/')) {
+        *at = 0;
+        mkdir(copy, 0700);
+        *at = '/';
+    }
+    free(copy);
+}
+
+int dir_layer(Cache *c, unsigned layer, bool make)
+{
+    const char *path = c->layers[layer];
+    int fd = open_dir(c, AT_FDCWD, path);
+
+    if (fd == -ENOENT && make) {
+        make_parents(path);
+        if (mkdir(path, 0700) && errno != EEXIST)
+            return -errno;
+        fd = open_dir(c, AT_FDCWD, path);
+    }
+    return fd;
+}
+
+int dir_sub(Cache *c, int dirfd, const char *name, bool make)
+{
+    int fd = open_dir(c, dirfd, name);
+
+    if (fd == -ENOENT && make) {
+        if (mkdirat(dirfd, name, 0700) && errno != EEXIST)
+            return -errno;
+        fd = open_dir(c, dirfd, name);
+    }
+    return fd;
+}
+
+int dir_file(Cache *c, int dirfd, const char *name, struct stat *st)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0) {
+        c->counters.refused += errno == ELOOP;
+        return -errno;
+    }
+    return checked(c, fd, S_IFREG, st);
+}
+
+int dir_read(int fd, void *to, size_t size)
+{
+    uint8_t *at = to;
+
+    while (size) {
+        ssize_t n = read(fd, at, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EBADMSG;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_all(int fd, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+
+    while (size) {
+        ssize_t n = write(fd, at, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int dir_write(int dirfd, const char *name, const void *const *bytes, const size_t *sizes,
+              unsigned n, bool sync)
+{
+    static unsigned counter;
+    char temporary[64];
+    int fd = -1, err = 0;
+
+    for (unsigned tries = 0; fd < 0 && tries < 100; tries++) {
+        snprintf(temporary, sizeof temporary, ".%d-%u.tmp", (int)getpid(), counter++);
+        fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
+            return -errno;
+    }
+    if (fd < 0)
+        return -EEXIST;
+    for (unsigned i = 0; i < n && !err; i++)
+        err = write_all(fd, bytes[i], sizes[i]);
+    if (!err && sync && fdatasync(fd))
+        err = -errno;
+    if (close(fd) && !err)
+        err = -errno;
+    if (!err && renameat(dirfd, temporary, dirfd, name))
+        err = -errno;
+    if (err)
+        unlinkat(dirfd, temporary, 0);
+    return err;
+}

@@ -1,0 +1,111 @@
+/* internal.h - struct Cache, for the files of cache/ only. */
+#ifndef XEMU_CACHE_INTERNAL_H
+#define XEMU_CACHE_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "cache/cache.h"
+
+enum { CACHE_LAYERS = 8 };
+#define CACHE_DEFAULT_LIMIT ((uint64_t)2 << 30)
+
+struct Cache {
+    CacheMode mode;
+    bool secure;
+    uint64_t limit;
+    unsigned nlayers;
+    bool writable;              /* layer 0 may be written to */
+    char *layers[CACHE_LAYERS]; /* absolute or relative paths, owned */
+    CacheCounters counters;
+    void *dctx; /* zstd's, made when first needed */
+};
+
+/* A file of the cache in memory, its header and table verified. */
+typedef struct EntryImage {
+    uint8_t *bytes;
+    size_t size;
+} EntryImage;
+
+struct CacheEntry {
+    EntryImage images[CACHE_LAYERS];
+    unsigned nimages, nparts;
+    struct {
+        const EntryImage *image;
+        const PartHeader *part;
+    } parts[CACHE_LAYERS * CACHE_MAX_PARTS];
+};
+
+typedef struct EntryName {
+    char dir[17];  /* of `quick` */
+    char file[65]; /* of the key */
+} EntryName;
+
+static inline const EntryHeader *image_header(const EntryImage *i)
+{
+    return (const EntryHeader *)(const void *)i->bytes;
+}
+static inline const FrameHeader *part_frames(const PartHeader *p)
+{
+    return (const FrameHeader *)(const void *)(p + 1);
+}
+static inline const PartHeader *part_next(const PartHeader *p)
+{
+    return (const PartHeader *)(const void *)(part_frames(p) + p->nframes);
+}
+static inline const PartHeader *image_first(const EntryImage *i)
+{
+    return (const PartHeader *)(const void *)(i->bytes + sizeof(EntryHeader));
+}
+
+/* ---- dir.c: folders and whom they may belong to ------------------------------------------------
+ */
+
+/* The folder of a layer, checked; `make`: made if it is missing. A descriptor or -errno (-EPERM:
+ * refused). */
+int dir_layer(Cache *c, unsigned layer, bool make);
+/* A folder in it. */
+int dir_sub(Cache *c, int dirfd, const char *name, bool make);
+/* A file in it, to read; *st as fstat says. */
+int dir_file(Cache *c, int dirfd, const char *name, struct stat *st);
+/* Writes a file anew under that name. `sync`: on disk before the name is. 0 or -errno. */
+int dir_write(int dirfd, const char *name, const void *const *bytes, const size_t *sizes,
+              unsigned n, bool sync);
+/* All of [0, size) or an error. */
+int dir_read(int fd, void *to, size_t size);
+
+/* ---- key.c -------------------------------------------------------------------------------------
+ */
+bool key_content(Cache *c, CacheFile *file);
+void key_of(const CacheFile *file, const CacheTarget *target, uint8_t key[CACHE_KEY_SIZE]);
+void key_name(const uint8_t quick[8], const uint8_t key[CACHE_KEY_SIZE], EntryName *name);
+void key_hex(const uint8_t *bytes, unsigned n, char *text);
+
+/* ---- load.c ------------------------------------------------------------------------------------
+ */
+/* Header and table of an entry are what they should be (key NULL: any). */
+bool entry_valid(const uint8_t *bytes, size_t size, const uint8_t *key);
+/* Every frame, too. */
+bool part_valid(const EntryImage *i, const PartHeader *p);
+/* The file in the folder `dir` below the layer's; 0 or -errno (-EBADMSG: damaged). */
+int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, EntryImage *out);
+bool frame_read(Cache *c, const EntryImage *i, const PartHeader *p, unsigned frame, void *to,
+                uint32_t size);
+
+/* ---- store.c -----------------------------------------------------------------------------------
+ */
+/* Merges an entry into the layer; 0 or -errno. */
+int store_image(Cache *c, int layer, const EntryImage *from);
+
+/* ---- gc.c --------------------------------------------------------------------------------------
+ */
+/* Now and then: keeps the limit. */
+void gc_after_store(Cache *c, int layer_fd, uint64_t stored);
+/* Removes what was left by killed processes, and the entries that were used longest ago until all
+ * are within `limit`. */
+void gc_run(Cache *c, int layer_fd, uint64_t limit);
+/* Calls fn for each file of an entry below the layer's folder. */
+typedef void (*GcVisit)(void *ctx, int dir, const char *dir_name, const char *name,
+                        const struct stat *st);
+void gc_each(Cache *c, int layer_fd, GcVisit fn, void *ctx);
+
+#endif
