@@ -17,6 +17,7 @@
 #include "runtime/sys/sys.h"
 
 __thread Thread *thread_current;
+Process *process_first;
 
 /* The code arena lies below the image at 0x60000000 (the heap follows that at a random distance):
  * within reach of direct calls into the image, and where no program is linked. */
@@ -236,6 +237,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .prefix_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
     };
+    process_first = p;
     mem_init(p->mem, options->reserved_va);
     path_set_prefix(p, options->prefix);
     set_space_limit(p);

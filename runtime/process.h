@@ -116,6 +116,9 @@ struct Thread {
 
 /* The thread that runs on this host thread. */
 extern __thread Thread *thread_current;
+/* The process of the program that xemu was started with: where another xemu finds it
+ * (sys/proc_view.h). */
+extern Process *process_first;
 
 static inline Thread *cpu_thread(Cpu *cpu)
 {

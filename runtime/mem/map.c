@@ -316,3 +316,30 @@ GuestAddr map_gap(const GuestMap *m, uint64_t size, GuestAddr low, GuestAddr hig
     }
     return 0;
 }
+
+bool map_walk(const GuestMap *m, bool (*peek)(void *ctx, void *to, const void *from, size_t n),
+              bool (*each)(void *ctx, const MapRange *r), void *ctx)
+{
+    enum { DEPTH = 256 }; /* of a sound treap: some thirty */
+    MapNode stack[DEPTH];
+    const MapNode *next = m->root;
+    unsigned depth = 0;
+    size_t seen = 0;
+    GuestAddr at = 0;
+    while (next || depth) {
+        if (next) {
+            if (depth == DEPTH || !peek(ctx, &stack[depth], next, sizeof *next)) {
+                return false;
+            }
+            next = stack[depth++].left;
+            continue;
+        }
+        const MapNode *n = &stack[--depth];
+        if (n->r.start < at || n->r.end <= n->r.start || ++seen > m->count || !each(ctx, &n->r)) {
+            return false;
+        }
+        at = n->r.end;
+        next = n->right;
+    }
+    return seen == m->count;
+}

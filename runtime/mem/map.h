@@ -70,4 +70,9 @@ void map_protect(GuestMap *m, GuestAddr start, GuestAddr end, uint32_t prot, uin
  */
 GuestAddr map_gap(const GuestMap *m, uint64_t size, GuestAddr low, GuestAddr high);
 
+/* All ranges in order, of a map that may lie in another process and change meanwhile: its memory is
+ * read by peek(ctx, ...). False if it made no sense. */
+bool map_walk(const GuestMap *m, bool (*peek)(void *ctx, void *to, const void *from, size_t n),
+              bool (*each)(void *ctx, const MapRange *r), void *ctx);
+
 #endif

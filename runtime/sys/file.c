@@ -10,6 +10,7 @@
 
 #include "runtime/sys/convert.h"
 #include "runtime/sys/path.h"
+#include "runtime/sys/proc_view.h"
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
 
@@ -98,13 +99,15 @@ long sys_openat(Thread *t, const uint64_t a[6])
     if (r) {
         return r;
     }
-    r = procfs_open(t, path, (int)flags);
+    char joined[PATH_MAX];
+    const char *full = proc_path_at((int)a[0], path, joined);
+    r = procfs_open(t, full, (int)flags);
     if (r != PROCFS_NOT_OURS) {
         return r;
     }
     r = host_call(&t->cpu, SYS_openat, a[0], (uintptr_t)path, flags, a[3]);
-    if (!strncmp(path, "/proc/", 6) && (flags & O_ACCMODE) != O_RDONLY) {
-        note_mem_file(t->process, path, r);
+    if (!strncmp(full, "/proc/", 6) && (flags & O_ACCMODE) != O_RDONLY) {
+        note_mem_file(t->process, full, r);
     }
     return r;
 }
@@ -272,15 +275,19 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
     if (r) {
         return r;
     }
-    const char *own = path_own_proc(path);
-    if (own && !strcmp(own, "exe")) {
-        if ((int)a[3] <= 0) {
+    ProcPath pp;
+    char joined[PATH_MAX], exe[PATH_MAX];
+    if (proc_path_parse(proc_path_at((int)a[0], path, joined), &pp) && !strcmp(pp.name, "exe")) {
+        long length =
+            pp.own ? snprintf(exe, sizeof exe, "%s", t->process->exe) : proc_exe(pp.pid, exe);
+        if (length > 0 && (int)a[3] <= 0) {
             return -EINVAL;
         }
-        size_t n = strlen(t->process->exe);
-        n = n < a[3] ? n : a[3];
-        r = guest_write(a[2], t->process->exe, n);
-        return r ? r : (long)n;
+        if (length > 0) {
+            size_t n = (size_t)length < a[3] ? (size_t)length : a[3];
+            r = guest_write(a[2], exe, n);
+            return r ? r : (long)n;
+        }
     }
     return host_call(&t->cpu, SYS_readlinkat, a[0], (uintptr_t)path, a[2], a[3]);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/sys/proc_view.h"
+
 /* Far above what programs use, so that the guest doesn't meet it. */
 static int move_high(int fd)
 {
@@ -88,34 +90,6 @@ const char *path_lookup(Process *p, const char *path, bool follow, char buf[PATH
     return path;
 }
 
-const char *path_own_proc(const char *path)
-{
-    if (strncmp(path, "/proc/", 6)) {
-        return NULL;
-    }
-    const char *at = path + 6;
-    if (!strncmp(at, "self/", 5)) {
-        at += 5;
-    } else if (!strncmp(at, "thread-self/", 12)) {
-        return at + 12;
-    } else {
-        char *end;
-        unsigned long pid = strtoul(at, &end, 10);
-        if (end == at || *end != '/' || (long)pid != host_raw0(SYS_getpid)) {
-            return NULL;
-        }
-        at = end + 1;
-    }
-    if (!strncmp(at, "task/", 5)) {
-        char *end;
-        strtoul(at + 5, &end, 10);
-        if (end != at + 5 && *end == '/') {
-            at = end + 1;
-        }
-    }
-    return at;
-}
-
 long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const char **host)
 {
     long n = guest_read_str(room->guest, path, sizeof room->guest);
@@ -126,10 +100,14 @@ long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const cha
     if (room->guest[0] != '/') {
         return 0;
     }
-    const char *own = path_own_proc(room->guest);
-    if (own) {
-        if (follow && !strcmp(own, "exe")) {
-            *host = p->exe;
+    ProcPath pp;
+    if (proc_path_parse(room->guest, &pp)) {
+        if (follow && !strcmp(pp.name, "exe")) {
+            if (pp.own) {
+                *host = p->exe;
+            } else if (proc_exe(pp.pid, room->host) > 0) {
+                *host = room->host;
+            }
         }
         return 0;
     }

@@ -22,8 +22,4 @@ typedef struct PathRoom {
 } PathRoom;
 long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const char **host);
 
-/* The rest of the path within /proc of this very process: "maps" for /proc/self/maps,
- * /proc/<pid>/task/<tid>/maps ...; NULL if it's something else. */
-const char *path_own_proc(const char *path);
-
 #endif

@@ -3,15 +3,15 @@
 #include "runtime/sys/procfs.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/prctl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "runtime/sys/path.h"
+#include "runtime/sys/procfs_text.h"
 
 void procfs_publish(Process *p)
 {
@@ -40,14 +40,9 @@ void procfs_publish(Process *p)
     host_raw2(SYS_prctl, PR_SET_NAME, slash ? slash + 1 : path);
 }
 
-/* A growing text, written to a memory file. */
-typedef struct Text {
-    int fd;
-    size_t at;
-    char buf[8192];
-} Text;
+/* ---- texts --------------------------------------------------------------------------------- */
 
-static void flush(Text *x)
+void text_flush(Text *x)
 {
     for (size_t done = 0; done < x->at;) {
         long n = host_raw3(SYS_write, x->fd, x->buf + done, x->at - done);
@@ -59,153 +54,148 @@ static void flush(Text *x)
     x->at = 0;
 }
 
-static char *room(Text *x, size_t n)
+char *text_room(Text *x, size_t n)
 {
     if (sizeof x->buf - x->at < n) {
-        flush(x);
+        text_flush(x);
     }
     return x->buf + x->at;
 }
+
+void text_print(Text *x, const char *format, ...)
+{
+    enum { MOST = PATH_MAX + 512 };
+    va_list ap;
+    va_start(ap, format);
+    int n = vsnprintf(text_room(x, MOST), MOST, format, ap);
+    va_end(ap);
+    x->at += n < MOST ? (size_t)n : MOST - 1;
+}
+
+bool lines_open(Lines *l, const char *path)
+{
+    l->have = l->done = 0;
+    l->fd = (int)host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return l->fd >= 0;
+}
+
+char *lines_next(Lines *l)
+{
+    for (;;) {
+        char *line = l->buf + l->done, *end = memchr(line, '\n', l->have - l->done);
+        if (end) {
+            *end = 0;
+            l->done = (size_t)(end + 1 - l->buf);
+            return line;
+        }
+        l->have -= l->done;
+        memmove(l->buf, line, l->have);
+        l->done = 0;
+        long n = l->have < sizeof l->buf
+                     ? host_raw3(SYS_read, l->fd, l->buf + l->have, sizeof l->buf - l->have)
+                     : 0;
+        if (n <= 0) {
+            return NULL;
+        }
+        l->have += (size_t)n;
+    }
+}
+
+void lines_close(Lines *l)
+{
+    host_raw1(SYS_close, l->fd);
+}
+
+/* ---- files of the machine ------------------------------------------------------------------ */
 
 static void make_cpuinfo(Thread *t, Text *x)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     for (long i = 0; i < n; i++) {
-        char *to = room(x, 1024);
+        char *to = text_room(x, 1024);
         x->at += (size_t)t->process->abi->cpuinfo(to, 1024, (unsigned)i);
     }
 }
 
-/* ---- maps ---------------------------------------------------------------------------------- */
-
-typedef struct HostLine {
-    uint64_t start, end, offset;
-    char shared;
-    const char *rest; /* "dev inode   path" */
-} HostLine;
-
-static bool hex(const char **at, uint64_t *v, char stop)
+static void make_arch(Thread *t, Text *x)
 {
-    *v = 0;
-    for (; **at != stop; (*at)++) {
-        int c = **at, digit = c >= '0' && c <= '9'   ? c - '0'
-                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                                     : -1;
-        if (digit < 0) {
-            return false;
-        }
-        *v = *v << 4 | (unsigned)digit;
-    }
-    (*at)++;
-    return true;
-}
-
-/* "start-end rwxp offset dev inode   path" */
-static bool parse_line(const char *line, HostLine *h)
-{
-    if (!hex(&line, &h->start, '-') || !hex(&line, &h->end, ' ') || strlen(line) < 5) {
-        return false;
-    }
-    h->shared = line[3];
-    line += 5;
-    if (!hex(&line, &h->offset, ' ')) {
-        return false;
-    }
-    h->rest = line;
-    return true;
-}
-
-/* The parts of a host mapping that are the guest's, with the guest's protection. */
-static void put_mapping(Mem *mem, Text *x, const HostLine *h)
-{
-    bool has_file = strncmp(h->rest, "00:00 0", 7);
-    MapRange r;
-    for (GuestAddr at = h->start; map_next(&mem->map, at, &r) && r.start < h->end; at = r.end) {
-        GuestAddr from = r.start > h->start ? r.start : h->start,
-                  to = r.end < h->end ? r.end : h->end;
-        const char *name = r.flags & MAP_FLAG_STACK  ? "[stack]"
-                           : r.flags & MAP_FLAG_VDSO ? "[vdso]"
-                           : r.flags & MAP_FLAG_HEAP ? "[heap]"
-                                                     : NULL;
-        char *to_buf = room(x, PATH_MAX + 256);
-        int n =
-            snprintf(to_buf, PATH_MAX + 256, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " ",
-                     from, to, r.prot & PROT_READ ? 'r' : '-', r.prot & PROT_WRITE ? 'w' : '-',
-                     r.prot & PROT_EXEC ? 'x' : '-', h->shared,
-                     has_file ? h->offset + (from - h->start) : 0);
-        if (name && !has_file) {
-            int width = 73 - n;
-            n += snprintf(to_buf + n, (size_t)(PATH_MAX + 256 - n), "%-*s%s\n", width, "00:00 0",
-                          name);
-        } else {
-            n += snprintf(to_buf + n, (size_t)(PATH_MAX + 256 - n), "%s\n", h->rest);
-        }
-        x->at += (size_t)n;
-    }
-}
-
-static void make_maps(Thread *t, Text *x)
-{
-    Mem *mem = t->process->mem;
-    char buf[PATH_MAX + 512];
-    size_t have = 0;
-    long fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    lock_take(&mem->lock);
-    for (;;) {
-        long n = host_raw3(SYS_read, fd, buf + have, sizeof buf - 1 - have);
-        if (n <= 0) {
-            break;
-        }
-        have += (size_t)n;
-        char *line = buf, *end;
-        while ((end = memchr(line, '\n', have - (size_t)(line - buf)))) {
-            HostLine h;
-            *end = 0;
-            if (parse_line(line, &h)) {
-                put_mapping(mem, x, &h);
-            }
-            line = end + 1;
-        }
-        have -= (size_t)(line - buf);
-        memmove(buf, line, have);
-    }
-    lock_release(&mem->lock);
-    host_raw1(SYS_close, fd);
+    text_print(x, "%s\n", t->process->abi->machine);
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-static long make_file(Thread *t, const char *name, int flags, void (*fill)(Thread *t, Text *x))
+static long begin(Text *x, const char *name, int flags)
 {
-    Text x = {.at = 0};
     if ((flags & O_ACCMODE) != O_RDONLY) {
         return -EACCES;
     }
-    long fd = host_raw2(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-    if (fd < 0) {
-        return fd;
+    x->at = 0;
+    x->fd = (int)host_raw2(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+    return x->fd;
+}
+
+static long finish(Text *x)
+{
+    text_flush(x);
+    host_raw3(SYS_lseek, x->fd, 0, SEEK_SET);
+    return x->fd;
+}
+
+static const struct {
+    const char *path;
+    void (*fill)(Thread *t, Text *x);
+} machine_files[] = {{"/proc/cpuinfo", make_cpuinfo}, {"/proc/sys/kernel/arch", make_arch}};
+
+static const struct {
+    const char *name;
+    void (*fill)(Text *x, const ProcView *v, const char *path);
+} process_files[] = {
+    {"maps", procfs_maps}, {"smaps", procfs_smaps}, {"smaps_rollup", procfs_smaps_rollup},
+    {"stat", procfs_stat}, {"statm", procfs_statm}, {"status", procfs_status},
+};
+
+/* A file of a process: made anew if that is an xemu and the host lets this one read the file. */
+static long process_file(Thread *t, const ProcPath *pp, const char *path, int flags)
+{
+    for (unsigned i = 0; i < sizeof process_files / sizeof process_files[0]; i++) {
+        if (strcmp(pp->name, process_files[i].name)) {
+            continue;
+        }
+        Text x;
+        ProcView v;
+        long r = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+        if (r < 0 || !proc_view(t->process, pp->pid, &v)) {
+            host_raw1(SYS_close, r);
+            return PROCFS_NOT_OURS;
+        }
+        host_raw1(SYS_close, r);
+        r = begin(&x, pp->name, flags);
+        if (r >= 0) {
+            process_files[i].fill(&x, &v, path);
+            r = finish(&x);
+        }
+        proc_view_end(&v);
+        return r;
     }
-    x.fd = (int)fd;
-    fill(t, &x);
-    flush(&x);
-    host_raw3(SYS_lseek, fd, 0, SEEK_SET);
-    return fd;
+    return PROCFS_NOT_OURS;
 }
 
 long procfs_open(Thread *t, const char *path, int flags)
 {
+    ProcPath pp;
     if (strncmp(path, "/proc/", 6) || (flags & O_PATH)) {
         return PROCFS_NOT_OURS;
     }
-    if (!strcmp(path, "/proc/cpuinfo")) {
-        return make_file(t, "cpuinfo", flags, make_cpuinfo);
+    for (unsigned i = 0; i < sizeof machine_files / sizeof machine_files[0]; i++) {
+        Text x;
+        if (!strcmp(path, machine_files[i].path)) {
+            long r = begin(&x, strrchr(path, '/') + 1, flags);
+            if (r >= 0) {
+                machine_files[i].fill(t, &x);
+                r = finish(&x);
+            }
+            return r;
+        }
     }
-    const char *own = path_own_proc(path);
-    if (own && !strcmp(own, "maps")) {
-        return make_file(t, "maps", flags, make_maps);
-    }
-    return PROCFS_NOT_OURS;
+    return proc_path_parse(path, &pp) ? process_file(t, &pp, path, flags) : PROCFS_NOT_OURS;
 }

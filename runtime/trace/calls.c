@@ -294,7 +294,7 @@ static long start_tracing(Process *p, long request, int pid, uint64_t addr, uint
         return -ENOMEM;
     }
     x->seized = seize;
-    x->foreign = !tracee_is_xemu(pid);
+    x->foreign = !proc_is_xemu(pid);
     x->options = seize ? options : 0;
     x->has_options = seize;
     return 0;

@@ -60,7 +60,7 @@ static bool at_exec(Process *p, Tracee *x, int *status, bool told)
     x->exec_from = from;
     x->thread = 0;
     x->by_message = false;
-    x->foreign = !tracee_is_xemu(x->pid);
+    x->foreign = !proc_is_xemu(x->pid);
     bool by_signal = !(x->options & PTRACE_O_TRACEEXEC);
     if (x->foreign) {
         if (!by_signal || !told) {
@@ -163,7 +163,7 @@ static Tracee *meet(Process *p, int pid, int sig, int event, const struct user_r
     }
     uint32_t newborn = 1;
     x->seized = event == PTRACE_EVENT_STOP;
-    x->foreign = !tracee_is_xemu(pid);
+    x->foreign = !proc_is_xemu(pid);
     if (tracee_find_thread(x, regs)) {
         tracee_get(x, &newborn, trace.newborn);
     }

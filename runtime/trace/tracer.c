@@ -1,11 +1,9 @@
 /* A tracer's records, and what it reads and writes in its tracees. */
 #include "runtime/trace/tracer.h"
 
-#include <fcntl.h>
 #include <linux/ptrace.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "runtime/sig/signal.h"
@@ -154,15 +152,6 @@ long tracee_host_regs(int pid, struct user_regs_struct *regs)
 long tracee_set_host_regs(int pid, const struct user_regs_struct *regs)
 {
     return host_ptrace(HOST_SETREGS, pid, 0, (uintptr_t)regs);
-}
-
-bool tracee_is_xemu(int pid)
-{
-    char path[32];
-    struct stat own, other;
-    snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    return !stat("/proc/self/exe", &own) && !stat(path, &other) && own.st_dev == other.st_dev &&
-           own.st_ino == other.st_ino;
 }
 
 bool tracee_find_thread(Tracee *x, const struct user_regs_struct *regs)

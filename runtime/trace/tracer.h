@@ -5,6 +5,7 @@
 #include <sys/user.h>
 
 #include "runtime/process.h"
+#include "runtime/sys/proc_view.h"
 
 /* How a stop that the guest was told of stands with the host. */
 typedef enum TraceView {
@@ -63,8 +64,6 @@ void tracee_end_call(const Tracee *x, struct user_regs_struct *regs);
 void tracee_hold(const Tracee *x, const siginfo_t *info);
 /* [start, start + len) of its memory was written by its tracer. */
 void tracee_wrote(const Tracee *x, GuestAddr start, uint64_t len);
-/* Does the process run this very executable? */
-bool tracee_is_xemu(int pid);
 
 /* What a stop of `pid` that the host reports as *status is for the guest: true if it is shown, as
  * *status then is. */

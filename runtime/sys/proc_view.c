@@ -1,0 +1,220 @@
+#include "runtime/sys/proc_view.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "runtime/sig/signal.h"
+#include "runtime/sys/filter.h"
+
+enum { RANGES_MOST = 1 << 17 };
+
+/* ---- paths --------------------------------------------------------------------------------- */
+
+static const char *number(const char *at, long *n)
+{
+    char *end;
+    *n = strtol(at, &end, 10);
+    return end != at && *n > 0 && at[0] >= '0' && at[0] <= '9' ? end : NULL;
+}
+
+bool proc_path_parse(const char *path, ProcPath *out)
+{
+    long n;
+    if (strncmp(path, "/proc/", 6)) {
+        return false;
+    }
+    const char *at = path + 6, *end;
+    *out = (ProcPath){.pid = (int)host_raw0(SYS_getpid), .own = true};
+    if (!strncmp(at, "self/", 5)) {
+        at += 5;
+    } else if (!strncmp(at, "thread-self/", 12)) {
+        out->name = at + 12;
+        return true;
+    } else if ((end = number(at, &n)) && *end == '/') {
+        out->own = (int)n == out->pid;
+        out->pid = (int)n;
+        at = end + 1;
+    } else {
+        return false;
+    }
+    if (!strncmp(at, "task/", 5) && (end = number(at + 5, &n)) && *end == '/') {
+        at = end + 1;
+    }
+    out->name = at;
+    return true;
+}
+
+static bool means_something(const char *name)
+{
+    static const char *const names[] = {"maps",   "smaps", "smaps_rollup", "stat", "statm",
+                                        "status", "exe",   "cpuinfo",      "mem"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!strcmp(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *proc_path_at(int dirfd, const char *path, char buf[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    char link[48];
+    if (path[0] == '/' || !means_something(slash ? slash + 1 : path)) {
+        return path;
+    }
+    if (dirfd == AT_FDCWD) {
+        snprintf(link, sizeof link, "/proc/self/cwd");
+    } else {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd);
+    }
+    long n = host_raw4(SYS_readlinkat, AT_FDCWD, link, buf, PATH_MAX - 1);
+    if (n < 5 || strncmp(buf, "/proc", 5) || (n > 5 && buf[5] != '/')) {
+        return path;
+    }
+    snprintf(buf + n, (size_t)(PATH_MAX - n), "/%s", path);
+    return buf;
+}
+
+/* ---- other processes ----------------------------------------------------------------------- */
+
+bool proc_is_xemu(int pid)
+{
+    char path[32];
+    struct stat own, other;
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    return !stat("/proc/self/exe", &own) && !stat(path, &other) && own.st_dev == other.st_dev &&
+           own.st_ino == other.st_ino;
+}
+
+static bool peek(int pid, void *to, const void *from, size_t n)
+{
+    struct iovec local = {to, n}, remote = {(void *)(uintptr_t)from, n};
+    return host_raw6(SYS_process_vm_readv, (uint64_t)pid, (uintptr_t)&local, 1, (uintptr_t)&remote,
+                     1, 0) == (long)n;
+}
+
+static bool read_process(int pid, Process *p)
+{
+    const Process *there;
+    return proc_is_xemu(pid) && peek(pid, &there, &process_first, sizeof there) && there &&
+           peek(pid, p, there, sizeof *p);
+}
+
+long proc_exe(int pid, char buf[PATH_MAX])
+{
+    Process *p = malloc(sizeof *p);
+    long r = -EACCES;
+    if (p && read_process(pid, p)) {
+        p->exe[PATH_MAX - 1] = 0;
+        r = snprintf(buf, PATH_MAX, "%s", p->exe);
+    }
+    free(p);
+    return r;
+}
+
+static void note_signals(ProcView *v, const SigTable *table)
+{
+    for (int n = 1; n <= SIGNALS; n++) {
+        if (SIGNALS_SYNC & SIGNAL_BIT(n)) {
+            v->handled |= table->action[n].handler > 1 ? SIGNAL_BIT(n) : 0;
+            v->ignored |= table->action[n].handler == 1 ? SIGNAL_BIT(n) : 0;
+        }
+    }
+}
+
+static bool add(ProcView *v, size_t *room, MapRange r)
+{
+    if (v->count == *room) {
+        size_t more = *room ? 2 * *room : 256;
+        MapRange *ranges = more <= RANGES_MOST ? realloc(v->ranges, more * sizeof *ranges) : NULL;
+        if (!ranges) {
+            return false;
+        }
+        v->ranges = ranges;
+        *room = more;
+    }
+    v->ranges[v->count++] = r;
+    v->bytes += r.end - r.start;
+    return true;
+}
+
+static bool view_own(Process *p, ProcView *v)
+{
+    size_t room = 0;
+    MapRange r;
+    bool ok = true;
+    lock_take(&p->mem->lock);
+    for (GuestAddr at = 0; ok && map_next(&p->mem->map, at, &r); at = r.end) {
+        ok = add(v, &room, r);
+    }
+    lock_release(&p->mem->lock);
+    note_signals(v, p->sig);
+    const Thread *t = thread_current;
+    v->seccomp = t ? t->seccomp : 0;
+    for (const Filter *f = t ? t->filter : NULL; f; f = f->earlier) {
+        v->filters++;
+    }
+    return ok;
+}
+
+typedef struct Remote {
+    int pid;
+    ProcView *v;
+    size_t room;
+} Remote;
+
+static bool peek_remote(void *ctx, void *to, const void *from, size_t n)
+{
+    return peek(((Remote *)ctx)->pid, to, from, n);
+}
+
+static bool add_remote(void *ctx, const MapRange *r)
+{
+    Remote *x = ctx;
+    return add(x->v, &x->room, *r);
+}
+
+static bool view_other(int pid, ProcView *v)
+{
+    Process *p = malloc(sizeof *p);
+    Mem *mem = malloc(sizeof *mem);
+    SigTable *table = malloc(sizeof *table);
+    Remote remote = {pid, v, 0};
+    bool ok = p && mem && table && read_process(pid, p) && peek(pid, mem, p->mem, sizeof *mem) &&
+              peek(pid, table, p->sig, sizeof *table);
+    if (ok) {
+        note_signals(v, table);
+        /* It may change meanwhile: then once more. */
+        for (int tries = 0; tries < 3 && !map_walk(&mem->map, peek_remote, add_remote, &remote);
+             tries++) {
+            v->count = 0;
+            v->bytes = 0;
+            ok = peek(pid, mem, p->mem, sizeof *mem);
+        }
+    }
+    free(p);
+    free(mem);
+    free(table);
+    return ok && v->count;
+}
+
+bool proc_view(Process *p, int pid, ProcView *v)
+{
+    bool own = pid == (int)host_raw0(SYS_getpid);
+    *v = (ProcView){.here = own ? p : NULL, .pid = pid};
+    bool ok = own ? view_own(p, v) : view_other(pid, v);
+    if (!ok) {
+        proc_view_end(v);
+    }
+    return ok;
+}
+
+void proc_view_end(ProcView *v)
+{
+    free(v->ranges);
+    v->ranges = NULL;
+}

@@ -1,0 +1,44 @@
+/* proc_view.h - what a process of /proc is, seen from here: this one, another xemu's, or a program
+ * of the host.
+ *
+ * Of another xemu the tables are read from its memory: it is the same executable, so process_first
+ * is where it is here.
+ */
+#ifndef XEMU_RUNTIME_SYS_PROC_VIEW_H
+#define XEMU_RUNTIME_SYS_PROC_VIEW_H
+
+#include "runtime/process.h"
+
+/* A path below /proc/PID, /proc/self or /proc/thread-self, perhaps through task/TID. */
+typedef struct ProcPath {
+    int pid;
+    bool own;
+    const char *name; /* the rest: "maps", "fd/3"; points into the path */
+} ProcPath;
+bool proc_path_parse(const char *path, ProcPath *out);
+
+/* A relative path that leads into /proc from dirfd, as an absolute one in buf; the path itself
+ * otherwise. Only for names that mean something here. */
+const char *proc_path_at(int dirfd, const char *path, char buf[PATH_MAX]);
+
+/* Does the process run this very executable? */
+bool proc_is_xemu(int pid);
+
+typedef struct ProcView {
+    const Process *here; /* NULL: another process's */
+    int pid;
+    MapRange *ranges; /* its mappings, in order */
+    size_t count;
+    uint64_t bytes;
+    uint64_t handled,
+        ignored; /* synchronous signals (SIGNALS_SYNC), which the host can't tell of */
+    uint32_t seccomp, filters;
+} ProcView;
+
+/* false if it isn't an xemu's, or can't be read. proc_view_end() afterwards. */
+bool proc_view(Process *p, int pid, ProcView *v);
+void proc_view_end(ProcView *v);
+/* The guest program of another xemu: what its /proc/PID/exe leads to. Its length or -errno. */
+long proc_exe(int pid, char buf[PATH_MAX]);
+
+#endif

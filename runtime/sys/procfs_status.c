@@ -1,0 +1,76 @@
+/* stat, statm and status. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "runtime/sig/signal.h"
+#include "runtime/sys/procfs_text.h"
+
+/* Field 23 is the size of the address space; the second field, in parentheses, may hold anything.
+ */
+void procfs_stat(Text *x, const ProcView *v, const char *path)
+{
+    enum { VSIZE = 23 };
+    Lines l;
+    if (!lines_open(&l, path)) {
+        return;
+    }
+    char *line = lines_next(&l), *name_end = line ? strrchr(line, ')') : NULL;
+    if (name_end) {
+        char *at = name_end;
+        for (int field = 2; at && field < VSIZE; field++) {
+            at = strchr(at + 1, ' ');
+        }
+        const char *rest = at ? strchr(at + 1, ' ') : NULL;
+        if (rest) {
+            text_print(x, "%.*s %" PRIu64 "%s\n", (int)(at - line), line, v->bytes, rest);
+        }
+    }
+    lines_close(&l);
+}
+
+void procfs_statm(Text *x, const ProcView *v, const char *path)
+{
+    Lines l;
+    if (!lines_open(&l, path)) {
+        return;
+    }
+    char *line = lines_next(&l), *rest = line ? strchr(line, ' ') : NULL;
+    if (rest) {
+        text_print(x, "%" PRIu64 "%s\n", v->bytes / MEM_PAGE, rest);
+    }
+    lines_close(&l);
+}
+
+static uint64_t mask_of(const char *line)
+{
+    unsigned long long mask = 0;
+    sscanf(line, "%*[^:]: %llx", &mask);
+    return mask;
+}
+
+void procfs_status(Text *x, const ProcView *v, const char *path)
+{
+    Lines l;
+    if (!lines_open(&l, path)) {
+        return;
+    }
+    for (char *line; (line = lines_next(&l));) {
+        if (!strncmp(line, "VmSize:", 7) || !strncmp(line, "VmPeak:", 7)) {
+            text_print(x, "%.7s\t%8" PRIu64 " kB\n", line, v->bytes / 1024);
+        } else if (!strncmp(line, "SigCgt:", 7)) {
+            text_print(x, "SigCgt:\t%016" PRIx64 "\n",
+                       (mask_of(line) & ~SIGNALS_SYNC) | v->handled);
+        } else if (!strncmp(line, "SigIgn:", 7)) {
+            text_print(x, "SigIgn:\t%016" PRIx64 "\n",
+                       (mask_of(line) & ~SIGNALS_SYNC) | v->ignored);
+        } else if (v->here && !strncmp(line, "Seccomp:", 8)) {
+            text_print(x, "Seccomp:\t%u\n", v->seccomp);
+        } else if (v->here && !strncmp(line, "Seccomp_filters:", 16)) {
+            text_print(x, "Seccomp_filters:\t%u\n", v->filters);
+        } else if (strncmp(line, "untag_mask:", 11) && strncmp(line, "x86_", 4)) {
+            /* (those are of x86 only) */
+            text_print(x, "%s\n", line);
+        }
+    }
+    lines_close(&l);
+}

@@ -1,0 +1,106 @@
+/* /proc of this process and of a child: mappings, sizes, programs, signals. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char global[100000];
+
+/* Sums up the file: the bytes mapped, and whether it holds what a process has. */
+static unsigned long maps(const char *path, const void *heap)
+{
+    char line[5000];
+    unsigned long total = 0, last = 0;
+    int names = 0, ordered = 1, has_global = 0, has_heap = 0, has_stack = 0, code = 0;
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        unsigned long start, end;
+        char prot[5];
+        if (sscanf(line, "%lx-%lx %4s", &start, &end, prot) != 3) {
+            continue; /* a detail of smaps */
+        }
+        total += end - start;
+        ordered &= start >= last;
+        last = end;
+        names |= strstr(line, "[heap]")    ? 1
+                 : strstr(line, "[stack]") ? 2
+                 : strstr(line, "[vdso]")  ? 4
+                                           : 0;
+        has_global |=
+            (unsigned long)global >= start && (unsigned long)global < end && !strcmp(prot, "rw-p");
+        has_heap |=
+            (unsigned long)heap >= start && (unsigned long)heap < end && strstr(line, "[heap]");
+        has_stack |=
+            (unsigned long)line >= start && (unsigned long)line < end && strstr(line, "[stack]");
+        code |= (unsigned long)maps >= start && (unsigned long)maps < end && prot[2] == 'x';
+    }
+    fclose(f);
+    printf("%s: names %d ordered %d global %d heap %d stack %d code %d\n", strrchr(path, '/') + 1,
+           names, ordered, has_global, has_heap, has_stack, code);
+    return total;
+}
+
+static unsigned long number(const char *path, const char *key, int base)
+{
+    char line[5000];
+    unsigned long v = 0;
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (!strncmp(line, key, strlen(key))) {
+            v = strtoul(line + strlen(key), NULL, base);
+        }
+    }
+    fclose(f);
+    return v;
+}
+
+static void handler(int number) {}
+
+int main(int argc, char **argv)
+{
+    char own[200], other[200], path[100];
+    void *heap = malloc(100);
+    signal(SIGSEGV, handler);
+    signal(SIGUSR1, handler);
+    signal(SIGFPE, SIG_IGN);
+    unsigned long total = maps("/proc/self/maps", heap);
+    maps("/proc/self/smaps", heap);
+    unsigned long size = number("/proc/self/statm", "", 10) * 4096,
+                  kb = number("/proc/self/status", "VmSize:", 10);
+    printf("sizes %d %d\n", size / 2 < total && total / 2 < size, kb * 1024 / 2 < total);
+    printf("resident %d\n", number("/proc/self/smaps_rollup", "Rss:", 10) > 10);
+    printf("caught %lx ignored %lx\n", number("/proc/self/status", "SigCgt:", 16) & 0xffffffff,
+           number("/proc/self/status", "SigIgn:", 16) & 0x7fff);
+    ssize_t n = readlink("/proc/self/exe", own, sizeof own);
+    fflush(stdout);
+    int pipes[2];
+    pipe(pipes);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char c;
+        read(pipes[0], &c, 1);
+        _exit(0);
+    }
+    sprintf(path, "/proc/%d/exe", pid);
+    printf("child's program %d\n",
+           readlink(path, other, sizeof other) == n && !memcmp(own, other, n));
+    sprintf(path, "/proc/%d", pid);
+    int dir = open(path, O_RDONLY | O_DIRECTORY);
+    memset(other, 0, sizeof other);
+    printf("by descriptor %d\n",
+           readlinkat(dir, "exe", other, sizeof other) == n && !memcmp(own, other, n));
+    sprintf(path, "/proc/%d/maps", pid);
+    unsigned long child = maps(path, heap);
+    printf("as large %d\n", child / 2 < total && total / 2 < child);
+    sprintf(path, "/proc/%d/status", pid);
+    printf("caught %lx\n", number(path, "SigCgt:", 16) & 0xffffffff);
+    int fd = openat(dir, "maps", O_RDONLY);
+    printf("opened %d\n", fd >= 0 && read(fd, path, 10) == 10);
+    write(pipes[1], "x", 1);
+    wait(NULL);
+    return 0;
+}
