@@ -6,14 +6,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int map_twice(CodeBuf *cb, void *rx_at, void *rw_at, int fixed) {
-    uint8_t *rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, cb->fd, 0);
+static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed) {
+    uint8_t *rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, fd, 0);
     if (rx == MAP_FAILED) {
         return -errno;
     }
-    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, cb->fd, 0);
+    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, 0);
     if (rw == MAP_FAILED) {
         int err = -errno;
+        if (fixed) {
+            abort(); /* code without its writable twin: only for want of kernel memory */
+        }
         munmap(rx, cb->size);
         return err;
     }
@@ -22,53 +25,80 @@ static int map_twice(CodeBuf *cb, void *rx_at, void *rw_at, int fixed) {
     return 0;
 }
 
-/* The descriptor is moved out of the way of the guest's low numbers. */
 static int code_file(size_t size) {
-    int low = memfd_create("xemu-code", MFD_CLOEXEC);
-    if (low < 0) {
+    int fd = memfd_create("xemu-code", MFD_CLOEXEC);
+    if (fd < 0) {
         return -errno;
     }
-    if (ftruncate(low, (off_t)size) != 0) {
+    if (ftruncate(fd, (off_t)size) != 0) {
         int err = -errno;
-        close(low);
+        close(fd);
         return err;
     }
-    return low;
+    return fd;
 }
 
 int codebuf_create(CodeBuf *cb, size_t size, void *hint) {
     size_t slots = size / CODEBUF_CHUNK;
-    *cb = (CodeBuf){ .size = slots * CODEBUF_CHUNK, .fd = -1 };
+    *cb = (CodeBuf){ .size = slots * CODEBUF_CHUNK };
     cb->chunks = calloc(slots, sizeof *cb->chunks);
     if (!cb->chunks) {
         return -ENOMEM;
     }
-    int err = cb->fd = code_file(cb->size);
-    if (err >= 0) {
-        err = map_twice(cb, hint, hint ? (uint8_t *)hint + cb->size : NULL, 0);
+    int fd = code_file(cb->size), err = fd;
+    if (fd >= 0) {
+        err = map_twice(cb, fd, hint, hint ? (uint8_t *)hint + cb->size : NULL, 0);
         /* The mappings keep the file: no descriptor is left for the guest to meet. */
-        close(cb->fd);
-        cb->fd = -1;
+        close(fd);
     }
     if (err < 0) {
         free(cb->chunks);
-        *cb = (CodeBuf){ .fd = -1 };
+        *cb = (CodeBuf){ .rx = NULL };
         return err;
     }
     return 0;
 }
 
-void codebuf_destroy(CodeBuf *cb) {
-    if (!cb->rx) {
-        return;
+/* ---- fork ---------------------------------------------------------------------------------------------------------------- */
+
+#define SHARERS_SIZE 4096
+
+int codebuf_fork_prepare(CodeBuf *cb) {
+    if (!cb->sharers) {
+        void *p = mmap(NULL, SHARERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED) {
+            return -errno;
+        }
+        cb->sharers = p;
     }
-    munmap(cb->rx, cb->size);
-    munmap(cb->rx + cb->rw_delta, cb->size);
-    for (size_t i = 0; i < cb->size / CODEBUF_CHUNK; i++) {
-        free(cb->chunks[i]);
+    atomic_fetch_add(cb->sharers, 1);
+    return 0;
+}
+
+void codebuf_fork_parent(CodeBuf *cb, bool forked) {
+    if (!forked && cb->sharers) {
+        atomic_fetch_sub(cb->sharers, 1);
     }
-    free(cb->chunks);
-    *cb = (CodeBuf){ .fd = -1 };
+}
+
+void codebuf_fork_child(CodeBuf *cb) {
+    cb->borrowed = true;
+}
+
+void codebuf_leave(CodeBuf *cb) {
+    if (cb->borrowed && !cb->left) {
+        atomic_fetch_sub(cb->sharers, 1);
+        cb->left = true;
+    }
+}
+
+static void stop_sharing(CodeBuf *cb) {
+    codebuf_leave(cb);
+    if (cb->sharers) {
+        munmap(cb->sharers, SHARERS_SIZE);
+    }
+    cb->sharers = NULL;
+    cb->borrowed = cb->left = false;
 }
 
 static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to) {
@@ -82,36 +112,39 @@ static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to) {
     return 0;
 }
 
-int codebuf_fork_prepare(CodeBuf *cb) {
+int codebuf_own(CodeBuf *cb) {
     int fd = code_file(cb->size), err = fd < 0 ? fd : 0;
     for (size_t i = 0; !err && i < cb->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < cb->used; i++) {
         const CodeChunk *c = cb->chunks[i];
         err = c ? copy_out(fd, cb, c->start, c->next) : 0;
     }
-    if (err && fd >= 0) {
+    if (!err) {
+        err = map_twice(cb, fd, cb->rx, cb->rx + cb->rw_delta, MAP_FIXED);
+    }
+    if (fd >= 0) {
         close(fd);
-        fd = -1;
     }
-    cb->fd = err ? -1 : fd;
+    if (!err) {
+        stop_sharing(cb);
+    }
     return err;
 }
 
-void codebuf_fork_parent(CodeBuf *cb) {
-    if (cb->fd >= 0) {
-        close(cb->fd);
+void codebuf_destroy(CodeBuf *cb) {
+    if (!cb->rx) {
+        return;
     }
-    cb->fd = -1;
+    munmap(cb->rx, cb->size);
+    munmap(cb->rx + cb->rw_delta, cb->size);
+    for (size_t i = 0; i < cb->size / CODEBUF_CHUNK; i++) {
+        free(cb->chunks[i]);
+    }
+    free(cb->chunks);
+    stop_sharing(cb);
+    *cb = (CodeBuf){ .rx = NULL };
 }
 
-int codebuf_fork_child(CodeBuf *cb) {
-    if (cb->fd < 0) {
-        return -ENOMEM;
-    }
-    int err = map_twice(cb, cb->rx, cb->rx + cb->rw_delta, MAP_FIXED);
-    close(cb->fd);
-    cb->fd = -1;
-    return err;
-}
+/* ---- chunks ---------------------------------------------------------------------------------------------------------------- */
 
 /* Both views of the next pages at once: one by one, faults cost more than the code that goes there. An old kernel doesn't know how (EINVAL): then by faults. */
 static void populate(CodeChunk *c) {

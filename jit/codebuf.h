@@ -9,6 +9,7 @@
 #ifndef XEMU_JIT_CODEBUF_H
 #define XEMU_JIT_CODEBUF_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,17 +41,31 @@ typedef struct CodeBuf {
     size_t size;
     uint32_t used;      /* bytes handed out as chunks (atomic) */
     CodeChunk **chunks; /* [size / CODEBUF_CHUNK], by position */
-    int fd;
+    /* Fork: NULL until there was one; else in memory that all of them see, how many processes run this file's code beside the one that it belongs to. */
+    _Atomic uint32_t *sharers;
+    bool borrowed, left; /* the file belongs to a parent; and isn't used any more */
 } CodeBuf;
 
 /* `hint`: where rx should lie; NULL: anywhere. 0 or -errno. */
 int codebuf_create(CodeBuf *cb, size_t size, void *hint);
 void codebuf_destroy(CodeBuf *cb);
-/* Fork: the arena is shared memory, so the child needs a copy, and it must be taken before the parent goes on changing its own. prepare makes it, the child maps it
- * at the same addresses, the parent lets go of it. 0 or -errno (prepare: the child's call fails; child: the arena is unusable). */
+/* Fork: parent and child go on running the same file's code. What was written before stays as it is as long as both do: the parent may append code, which the child has no way to, but patch
+ * none; the child may do neither. What needs more takes a copy first (codebuf_own), or waits for the other to end or to execute another program: most children do so at once.
+ *
+ * prepare: under a lock that keeps other threads from patching. 0 or -errno (don't fork then). parent: after an attempt. child: in the child. */
 int codebuf_fork_prepare(CodeBuf *cb);
-void codebuf_fork_parent(CodeBuf *cb);
-int codebuf_fork_child(CodeBuf *cb);
+void codebuf_fork_parent(CodeBuf *cb, bool forked);
+void codebuf_fork_child(CodeBuf *cb);
+/* This process won't run the parent's code again, since it ends or executes another program. */
+void codebuf_leave(CodeBuf *cb);
+static inline bool codebuf_may_append(const CodeBuf *cb) {
+    return !cb->borrowed;
+}
+static inline bool codebuf_may_patch(const CodeBuf *cb) {
+    return !cb->borrowed && (!cb->sharers || atomic_load_explicit(cb->sharers, memory_order_acquire) == 0);
+}
+/* Maps a copy of all code in place of what is shared, at the same addresses; other threads may be running it, but none may be writing. 0 or -errno: nothing has changed. */
+int codebuf_own(CodeBuf *cb);
 /* A fresh chunk, or NULL when the arena is full (or memory is). */
 CodeChunk *codebuf_chunk(CodeBuf *cb);
 /* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up to 16). */

@@ -46,6 +46,7 @@ typedef struct JitThread {
     /* A fault in C code that works on guest memory for this thread comes back here (see jit_handle_fault). */
     void *fault_jmp[5];
     bool in_guest_c;
+    uint32_t interpret;             /* so many blocks that aren't translated yet are interpreted instead: see jit_fork_child */
     void *tpl;                      /* the template emitter's own, per thread */
 } JitThread;
 
@@ -67,6 +68,7 @@ struct Jit {
     MetaSlab *slabs;                /* of this generation */
     CodeChunk *spare;               /* chunks of this generation that threads left behind */
     Retired *retired;
+    uint32_t put_off;               /* links that weren't made because the code is shared */
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */
 };
@@ -81,6 +83,12 @@ void *jit_meta_alloc(JitThread *t, size_t size);
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
 /* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Async-signal-safe. */
 Block *jit_block_of_code(const Jit *j, uintptr_t host_pc);
+/* Under the lock. The code becomes this process's own, if it is shared with others since a fork: as a copy, or it is dropped and the arena begun anew. 0 or -errno. */
+int jit_own_code(Jit *j);
+/* Under the lock: may exits of existing code be patched? (May empty the arena: then not.) */
+bool jit_may_link(Jit *j);
+/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. 0 or -errno. */
+int jit_empty_arena(Jit *j);
 /* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */
 void jit_forget_targets(Cpu *cpu);
 

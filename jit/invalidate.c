@@ -52,6 +52,9 @@ static void unlink_outgoing(Block *b) {
 void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
     pthread_mutex_lock(&j->lock);
     bool dropped = false;
+    if (j->code.rx && !codebuf_may_patch(&j->code) && blockmap_overlapping(&j->blocks, start, len)) {
+        (void)jit_own_code(j); /* if there is no memory for that, links of old code lead to old code */
+    }
     for (Block *b; (b = blockmap_overlapping(&j->blocks, start, len));) {
         blockmap_remove(&j->blocks, b);
         if (b->code) {
@@ -142,28 +145,80 @@ bool jit_own_range(const Jit *j, unsigned n, uintptr_t *start, size_t *len) {
 
 /* ---- fork -------------------------------------------------------------------------------------------------------------------- */
 
-void jit_fork_prepare(Jit *j) {
-    pthread_mutex_lock(&j->lock);
+enum { INTERPRETED_AFTER_FORK = 64, LINKS_PUT_OFF = 500 };
+
+int jit_fork_prepare(Jit *j, bool alone) {
+    if (!alone) {
+        pthread_mutex_lock(&j->lock);
+    }
+    return j->code.rx ? codebuf_fork_prepare(&j->code) : 0;
+}
+
+void jit_fork_parent(Jit *j, bool alone, bool forked) {
     if (j->code.rx) {
-        codebuf_fork_prepare(&j->code);
+        codebuf_fork_parent(&j->code, forked);
+    }
+    if (!alone) {
+        pthread_mutex_unlock(&j->lock);
     }
 }
 
-void jit_fork_parent(Jit *j) {
-    if (j->code.rx) {
-        codebuf_fork_parent(&j->code);
-    }
-    pthread_mutex_unlock(&j->lock);
-}
-
-/* The other threads don't exist here; what they owned stays until the process ends or executes another program. */
-void jit_fork_child(Jit *j, Cpu *cpu) {
+/* The other threads don't exist here; what they owned stays until the process ends or executes another program.
+ *
+ * Most children soon execute another program or end, by a way that their parent never went. To translate it means to copy the arena, and to write to some forty pages that both share, each a fault
+ * that copies it, for code that runs once. So the first new blocks are interpreted. */
+void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
     JitThread *t = cpu->jit;
-    if (j->code.rx && codebuf_fork_child(&j->code) != 0) {
-        abort();
+    if (j->code.rx) {
+        codebuf_fork_child(&j->code);
     }
-    t->next = NULL;
-    t->prev = &j->threads;
-    j->threads = t;
-    pthread_mutex_unlock(&j->lock);
+    if (!(~j->options.tiers & (JIT_TIER_TEMPLATE | JIT_TIER_INTERP))) {
+        t->interpret = INTERPRETED_AFTER_FORK;
+    }
+    if (!alone) {
+        t->next = NULL;
+        t->prev = &j->threads;
+        j->threads = t;
+        pthread_mutex_unlock(&j->lock);
+    }
+}
+
+int jit_own_code(Jit *j) {
+    if (codebuf_may_patch(&j->code)) {
+        return 0;
+    }
+    /* Another thread may be appending code meanwhile, unless nobody could. */
+    if ((j->code.borrowed || !j->threads->next) && codebuf_own(&j->code) == 0) {
+        return 0;
+    }
+    return jit_empty_arena(j);
+}
+
+bool jit_may_link(Jit *j) {
+    if (codebuf_may_patch(&j->code)) {
+        return true;
+    }
+    /* Going through the dispatcher costs some 0.1 us each time, a copy that of all code: as soon as as much has been spent. */
+    if (++j->put_off < LINKS_PUT_OFF) {
+        return false;
+    }
+    j->put_off = 0;
+    uint64_t generation = j->generation;
+    return jit_own_code(j) == 0 && generation == j->generation;
+}
+
+void jit_exec_prepare(Jit *j) {
+    if (j->code.rx) {
+        codebuf_leave(&j->code);
+    }
+}
+
+void jit_exec_failed(Jit *j) {
+    if (j->code.rx && j->code.left) {
+        pthread_mutex_lock(&j->lock);
+        if (jit_empty_arena(j) != 0) {
+            abort(); /* nothing can be run */
+        }
+        pthread_mutex_unlock(&j->lock);
+    }
 }

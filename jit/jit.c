@@ -221,8 +221,7 @@ static uint64_t oldest_epoch(const Jit *j) {
     return oldest;
 }
 
-/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. */
-static int empty_arena(Jit *j) {
+int jit_empty_arena(Jit *j) {
     Retired *r = calloc(1, sizeof *r);
     CodeBuf fresh;
     if (!r) {
@@ -414,13 +413,22 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     Jit *j = t->jit;
     /* Reading the clock costs as much as some instructions: one block in 32 stands for all, and the clock's own time is taken off. */
     enum { SAMPLE = 32 };
-    bool sampled = t->stats.blocks % SAMPLE == 0;
+    bool sampled = j->options.time_translation && t->stats.blocks % SAMPLE == 0;
     uint64_t before = sampled ? now_ns() : 0, start = sampled ? now_ns() : 0;
     bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
+    if (templ && !codebuf_may_append(&j->code)) {
+        pthread_mutex_lock(&j->lock);
+        int err = jit_own_code(j);
+        pthread_mutex_unlock(&j->lock);
+        join_generation(t);
+        if (err) {
+            return NULL;
+        }
+    }
     if (templ && (!have_chunk(t, &t->hot) || !have_chunk(t, &t->cold))) {
         pthread_mutex_lock(&j->lock);
         if (t->generation == j->generation) {
-            (void)empty_arena(j);
+            (void)jit_empty_arena(j);
             t->stats.arena_flushes++;
         }
         pthread_mutex_unlock(&j->lock);
@@ -481,7 +489,7 @@ Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
 
 static void link_exit(Jit *j, Link *link, Block *to) {
     pthread_mutex_lock(&j->lock);
-    if (!link->to && !to->dead && !link->from->dead) {
+    if (!link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
         link->to = to;
         link->next_in = to->incoming;
         to->incoming = link;
@@ -501,6 +509,19 @@ static CpuExit run_interp(JitThread *t, Block *b) {
     }
     t->in_guest_c = false;
     return r;
+}
+
+/* Interprets the block at pc if it isn't translated. */
+static bool interpret_new(JitThread *t, CpuExit *r) {
+    Cpu *cpu = t->cpu;
+    if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode)) {
+        return false;
+    }
+    t->interpret--;
+    build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : MAX_INSNS);
+    Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
+    *r = run_interp(t, &b);
+    return true;
 }
 
 CpuExit jit_run(Cpu *cpu) {
@@ -526,6 +547,10 @@ CpuExit jit_run(Cpu *cpu) {
             break;
         }
         generation = t->generation;
+        if (t->interpret && interpret_new(t, &r)) {
+            link = NULL;
+            continue;
+        }
         Block *b = jit_block(t, cpu->pc, cpu->mode);
         if (!b) {
             link = NULL;

@@ -21,6 +21,7 @@ typedef struct JitOptions {
     uint32_t dump;         /* JIT_DUMP_*, to `log` */
     FILE *log;             /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */
+    bool time_translation; /* fill in translate_ns: reading the clock is a system call */
     bool count_blocks;     /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */
@@ -61,11 +62,14 @@ static inline void jit_interrupt(Cpu *cpu) { __atomic_store_n((uint32_t *)&cpu->
  * Cheap if nothing was translated there. Thread-safe. Not async-signal-safe. */
 void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
 
-/* In the child after fork(): makes the code arena private to it, other threads' state is dropped. */
-void jit_fork_child(Jit *jit, Cpu *cpu);
-/* In the parent before fork and in both after it (parent: jit_fork_parent): holds the jit's locks meanwhile. */
-void jit_fork_prepare(Jit *jit);
-void jit_fork_parent(Jit *jit);
+/* Before fork, holding the jit's locks from there on (alone: there is no other thread that could): 0 or -errno (then don't fork, but call jit_fork_parent). After it in the parent, and in the child,
+ * where other threads' state is dropped. The code that exists is shared until one of them has to change it. */
+int jit_fork_prepare(Jit *jit, bool alone);
+void jit_fork_parent(Jit *jit, bool alone, bool forked);
+void jit_fork_child(Jit *jit, Cpu *cpu, bool alone);
+/* Around exec in a process of one thread, and (the first) before its end: the parent needn't spare the shared code any longer. failed: there was no exec, all is translated anew. */
+void jit_exec_prepare(Jit *jit);
+void jit_exec_failed(Jit *jit);
 
 /* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL ...) of this thread; ucontext: the handler's third argument (ucontext_t *).
  * If the fault is in translated code or in a C routine working on guest memory for it: makes the register file and cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run

@@ -156,8 +156,11 @@ void process_finish(Process *p)
     if (p->options->stats) {
         stats_print(p->jit, p->options->stats == 2);
     }
-    if (p->options->log) {
+    if (p->options->log && p->options->log != stderr) {
         fflush(p->options->log);
+    }
+    if (process_is_alone(p)) {
+        jit_exec_prepare(p->jit);
     }
 }
 
@@ -190,6 +193,7 @@ static int start_jit(Process *p)
         .dump_to = o->dump_to,
         .log = o->log ? o->log : stderr,
         .one_insn_per_block = o->one_insn_per_block,
+        .time_translation = o->stats,
         .host_features_off = o->host_features_off,
         .arena_hint = arena_place,
     };

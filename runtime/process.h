@@ -49,6 +49,8 @@ typedef struct ThreadPool {
     Lock lock;
     Thread *first;
     unsigned count;
+    _Atomic unsigned
+        others; /* host threads and processes beside the first that run in this memory */
 } ThreadPool;
 
 typedef struct Process {
@@ -137,6 +139,11 @@ Thread *thread_alloc(Process *p, ThreadPool *pool);
 void thread_dispose(Thread *t, ThreadPool *pool);
 void process_add_thread(Process *p, Thread *t);
 void process_remove_thread(Process *p, Thread *t);
+/* Is there one host thread in this memory? */
+static inline bool process_is_alone(const Process *p)
+{
+    return !p->vforked && !atomic_load(&p->pool->others);
+}
 /* Prints the counters if asked for, then ends the whole process. */
 _Noreturn void process_exit(Process *p, int status);
 /* What a process does at its end but ending: counters, logs. */

@@ -126,14 +126,17 @@ static void words_add(Words *w, const char *word)
 }
 
 /* Before another program takes over, the host must show what the guest set for signals that xemu
- * keeps to itself. */
-static void hand_over_signals(Thread *t, bool undo)
+ * keeps to itself, and a parent's code isn't needed any more. */
+static void hand_over(Thread *t, bool undo)
 {
     static const HostSigAction ignore = {.handler = (uintptr_t)1}; /* SIG_IGN */
     for (int n = 1; n <= SIGNALS && !undo; n++) {
         if ((SIGNALS_SYNC & SIGNAL_BIT(n)) && t->process->sig->action[n].handler == 1) {
             host_raw4(SYS_rt_sigaction, n, &ignore, 0, sizeof(uint64_t));
         }
+    }
+    if (process_is_alone(t->process)) {
+        (undo ? jit_exec_failed : jit_exec_prepare)(t->process->jit);
     }
     uint64_t mask = undo ? signal_host_mask(t->mask) : t->mask;
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
@@ -148,7 +151,7 @@ static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
     static const char *const no_env[] = {NULL};
     const void *env = envp ? guest_ptr(envp) : no_env;
     long r = -ENOENT;
-    hand_over_signals(t, false);
+    hand_over(t, false);
     if (p->exe_fd >= 0) {
         r = host_raw5(SYS_execveat, p->exe_fd, "", argv, env, AT_EMPTY_PATH);
     }
@@ -158,7 +161,7 @@ static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
     if (r == -ENOENT) {
         r = host_raw3(SYS_execve, getauxval(AT_EXECFN), argv, env);
     }
-    hand_over_signals(t, true);
+    hand_over(t, true);
     return r;
 }
 
@@ -171,9 +174,9 @@ static long exec_host(Thread *t, int dirfd, const char *path, GuestAddr argv, Gu
     as.rlim_max = own.rlim_max;
     as.rlim_cur = as.rlim_cur < as.rlim_max ? as.rlim_cur : as.rlim_max;
     setrlimit(RLIMIT_AS, &as);
-    hand_over_signals(t, false);
+    hand_over(t, false);
     long r = host_raw5(SYS_execveat, dirfd, path, argv, envp, flags);
-    hand_over_signals(t, true);
+    hand_over(t, true);
     setrlimit(RLIMIT_AS, &own);
     return r;
 }

@@ -47,29 +47,43 @@ static void restore_mask(uint64_t old)
 
 /* ---- fork ---------------------------------------------------------------------------------- */
 
-static void fork_prepare(Process *p)
+/* In a process of one thread locks that nobody else can hold stay as they are: taking and releasing
+ * them in parent and child costs a copy of each page that they are in.
+ *
+ * prepare: 0 or -errno; fork_done() undoes it in any case. */
+static int fork_prepare(Process *p)
 {
+    if (process_is_alone(p)) {
+        return jit_fork_prepare(p->jit, true);
+    }
     lock_take(&p->threads_lock);
     lock_take(&p->sig->lock);
     lock_take(&p->mem->lock);
     lock_take(&p->pool->lock);
     host_stack_fork_prepare();
-    jit_fork_prepare(p->jit);
+    int err = jit_fork_prepare(p->jit, false);
     if (__malloc_fork_lock_parent) {
         __malloc_fork_lock_parent();
     }
+    return err;
 }
 
-static void fork_done(Process *p, Thread *t, bool in_child)
+static void fork_done(Process *p, Thread *t, long result)
 {
+    bool was_alone = process_is_alone(p), in_child = result == 0;
     void (*unlock)(void) = in_child ? __malloc_fork_unlock_child : __malloc_fork_unlock_parent;
-    if (unlock) {
+    if (unlock && !was_alone) {
         unlock();
     }
     if (in_child) {
-        jit_fork_child(p->jit, &t->cpu);
+        jit_fork_child(p->jit, &t->cpu, was_alone);
+        t->tid = (int)host_raw0(SYS_gettid);
+        tracer_forget(p);
     } else {
-        jit_fork_parent(p->jit);
+        jit_fork_parent(p->jit, was_alone, result > 0);
+    }
+    if (was_alone) {
+        return;
     }
     host_stack_fork_done(in_child, t->host_stack);
     lock_release(&p->pool->lock);
@@ -79,12 +93,11 @@ static void fork_done(Process *p, Thread *t, bool in_child)
         /* Their parts of the jit belong to the parent's threads. */
         p->pool->first = NULL;
         p->pool->count = 0;
+        atomic_store(&p->pool->others, 0);
         /* The other threads' memory stays: nobody can tell what they were about to do with it. */
         p->threads = t;
         t->next = t->prev = NULL;
         p->nthreads = 1;
-        t->tid = (int)host_raw0(SYS_gettid);
-        tracer_forget(p);
     }
     lock_release(&p->threads_lock);
 }
@@ -93,17 +106,23 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
 {
     Process *p = t->process;
     uint64_t mask = block_all();
-    fork_prepare(p);
-    t->trace.newborn = t->trace.on;
+    long r = fork_prepare(p);
+    if (t->trace.on) {
+        t->trace.newborn = t->trace.on;
+    }
     uint64_t held = t->held;
     args->stack = args->stack_size = args->tls = 0;
     args->flags &= ~(uint64_t)CLONE_SETTLS;
-    long r = host_raw2(SYS_clone3, args, sizeof *args);
-    fork_done(p, t, r == 0);
+    r = r ? r : host_raw2(SYS_clone3, args, sizeof *args);
+    fork_done(p, t, r);
     bool traced = t->trace.newborn;
-    t->trace.newborn = 0;
+    if (traced) {
+        t->trace.newborn = 0;
+    }
     if (r == 0) {
-        t->held &= ~held; /* not what a tracer of this child has sent meanwhile */
+        if (held) {
+            t->held &= ~held; /* not what a tracer of this child has sent meanwhile */
+        }
         if (traced) {
             memset(&t->trace, 0, sizeof t->trace);
         }
@@ -131,6 +150,7 @@ static void end_thread(Thread *t, HostStack *stack)
     process_remove_thread(p, t);
     thread_current = NULL;
     thread_dispose(t, p->pool);
+    atomic_fetch_sub(&p->pool->others, 1);
     host_exit_thread(&stack->in_use);
 }
 
@@ -226,7 +246,11 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     host.flags = waits ? host.flags & ~(uint64_t)CLONE_SETTLS : host.flags | CLONE_SETTLS;
     uint64_t mask = block_all();
     process_add_thread(p, child);
+    atomic_fetch_add(&p->pool->others, 1);
     r = host_clone3(&host, sizeof host, run, kept);
+    if (waits || r < 0) {
+        atomic_fetch_sub(&p->pool->others, 1);
+    }
     t->trace.newborn = 0;
     if (waits) {
         thread_current = t; /* the thread-local storage was shared */

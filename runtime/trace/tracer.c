@@ -50,8 +50,10 @@ void tracer_drop(Process *p, int pid)
 
 void tracer_forget(Process *p)
 {
-    lock_reset(&p->tracer->lock);
-    p->tracer->first = NULL;
+    if (p->tracer->first || atomic_load(&p->tracer->lock.state)) {
+        lock_reset(&p->tracer->lock);
+        p->tracer->first = NULL;
+    }
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */

@@ -99,8 +99,9 @@ Test(codebuf, chunks_run_out)
     codebuf_destroy(&cb);
 }
 
-/* After fork each process patches its own copy. */
-Test(codebuf, fork_makes_it_private)
+/* After fork both run the same code, which neither changes until it has a copy or is the only one
+ * left. */
+Test(codebuf, fork_shares_until_someone_writes)
 {
     CodeBuf cb = make(1u << 20);
     CodeChunk *c = codebuf_chunk(&cb);
@@ -111,18 +112,70 @@ Test(codebuf, fork_makes_it_private)
     memset(&b, 0, sizeof b);
     write_function(rw, 1);
     codebuf_commit(c, 6, &b);
+    cr_expect(codebuf_may_patch(&cb));
     cr_assert_eq(codebuf_fork_prepare(&cb), 0);
     pid_t child = fork();
     if (child == 0) {
-        if (codebuf_fork_child(&cb) != 0 || call(rx) != 1)
+        codebuf_fork_child(&cb);
+        if (codebuf_may_append(&cb) || codebuf_may_patch(&cb) || call(rx) != 1)
             _exit(1);
+        if (codebuf_own(&cb) || !codebuf_may_append(&cb) || !codebuf_may_patch(&cb) ||
+            call(rx) != 1)
+            _exit(2);
         write_function(rw, 2);
-        _exit(call(rx) == 2 ? 0 : 2);
+        _exit(call(rx) == 2 ? 0 : 3);
     }
-    codebuf_fork_parent(&cb);
+    codebuf_fork_parent(&cb, true);
+    cr_expect(codebuf_may_append(&cb));
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_expect_eq(status, 0);
     cr_expect_eq(call(rx), 1u);
+    cr_expect(codebuf_may_patch(&cb));
+    codebuf_destroy(&cb);
+}
+
+/* A child that is killed never says that it is done: its parent goes on with a copy. */
+Test(codebuf, fork_and_a_child_that_says_nothing)
+{
+    CodeBuf cb = make(1u << 20);
+    CodeChunk *c = codebuf_chunk(&cb);
+    uint8_t *rw = codebuf_rw(&cb, (uintptr_t)cb.rx + c->start);
+    const uint8_t *rx = cb.rx + c->start;
+    Block b;
+    int status;
+
+    memset(&b, 0, sizeof b);
+    write_function(rw, 1);
+    codebuf_commit(c, 6, &b);
+    for (int leaves = 1; leaves >= 0; leaves--) {
+        cr_assert_eq(codebuf_fork_prepare(&cb), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            codebuf_fork_child(&cb);
+            if (leaves)
+                codebuf_leave(&cb);
+            _exit(0);
+        }
+        codebuf_fork_parent(&cb, true);
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_expect_eq(codebuf_may_patch(&cb), (bool)leaves);
+    }
+    cr_assert_eq(codebuf_own(&cb), 0);
+    cr_expect(codebuf_may_patch(&cb));
+    cr_expect_eq(call(rx), 1u);
+    write_function(rw, 3);
+    cr_expect_eq(call(rx), 3u);
+    codebuf_destroy(&cb);
+}
+
+Test(codebuf, fork_that_fails)
+{
+    CodeBuf cb = make(1u << 20);
+
+    cr_assert_eq(codebuf_fork_prepare(&cb), 0);
+    cr_expect_not(codebuf_may_patch(&cb));
+    codebuf_fork_parent(&cb, false);
+    cr_expect(codebuf_may_patch(&cb));
     codebuf_destroy(&cb);
 }

@@ -89,9 +89,12 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     const TemplateShared *s = j->tpl;
 
     if (tt->mode != cpu->mode) {
-        jit_forget_targets(cpu);
+        if (tt->filled) /* else they are as the kernel gave them: no need to touch their pages */
+            jit_forget_targets(cpu);
         tt->mode = cpu->mode;
     }
+    if (!tt->filled)
+        tt->filled = true;
     if (tt->fill)
         fill_ibtc(cpu, b);
     tt->fill = false;
