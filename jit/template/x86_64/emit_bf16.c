@@ -20,16 +20,15 @@ static int factor(Emit *e, const Uop *u, Val v)
         vec_mov_op_imm(e, V_PSHUFD, t, s, 0xee);
         s = t;
     }
-    vec_mov_op(e, V_CVTPH2PS, t, s);
-    return t;
+    int r = vec_tmp(e);
+    half_widen(e, T_F16X4, r, s);
+    vec_tmp_free(e, t);
+    return r;
 }
 
 static bool emit_fmlal(Emit *e, const Uop *u)
 {
     bool half_register = uop_type_bytes(u->type) == 8;
-    if (e->mode & CPU_MODE_FZ16) {
-        return fp_by_softfp(e, u);
-    }
     emit_clobber_flags(e);
     int a = vec_use(e, u->a);
     vec_use(e, u->b);

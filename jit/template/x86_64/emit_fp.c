@@ -81,6 +81,11 @@ static V128 abs_mask(uint8_t type)
     return lanes(type, sign_bit(type) - 1);
 }
 
+static V128 infinity(uint8_t type)
+{
+    return lanes(type, uop_lane(type) == LANE_F64 ? UINT64_C(0x7ff) << 52 : UINT64_C(0xff) << 23);
+}
+
 static V128 min_normal(uint8_t type)
 {
     return lanes(type, uop_lane(type) == LANE_F64 ? UINT64_C(1) << 52 : UINT64_C(1) << 23);
@@ -123,6 +128,26 @@ void fp_check_tiny(Emit *e, uint8_t type, int d)
                 emit_const128(e, c.u64[0], c.u64[1]));
         emit_slow(e, CC_E);
     }
+}
+
+void fp_check_below(Emit *e, uint8_t type, int x, V128 bound)
+{
+    enum { CMP_NLT_UQ = 0x15 };
+    int t = vec_tmp(e);
+    vec_op_const(e, V_ANDPS, t, x, abs_mask(type));
+    if (uop_is_vec(type)) {
+        vec_op_const_imm(e, uop_lane(type) == LANE_F64 ? V_CMPPD : V_CMPPS, t, t, bound,
+                         CMP_NLT_UQ);
+        vec_mov_op(e, V_PTEST, t, t);
+        emit_slow(e, CC_NE);
+    } else {
+        int b = vec_tmp(e);
+        vec_const(e, b, bound);
+        vec_mov_op(e, uop_lane(type) == LANE_F64 ? V_UCOMISD : V_UCOMISS, b, t);
+        emit_slow(e, CC_BE);
+        vec_tmp_free(e, b);
+    }
+    vec_tmp_free(e, t);
 }
 
 /* Computed by softfp. */
@@ -205,6 +230,10 @@ static bool binary(Emit *e, const Uop *u, const Forms *forms, Check check, bool 
         y = fp_clear_upper(e, u->type, second, y);
     }
     int d = vec_def(e, u);
+    if (u->op == UOP_FMUL && u->sub == UOP_FMUL_X) { /* infinity times zero isn't invalid */
+        fp_check_below(e, u->type, x, infinity(u->type));
+        fp_check_below(e, u->type, y, infinity(u->type));
+    }
     vec_op(e, form(forms, u->type), d, x, y);
     check_result(e, u, d, check);
     if (upper_zero &&
@@ -289,6 +318,26 @@ static bool emit_recip_step(Emit *e, const Uop *u)
         lanes(u->type, uop_lane(u->type) == LANE_F64 ? UINT64_C(0x4000000000000000) : 0x40000000));
     vec_op(e, form(&fnmadd, u->type), d, a, b);
     check_result(e, u, d, CHECK_TINY);
+    return true;
+}
+
+/* Arm FRECPX, of scalars: the exponent's bits inverted, where that gives one of a finite number;
+ * the fraction is zero. */
+static bool emit_recip_exponent(Emit *e, const Uop *u)
+{
+    bool wide = uop_lane(u->type) == LANE_F64;
+    uint64_t exponent = infinity(u->type).u64[0] & (wide ? UINT64_MAX : UINT32_MAX);
+    emit_clobber_flags(e);
+    int a = vec_use(e, u->a), d = vec_def(e, u), t = vec_tmp(e);
+    fp_check_unordered(e, u->type, a, a);
+    vec_op_const(e, V_PANDN, d, a, vec_pair(exponent, 0));
+    vec_op_const(e, wide ? V_PCMPEQQ : V_PCMPEQD, t, d, vec_pair(exponent, 0));
+    vec_op_const(e, V_PAND, t, t, vec_pair(exponent & -exponent, 0));
+    vec_op(e, wide ? V_PSUBQ : V_PSUBD, d, d, t);
+    vec_op_const(e, V_PAND, t, a, vec_pair(sign_bit(u->type), 0));
+    vec_op(e, V_POR, d, d, t);
+    emit_slow_back(e);
+    ra_set_upper_zero(e, u->dst);
     return true;
 }
 
@@ -417,7 +466,7 @@ bool emit_fp(Emit *e, const Uop *u)
     if (u->op == UOP_FNEG || u->op == UOP_FABS) {
         return emit_sign(e, u);
     }
-    if (!fp_on_host(u->type) || (u->op == UOP_FMUL && u->sub == UOP_FMUL_X)) {
+    if (!fp_on_host(u->type)) {
         return fp_by_softfp(e, u);
     }
     switch (u->op) {
@@ -431,6 +480,7 @@ bool emit_fp(Emit *e, const Uop *u)
     case UOP_FMAX: return emit_min_max(e, u);
     case UOP_FCMP: return emit_compare(e, u);
     case UOP_FRECPS: return emit_recip_step(e, u);
+    case UOP_FRECPX: return emit_recip_exponent(e, u);
     default: return fp_by_softfp(e, u);
     }
 }

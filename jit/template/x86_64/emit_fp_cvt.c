@@ -66,26 +66,6 @@ static V128 abs_mask(uint8_t type)
     return vec_repeat(uop_lane_log2(type), (UINT64_C(1) << (uop_lane_bits(type) - 1)) - 1);
 }
 
-/* Slow unless |x| < bound in every lane. */
-static void check_below(Emit *e, uint8_t type, int x, V128 bound)
-{
-    enum { CMP_NLT_UQ = 0x15 };
-    int t = vec_tmp(e);
-    vec_op_const(e, V_ANDPS, t, x, abs_mask(type));
-    if (uop_is_vec(type)) {
-        vec_op_const_imm(e, is_f64(type) ? V_CMPPD : V_CMPPS, t, t, bound, CMP_NLT_UQ);
-        vec_mov_op(e, V_PTEST, t, t);
-        emit_slow(e, CC_NE);
-    } else {
-        int b = vec_tmp(e);
-        vec_const(e, b, bound);
-        vec_mov_op(e, is_f64(type) ? V_UCOMISD : V_UCOMISS, b, t);
-        emit_slow(e, CC_BE);
-        vec_tmp_free(e, b);
-    }
-    vec_tmp_free(e, t);
-}
-
 /* Ties away without AVX-512: truncated, and 1 added when what was cut is a half or more. What has
  * no fraction anyway, or is no number, is slow. */
 static void round_away(Emit *e, uint8_t type, int d, int x)
@@ -96,7 +76,7 @@ static void round_away(Emit *e, uint8_t type, int d, int x)
     static const VecOp cmp[4] = {V_CMPPS, V_CMPPD, V_CMPSS, V_CMPSD};
     unsigned f = form_of(type);
     int t = vec_tmp(e);
-    check_below(e, type, x, power_of_2(type, is_f64(type) ? 52 : 23));
+    fp_check_below(e, type, x, power_of_2(type, is_f64(type) ? 52 : 23));
     round_op(e, type, d, x, 3 | ROUND_QUIET);
     vec_op(e, sub[f], t, x, d);
     vec_op_const(e, V_ANDPS, t, t, abs_mask(type));
@@ -136,7 +116,7 @@ static bool emit_round(Emit *e, const Uop *u)
 {
     bool away = u->sub == UOP_ROUND_AWAY, exact = u->flags & UOPF_EXACT;
     if (!fp_on_host(u->type)) {
-        return fp_by_softfp(e, u);
+        return emit_fp_half_cvt(e, u);
     }
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), x = fp_operand(e, u->type, u->a, a);
@@ -148,7 +128,7 @@ static bool emit_round(Emit *e, const Uop *u)
         round_quietly(e, u->type, u->sub, d, x);
     }
     if (u->imm) {
-        check_below(
+        fp_check_below(
             e, u->type, d,
             power_of_2(u->type,
                        u->imm - 1)); /* the most negative one, which is within, is slow too */
@@ -176,7 +156,7 @@ static int scale(Emit *e, uint8_t type, int x, int n)
     static const VecOp mul[4] = {V_MULPS, V_MULPD, V_MULSS, V_MULSD};
     int t = vec_tmp(e);
     if (!vec_has(e, JIT_HOST_AVX512)) {
-        check_below(e, type, x, power_of_2(type, is_f64(type) ? 1023 - 65 : 127 - 65));
+        fp_check_below(e, type, x, power_of_2(type, is_f64(type) ? 1023 - 65 : 127 - 65));
         vec_op_const(e, mul[form_of(type)], t, x, power_of_2(type, n));
         return t;
     }
@@ -249,13 +229,12 @@ static bool ftoi_scalar(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED, half = from == T_F16;
-    if (half ? e->mode & CPU_MODE_FZ16 : !fp_on_host(from)) {
-        return fp_by_softfp(e, u);
-    }
     emit_clobber_flags(e);
     int x = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst);
     if (half) {
-        x = widen_half(e, x);
+        int t = vec_tmp(e);
+        half_widen(e, from, t, x);
+        x = t;
         from = T_F32;
     } else {
         x = fp_operand(e, from, u->a, x);
@@ -342,7 +321,7 @@ static bool ftoi_vector(Emit *e, const Uop *u)
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED;
     if (!fp_on_host(from)) {
-        return fp_by_softfp(e, u);
+        return emit_fp_half_cvt(e, u);
     }
     emit_clobber_flags(e);
     int x = vec_use(e, u->a), d = vec_def(e, u);
@@ -376,9 +355,6 @@ static bool ftoi_vector(Emit *e, const Uop *u)
  * bits, which neither -0 nor a flushed operand does. */
 static bool emit_js(Emit *e, const Uop *u)
 {
-    if (!fp_on_host(T_F64)) {
-        return fp_by_softfp(e, u);
-    }
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), d = (int)ra_def_g(e, u->dst), x = fp_operand(e, T_F64, u->a, a);
     truncate_scalar(e, T_F64, false, false, d, x);
@@ -428,7 +404,7 @@ static bool itof_scalar(Emit *e, const Uop *u)
 {
     bool from64 = uop_operand_type(u, 0) == T_I64, is_unsigned = u->flags & UOPF_UNSIGNED;
     if (u->type == T_F16) {
-        return fp_by_softfp(e, u);
+        return emit_fp_half_cvt(e, u);
     }
     if (is_unsigned && !vec_has(e, JIT_HOST_AVX512)) {
         emit_clobber_flags(e);
@@ -492,7 +468,7 @@ static bool itof_vector(Emit *e, const Uop *u)
     uint8_t from = uop_operand_type(u, 0);
     bool is_unsigned = u->flags & UOPF_UNSIGNED, wide = is_f64(u->type);
     if (uop_lane(u->type) == LANE_F16) {
-        return fp_by_softfp(e, u);
+        return emit_fp_half_cvt(e, u);
     }
     int x = vec_use(e, u->a);
     x = fp_clear_upper(e, from, u->a, x);
@@ -610,9 +586,11 @@ static bool emit_convert(Emit *e, const Uop *u)
 {
     uint8_t from = uop_operand_type(u, 0);
     bool half = uop_lane(from) == LANE_F16 || uop_lane(u->type) == LANE_F16;
-    if ((half && e->mode & CPU_MODE_AHP) || u->sub == UOP_ROUND_ODD ||
-        (uop_lane(u->type) == LANE_F16 && uop_lane(from) == LANE_F64)) {
+    if (half && e->mode & CPU_MODE_AHP) {
         return fp_by_softfp(e, u);
+    }
+    if (u->sub == UOP_ROUND_ODD || (uop_lane(u->type) == LANE_F16 && uop_lane(from) == LANE_F64)) {
+        return emit_fp_half_cvt(e, u);
     }
     emit_clobber_flags(e);
     if (uop_lane(u->type) == LANE_F16) {

@@ -47,7 +47,7 @@ bool emit_vec_uop(Emit *e, const Uop *u)
         return emit_fp(e, u);
     case UOP_URECPE:
     case UOP_URSQRTE:
-        return fp_by_softfp(e, u);
+        return emit_fp_estimate(e, u);
     case UOP_FROUND:
     case UOP_FCVT:
     case UOP_FTOI:

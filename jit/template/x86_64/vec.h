@@ -153,6 +153,14 @@ static inline V128 vec_pair(uint64_t lo, uint64_t hi)
 {
     return (V128){.u64 = {lo, hi}};
 }
+/* c in every 128 bits of a register of 128 bits (wide 0) or 256 (ASM_L256). */
+static inline void vec_const_wide(Emit *e, VecOp wide, int d, V128 c)
+{
+    vec_const(e, d, c);
+    if (wide) {
+        vec_op_imm(e, V_INSERTI128 | ASM_L256, d, d, d, 1);
+    }
+}
 
 /* ---- emit_vec_shift.c: for all lanes. d may be s
  * --------------------------------------------------------------------- */
@@ -173,6 +181,8 @@ int fp_clear_upper(Emit *e, uint8_t type, Val v, int x);
  * the smallest normal number. */
 void fp_check_unordered(Emit *e, uint8_t type, int x, int y);
 void fp_check_tiny(Emit *e, uint8_t type, int d);
+/* Slow unless |x| < bound in every lane. */
+void fp_check_below(Emit *e, uint8_t type, int x, V128 bound);
 /* The whole micro-op out of line, by softfp. */
 bool fp_by_softfp(Emit *e, const Uop *u);
 
@@ -183,12 +193,43 @@ bool fp_by_softfp(Emit *e, const Uop *u);
  * May change EFLAGS then. */
 int fp_operand(Emit *e, uint8_t type, Val v, int x);
 
+/* ---- emit_fp_half.c: halves as singles; `wide` is ASM_L256 where there are eight
+ * ----------------- */
+static inline VecOp half_wide(const Uop *u)
+{
+    return u->type == T_F16X8 || u->type == T_I16X8 ? ASM_L256 : 0;
+}
+/* d = the lanes of x, of a half type, as singles: one (zeros above), four, or eight. FZ16: flushed.
+ */
+void half_widen(Emit *e, uint8_t type, int d, int x);
+/* Slow where the half d differs from Arm's, or may: NaNs, the smallest normal number. t is changed.
+ */
+void half_check(Emit *e, uint8_t type, int d, int t);
+/* FZ16: slow if a single of x is tiny as a half, before it has become one. */
+void half_check_tiny(Emit *e, VecOp wide, int x);
+/* The same for the four doubles of x. */
+void half_check_tiny_doubles(Emit *e, int x);
+/* x = four doubles as singles, rounded to odd. y, t: temporaries. */
+void half_narrow_odd(Emit *e, int x, int y, int t);
+/* Slow if a half of x is infinite or a NaN. */
+void half_check_special(Emit *e, uint8_t type, int x);
+/* d = singles as halves, exactly or in the current rounding mode. */
+static inline void half_narrow(Emit *e, VecOp wide, int d, int x)
+{
+    enum { CURRENT_ROUNDING = 4 };
+    vec_mov_op_imm(e, V_CVTPS2PH | wide, x, d, CURRENT_ROUNDING); /* the source is the first */
+}
+
 /* ---- families: true if emitted
  * ------------------------------------------------------------------------------------------ */
 bool emit_fp(Emit *e, const Uop *u);
 bool emit_fp_cvt(Emit *e, const Uop *u);
 bool emit_fp_half(Emit *e, const Uop *u);
+bool emit_fp_half_cvt(Emit *e, const Uop *u);
+bool emit_fp_half_estimate(Emit *e, const Uop *u);
 bool emit_fp_estimate(Emit *e, const Uop *u);
+/* The estimates (FRECPE, FRSQRTE) of four singles, normal numbers with normal results. */
+void fp_estimate_singles(Emit *e, bool root, int d, int a, int t, int x);
 bool emit_vec_int(Emit *e, const Uop *u);
 bool emit_vec_shift(Emit *e, const Uop *u);
 bool emit_vec_perm(Emit *e, const Uop *u);
