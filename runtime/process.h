@@ -109,6 +109,7 @@ struct Thread {
     TraceState trace;
     const struct Filter *filter; /* of seccomp; the latest */
     uint32_t seccomp;            /* SECCOMP_MODE_* */
+    volatile bool park, parked;  /* it has to stand still, for a core file; it does */
 
     /* -- threads -- */
     jmp_buf leave;                /* back to the thread's start, to end it */

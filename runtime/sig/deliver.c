@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "runtime/core/core.h"
 #include "runtime/sig/signal.h"
 #include "runtime/strace/strace.h"
 
@@ -21,15 +22,17 @@ void signal_set_mask(Thread *t, uint64_t mask)
     }
 }
 
-_Noreturn void signal_die(Process *p, int number)
+_Noreturn void signal_die(Process *p, int number, const siginfo_t *info)
 {
     process_finish(p);
     if (thread_current) {
         thread_current->trace.dying = (uint32_t)number;
+        siginfo_t own;
+        memset(&own, 0, sizeof own);
+        own.si_signo = number;
+        own.si_code = SI_KERNEL;
+        core_die(thread_current, info ? info : &own);
     }
-    /* xemu's memory is not the guest's: no core file of it. */
-    struct rlimit none = {0, 0};
-    host_raw4(SYS_prlimit64, 0, RLIMIT_CORE, &none, 0);
     HostSigAction act = {.handler = (uintptr_t)SIG_DFL};
     host_raw4(SYS_rt_sigaction, number, &act, 0, sizeof(uint64_t));
     uint64_t mask = ~SIGNAL_BIT(number);
@@ -122,7 +125,7 @@ static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uin
         !switch_stack && on_alt_stack(t, sp) && !on_alt_stack(t, sp - abi->min_sigstack);
     if (overflow || abi->push_frame(t, &signal)) {
         if (number == SIGSEGV) {
-            signal_die(t->process, SIGSEGV);
+            signal_die(t->process, SIGSEGV, NULL);
         }
         signal_force(t, SIGSEGV, SI_KERNEL, 0);
         return;
@@ -169,7 +172,7 @@ static bool deliver_one(Thread *t, siginfo_t *info, bool asked)
         if (ignored_by_default(number)) {
             return false;
         }
-        signal_die(t->process, number);
+        signal_die(t->process, number, info);
     }
     enter(t, info, &action, t->mask, 0, false);
     return true;
@@ -204,7 +207,11 @@ void signal_deliver(Thread *t)
     if (__atomic_load_n(&t->process->sig->catches_faults, __ATOMIC_RELAXED)) {
         t->cpu.mode |= CPU_MODE_PRECISE;
     }
+    if (t->park) {
+        core_park_here(t);
+    }
     if (t->trace.on || t->trace.want) {
+        t->cpu.mode |= CPU_MODE_PRECISE; /* a tracer sees every fault */
         entered = poll_tracer(t);
     }
     if (t->queued) {
@@ -250,7 +257,7 @@ void signal_force_info(Thread *t, const siginfo_t *info, uint64_t syndrome)
     }
     SigAction action = take_action(p, number);
     if (action.handler <= 1 || (t->mask & SIGNAL_BIT(number))) {
-        signal_die(p, number);
+        signal_die(p, number, info);
     }
     enter(t, info, &action, t->mask, syndrome, SIGNALS_SYNC & SIGNAL_BIT(number));
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "runtime/core/core.h"
 #include "runtime/sig/signal.h"
 
 void signal_host_restorer(void);
@@ -66,6 +67,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     if (info->si_code <= 0 || !t) {
         if (t && number == SIGTRAP && info->si_code == TRACE_COOKIE) {
             trace_nobody(t);
+        } else if (t && number == SIGTRAP && info->si_code == CORE_PARK_CODE) {
+            core_park(t, pc);
         } else if (t) {
             on_sent(t, number, info, uc);
         }
@@ -111,7 +114,9 @@ long signal_host_action(const SigAction *action, int number)
         return 0;
     }
     GuestAddr how = action->handler;
-    if (how == (GuestAddr)(uintptr_t)SIG_DFL || how == (GuestAddr)(uintptr_t)SIG_IGN) {
+    bool core = how == (GuestAddr)(uintptr_t)SIG_DFL && (CORE_SIGNALS & SIGNAL_BIT(number)) &&
+                core_wanted();
+    if (!core && (how == (GuestAddr)(uintptr_t)SIG_DFL || how == (GuestAddr)(uintptr_t)SIG_IGN)) {
         HostSigAction act = {
             .handler = how,
             .flags = HOST_SA_RESTORER | (action->flags & HOST_SA_KEPT),
@@ -132,6 +137,20 @@ void signal_install_sync(void)
     }
 }
 
+void signal_core_limit(Process *p)
+{
+    lock_take(&p->sig->lock);
+    for (int n = 1; n <= SIGNALS; n++) {
+        HostSigAction now;
+        bool handled = p->sig->action[n].handler > 1;
+        if ((CORE_SIGNALS & ~SIGNALS_SYNC & SIGNAL_BIT(n)) && !handled &&
+            !host_sigaction(n, NULL, &now) && now.handler != (uintptr_t)SIG_IGN) {
+            signal_host_action(&p->sig->action[n], n);
+        }
+    }
+    lock_release(&p->sig->lock);
+}
+
 void signal_init(Process *p, Thread *t)
 {
     for (unsigned i = 0; i < sizeof sync_numbers / sizeof sync_numbers[0]; i++) {
@@ -142,6 +161,7 @@ void signal_init(Process *p, Thread *t)
         }
     }
     signal_install_sync();
+    signal_core_limit(p);
     /* The other dispositions that a program inherits (ignored or default) stay as they are; the
      * table is filled on demand (rt_sigaction), their mask is the guest's. */
     host_raw4(SYS_rt_sigprocmask, SIG_BLOCK, 0, &t->mask, sizeof t->mask);

@@ -70,7 +70,10 @@ void signal_get_altstack(const Thread *t, stack_t *alt);
 /* The host's disposition of `number` follows the guest's action. 0 or -errno. */
 long signal_host_action(const SigAction *action, int number);
 
-/* Ends the process as the signal's default action does. */
-_Noreturn void signal_die(Process *p, int number);
+/* Ends the process as the signal's default action does. info: where it came from, NULL: from the
+ * process itself. */
+_Noreturn void signal_die(Process *p, int number, const siginfo_t *info);
+/* The limit on core files has changed: core.h. */
+void signal_core_limit(Process *p);
 
 #endif

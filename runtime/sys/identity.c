@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 
 long sys_uname(Thread *t, const uint64_t a[6])
@@ -88,6 +89,9 @@ static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limi
     } else {
         r = host_call(&t->cpu, SYS_prlimit64, pid, resource, new_limit ? (uintptr_t)&set : 0,
                       (uintptr_t)&old);
+    }
+    if (!r && own && new_limit && (uint32_t)resource == RLIMIT_CORE) {
+        signal_core_limit(t->process);
     }
     return !r && old_limit ? guest_write(old_limit, &old, sizeof old) : r;
 }

@@ -20,7 +20,8 @@
 enum {
     SYS_SECCOMP_CODE = 1, /* si_code of SIGSYS */
     MAX_ERRNO = 4095,
-    /* ENOSYS as a supervisor's answer: the plain one is what the host says when the call is to go on. */
+    /* ENOSYS as a supervisor's answer: the plain one is what the host says when the call is to go
+       on. */
     ANSWERED_ENOSYS = 4094,
     CHAIN_MOST = 32768, /* instructions, MAX_INSNS_PER_PATH */
 };
@@ -62,7 +63,7 @@ static void end(Thread *t, bool whole, int sig)
         lock_release(&p->threads_lock);
     }
     if (whole) {
-        signal_die(p, sig);
+        signal_die(p, sig, NULL);
     }
     t->exit_status = sig;
     longjmp(t->leave, 1);
@@ -141,7 +142,8 @@ bool seccomp_entry(Thread *t, uint64_t *number, uint64_t args[6], long *result)
     if (pc >= mem->vdso && pc < mem->vdso_end && *number != 139) {
         return true;
     }
-    return t->seccomp == SECCOMP_MODE_STRICT ? strict(t, *number) : decide(t, number, args, result, false);
+    return t->seccomp == SECCOMP_MODE_STRICT ? strict(t, *number)
+                                             : decide(t, number, args, result, false);
 }
 
 /* ---- setting ------------------------------------------------------------------------------- */
@@ -231,13 +233,15 @@ static Filter *read_filter(GuestAddr program, long *error)
 
 static long set_filter(Thread *t, uint64_t flags, GuestAddr program)
 {
-    const uint64_t known = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
-                           SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
-                           SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    bool all = flags & SECCOMP_FILTER_FLAG_TSYNC, listener = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    const uint64_t known = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG |
+                           SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER |
+                           SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    bool all = flags & SECCOMP_FILTER_FLAG_TSYNC,
+         listener = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
     long error = 0, fd = 0;
     if ((flags & ~known) || (all && listener && !(flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH)) ||
-        ((flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) && !listener) || t->seccomp == SECCOMP_MODE_STRICT) {
+        ((flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) && !listener) ||
+        t->seccomp == SECCOMP_MODE_STRICT) {
         return -EINVAL;
     }
     Filter *f = read_filter(program, &error);
@@ -307,7 +311,9 @@ long sys_seccomp(Thread *t, const uint64_t a[6])
 
 long sys_prctl_seccomp(Thread *t, uint64_t mode, GuestAddr program)
 {
-    return mode == SECCOMP_MODE_STRICT ? set_strict(t) : mode == SECCOMP_MODE_FILTER ? set_filter(t, 0, program) : -EINVAL;
+    return mode == SECCOMP_MODE_STRICT   ? set_strict(t)
+           : mode == SECCOMP_MODE_FILTER ? set_filter(t, 0, program)
+                                         : -EINVAL;
 }
 
 /* ---- the supervisor's side ----------------------------------------------------------------- */
@@ -368,9 +374,11 @@ void seccomp_load(Thread *t, int fd)
     while (host_raw4(SYS_pread64, fd, head, sizeof head, at) == sizeof head) {
         size_t bytes = head[0] * sizeof(struct sock_filter);
         Filter *f = malloc(sizeof *f + bytes);
-        if (!f || host_raw4(SYS_pread64, fd, f->insn, bytes, at + (long)sizeof head) != (long)bytes ||
+        if (!f ||
+            host_raw4(SYS_pread64, fd, f->insn, bytes, at + (long)sizeof head) != (long)bytes ||
             filter_check(f->insn, head[0])) {
-            fprintf(stderr, "xemu: the filters of system calls are lost; not going on without them\n");
+            fprintf(stderr,
+                    "xemu: the filters of system calls are lost; not going on without them\n");
             process_exit(t->process, 126);
         }
         f->earlier = t->filter;
