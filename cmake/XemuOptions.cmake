@@ -14,8 +14,9 @@ option(XEMU_WERROR "Treat warnings as errors" ON)
 set(XEMU_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (empty: none, and a static executable)")
 option(XEMU_FUZZ "Build the libFuzzer targets of tests/fuzz (needs clang)" OFF)
 
-# Where xemu itself sits: no guest of any ABI links its program here by default.
-set(XEMU_IMAGE_BASE 0x60000000)
+# Where xemu itself sits: at the end of the two gigabytes that code for the small memory model must be in. Guests are
+# linked at the other end, and some (gcl) map their heap over all that follows there.
+set(XEMU_IMAGE_BASE 0x78000000)
 
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g -DNDEBUG")
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g3")

@@ -19,9 +19,10 @@
 __thread Thread *thread_current;
 Process *process_first;
 
-/* The code arena lies below the image at 0x60000000 (the heap follows that at a random distance):
- * within reach of direct calls into the image, and where no program is linked. */
-static void *const arena_place = (void *)0x40000000;
+/* The code arena lies behind the image at 0x78000000 and the heap that follows that at a random
+ * distance: within reach of direct calls into the image, and out of the guest's two low gigabytes.
+ */
+static void *const arena_place = (void *)0xc0000000;
 
 enum { POOL_MOST = 256 };
 
@@ -197,9 +198,11 @@ static int start_jit(Process *p)
         .host_features_off = o->host_features_off,
         .arena_hint = arena_place,
     };
-    JitHost host = {
-        .fetch = mem_fetch, .ctx = p->mem, .map_version = &p->mem->map.version,
-        .guarded = mem_guarded, .any_guarded = mem_any_guarded};
+    JitHost host = {.fetch = mem_fetch,
+                    .ctx = p->mem,
+                    .map_version = &p->mem->map.version,
+                    .guarded = mem_guarded,
+                    .any_guarded = mem_any_guarded};
     int err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     if (err == -ENOSYS && !o->tiers) {
         jit_options.tiers = JIT_TIER_INTERP; /* a host that tier 1 can't emit code for */
