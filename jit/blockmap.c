@@ -115,14 +115,30 @@ Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode) {
     return NULL;
 }
 
-static void fill_slot(BlockTable *t, Block *b) {
+/* True if the slot had never been filled: a grave serves again, since readers check the block that they find. */
+static bool fill_slot(BlockTable *t, Block *b) {
     uint64_t key = key_of(b->pc, b->mode);
     uint32_t mask = (1u << t->log2) - 1, i = slot_of(t, key);
-    while (t->slots[i].key != KEY_FREE) {
+    while (t->slots[i].key >= KEY_FIRST) {
         i = (i + 1) & mask;
     }
+    bool was_free = t->slots[i].key == KEY_FREE;
     __atomic_store_n(&t->slots[i].block, b, __ATOMIC_RELAXED);
     __atomic_store_n(&t->slots[i].key, key, __ATOMIC_RELEASE);
+    return was_free;
+}
+
+/* Empties a slot. Before a free one no grave is needed: no search goes on behind it. */
+static uint32_t clear_slot(BlockTable *t, uint32_t i) {
+    uint32_t mask = (1u << t->log2) - 1, freed = 0;
+    __atomic_store_n(&t->slots[i].key, KEY_GRAVE, __ATOMIC_RELEASE);
+    if (t->slots[(i + 1) & mask].key == KEY_FREE) {
+        for (; t->slots[i].key == KEY_GRAVE; i = (i - 1) & mask) {
+            __atomic_store_n(&t->slots[i].key, KEY_FREE, __ATOMIC_RELEASE);
+            freed++;
+        }
+    }
+    return freed;
 }
 
 /* A table with room for what lives, without graves. */
@@ -212,9 +228,8 @@ int blockmap_insert(BlockMap *m, Block *b) {
         *page_link(m, b, p) = s->first;
         s->first = b;
     }
-    fill_slot(m->table, b);
+    m->used += fill_slot(m->table, b);
     m->count++;
-    m->used++;
     return 0;
 }
 
@@ -224,7 +239,7 @@ void blockmap_remove(BlockMap *m, Block *b) {
     uint64_t key = key_of(b->pc, b->mode);
     for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE; i = (i + 1) & ((1u << t->log2) - 1)) {
         if (t->slots[i].key == key && t->slots[i].block == b) {
-            __atomic_store_n(&t->slots[i].key, KEY_GRAVE, __ATOMIC_RELEASE);
+            m->used -= clear_slot(t, i);
             m->count--;
             break;
         }

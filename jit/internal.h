@@ -68,6 +68,7 @@ struct Jit {
     MetaSlab *slabs;                /* of this generation */
     CodeChunk *spare;               /* chunks of this generation that threads left behind */
     Retired *retired;
+    uint64_t dead_bytes;            /* of blocks dropped in this generation */
     uint32_t put_off;               /* links that weren't made because the code is shared */
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */

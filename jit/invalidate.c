@@ -49,6 +49,9 @@ static void unlink_outgoing(Block *b) {
     }
 }
 
+/* Dropped code and what belongs to it stay where they are until the arena is emptied: when there is this much of it, and more than what lives, that comes early. */
+enum { DEAD_BYTES_MOST = 48 << 20, DEAD_BYTES_PER_BLOCK = 1024 };
+
 void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
     pthread_mutex_lock(&j->lock);
     bool dropped = false;
@@ -63,7 +66,11 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
             forget_block(j, b);
         }
         j->ended.blocks_invalidated++;
+        j->dead_bytes += b->host_len + b->cold_len + b->faultmap_len + sizeof *b + b->nlinks * sizeof *b->links;
         dropped = true;
+    }
+    if (j->dead_bytes > DEAD_BYTES_MOST && j->dead_bytes > (uint64_t)j->blocks.count * DEAD_BYTES_PER_BLOCK) {
+        (void)jit_empty_arena(j);
     }
     if (dropped) {
         j->ended.invalidations++;

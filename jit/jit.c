@@ -243,6 +243,8 @@ int jit_empty_arena(Jit *j) {
     j->code = fresh;
     j->slabs = NULL;
     j->spare = NULL;
+    j->dead_bytes = 0;
+    j->ended.arena_flushes++;
     j->generation++;
     blockmap_each(&j->blocks, free_block_uops, NULL);
     blockmap_clear(&j->blocks);
@@ -429,7 +431,6 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
         pthread_mutex_lock(&j->lock);
         if (t->generation == j->generation) {
             (void)jit_empty_arena(j);
-            t->stats.arena_flushes++;
         }
         pthread_mutex_unlock(&j->lock);
         join_generation(t);

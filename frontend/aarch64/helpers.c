@@ -102,6 +102,31 @@ uint64_t a64_helper_counter(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
     return (uint64_t)now.tv_sec * A64_COUNTER_HZ + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t packed_time(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec << 30 | (uint64_t)now.tv_nsec;
+}
+
+uint64_t a64_helper_realtime(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    (void)cpu;
+    (void)a;
+    (void)b;
+    (void)c;
+    return packed_time(CLOCK_REALTIME);
+}
+
+uint64_t a64_helper_monotonic(Cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    (void)cpu;
+    (void)a;
+    (void)b;
+    (void)c;
+    return packed_time(CLOCK_MONOTONIC);
+}
+
 void a64_set_pac_keys(Cpu *cpu, uint32_t enabled)
 {
     a64_state(cpu)->pac_enabled = enabled & 15;

@@ -342,6 +342,12 @@ void trans_MRS_cntvct(A64Ctx *ctx, const A64Args *a)
     a64_set_x(ctx, a->rt, a64_call(ctx, A64_HELPER_counter, VAL_NONE, VAL_NONE, VAL_NONE));
 }
 
+void trans_MRS_clock(A64Ctx *ctx, const A64Args *a)
+{
+    uint32_t helper = a->op2 ? A64_HELPER_monotonic : A64_HELPER_realtime;
+    a64_set_x(ctx, a->rt, a64_call(ctx, helper, VAL_NONE, VAL_NONE, VAL_NONE));
+}
+
 void trans_MRS_id(A64Ctx *ctx, const A64Args *a)
 {
     read_constant(ctx, a, a64_id_register((unsigned)a->crm, (unsigned)a->op2));

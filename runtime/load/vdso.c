@@ -1,7 +1,8 @@
 /* The image is a C structure whose layout is the file's: offsets in it are addresses in the
- * library. The functions of the clock make the system call, which costs no entry into the host's
- * kernel (sys/time.c asks the host's vDSO); what matters is that they exist under the names and the
- * version that C libraries look for (arch/arm64/kernel/vdso/vdso.lds.S).
+ * library. The functions' names and version are those that C libraries look for
+ * (arch/arm64/kernel/vdso/vdso.lds.S). The two clocks that programs read all the time are registers
+ * of this processor (frontend/aarch64/sys.decode, MRS_clock); the others are system calls, which
+ * cost no entry into the host's kernel either (sys/time.c).
  *
  * __kernel_rt_sigreturn has no unwind information: unwinders know such a frame by its two
  * instructions, which therefore stand there exactly as in the kernel's, with a nop before them (a
@@ -57,8 +58,8 @@ typedef struct VdsoImage {
     Strings strings;
     _Alignas(8) Elf64_Dyn dyn[DYN_ENTRIES];
     _Alignas(16) uint32_t code_sigreturn[3];
-    _Alignas(16) uint32_t code_gettimeofday[4];
-    _Alignas(16) uint32_t code_clock_gettime[4];
+    _Alignas(16) uint32_t code_gettimeofday[14];
+    _Alignas(16) uint32_t code_clock_gettime[15];
     _Alignas(16) uint32_t code_clock_getres[4];
 } VdsoImage;
 _Static_assert(sizeof(VdsoImage) <= MEM_PAGE, "the vDSO is one page");
@@ -147,8 +148,41 @@ static const VdsoImage image = {
             /* The kernel's has DT_VERDEFNUM too; no C library reads it. DT_NULL ends. */
         },
     .code_sigreturn = {INSN_NOP, MOV_X8(139), INSN_SVC},
-    .code_gettimeofday = CALL(169),
-    .code_clock_gettime = CALL(113),
+    .code_gettimeofday =
+        {
+            INSN_BTI_C,
+            0xb5000141, /* cbnz x1, 1f: the time zone is the kernel's */
+            0xb40000e0, /* cbz x0, 2f */
+            0xd53bf002, /* mrs x2, s3_3_c15_c0_0 */
+            0xd35efc43, /* lsr x3, x2, 30 */
+            0x92407442, /* and x2, x2, 0x3fffffff */
+            0x52807d04, /* mov w4, 1000 */
+            0x9ac40842, /* udiv x2, x2, x4 */
+            0xa9000803, /* stp x3, x2, [x0] */
+            0x52800000, /* 2: mov w0, 0 */
+            INSN_RET,
+            MOV_X8(169), /* 1: */
+            INSN_SVC,
+            INSN_RET,
+        },
+    .code_clock_gettime =
+        {
+            INSN_BTI_C,
+            0x7100041f, /* cmp w0, CLOCK_MONOTONIC */
+            0x540000a0, /* b.eq 1f */
+            0x340000c0, /* cbz w0, 2f: CLOCK_REALTIME */
+            MOV_X8(113),
+            INSN_SVC,
+            INSN_RET,
+            0xd53bf022, /* 1: mrs x2, s3_3_c15_c0_1 */
+            0x14000002, /* b 3f */
+            0xd53bf002, /* 2: mrs x2, s3_3_c15_c0_0 */
+            0xd35efc43, /* 3: lsr x3, x2, 30 */
+            0x92407442, /* and x2, x2, 0x3fffffff */
+            0xa9000823, /* stp x3, x2, [x1] */
+            0x52800000, /* mov w0, 0 */
+            INSN_RET,
+        },
     .code_clock_getres = CALL(114),
 };
 

@@ -18,6 +18,7 @@ static const struct {
     { "MRS_id", "identification differs" },
     { "MRS_cntfrq", "identification differs" },
     { "MRS_cntvct", "time goes on" },
+    { "MRS_clock", "time goes on, and no other processor has it" },
     { "PAC", "codes of pointers depend on random keys; pointers with bit 55 set have another layout there" },
     { "AUT", "as PAC" },
     { "XPAC", "as PAC" },

@@ -123,7 +123,7 @@ bool pattern_branches(int pattern) {
 }
 
 bool pattern_is_ambient(int pattern) {
-    static const char *const prefixes[] = { "MRS_tpidr", "MSR_tpidr", "MRS_ctr", "MRS_dczid", "MRS_cntfrq", "MRS_cntvct", "MRS_id" };
+    static const char *const prefixes[] = { "MRS_tpidr", "MSR_tpidr", "MRS_ctr", "MRS_dczid", "MRS_cntfrq", "MRS_cntvct", "MRS_clock", "MRS_id" };
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (starts(pattern, prefixes[i])) {
             return true;

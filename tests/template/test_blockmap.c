@@ -38,6 +38,28 @@ Test(blockmap, keyed_by_pc_and_mode)
     blockmap_destroy(&m);
 }
 
+/* Code that is rewritten again and again needs no more room. */
+Test(blockmap, the_same_place_again)
+{
+    BlockMap m = make();
+    Block *kept = new_block(0x1000, 0, 4);
+
+    cr_assert_eq(blockmap_insert(&m, kept), 0);
+    for (unsigned i = 0; i < 100000; i++) {
+        Block *b = new_block(0x2000 + 4 * (i % 7), 0, 4);
+        cr_assert_eq(blockmap_insert(&m, b), 0);
+        cr_assert_eq(blockmap_find(&m, b->pc, 0), b);
+        blockmap_remove(&m, b);
+        cr_assert_null(blockmap_find(&m, b->pc, 0));
+        free(b);
+    }
+    cr_expect_eq(m.count, 1u);
+    cr_expect_lt(m.used, 16u);
+    cr_expect_eq(m.nretired, 0u);
+    cr_expect_eq(blockmap_find(&m, 0x1000, 0), kept);
+    blockmap_destroy(&m);
+}
+
 /* Growing keeps everything, removed blocks are gone, their places are used again. */
 Test(blockmap, many)
 {
