@@ -217,6 +217,9 @@ long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t fl
     if (prot & MEM_PROT_MTE) {
         return -EINVAL;
     }
+    if (mem->no_exec_gain && (prot & PROT_EXEC) && (prot & PROT_WRITE)) {
+        return -EACCES;
+    }
     if ((prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) && noexec_file(fd)) {
         return -EPERM;
     }
@@ -255,6 +258,21 @@ long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len)
     return r;
 }
 
+/* PR_SET_MDWE (include/linux/mman.h, map_deny_write_exec()). */
+static bool gains_exec(const Mem *mem, GuestAddr start, GuestAddr end, uint64_t prot)
+{
+    if (!mem->no_exec_gain || !(prot & PROT_EXEC)) {
+        return false;
+    }
+    MapRange r;
+    for (GuestAddr at = start; map_next(&mem->map, at, &r) && r.start < end; at = r.end) {
+        if (!(r.prot & PROT_EXEC)) {
+            return true;
+        }
+    }
+    return prot & PROT_WRITE;
+}
+
 long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
 {
     uint64_t size = mem_page_up(len);
@@ -269,7 +287,7 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
     }
     GuestAddr end = addr + size;
     lock_take(&mem->lock);
-    long r = map_reserve(&mem->map);
+    long r = gains_exec(mem, addr, end, prot) ? -EACCES : map_reserve(&mem->map);
     if (!r) {
         bool code = (!(prot & PROT_EXEC) || (prot & MEM_PROT_BTI)) && had_code(mem, addr, end);
         MapRange part;

@@ -31,10 +31,12 @@ typedef struct Mem {
     Lock lock; /* guards map and the brk fields, and makes a change of the map and of the host's
                   mappings one step */
     GuestMap map;
-    Jit *jit;        /* told when executable bytes go; NULL before it exists and in tests */
-    bool guarded;    /* there is, or was, a guarded page */
-    GuestAddr limit; /* the kernel-chosen addresses lie below */
-    uint64_t most;   /* bytes that may be mapped: the guest's RLIMIT_AS */
+    Jit *jit;              /* told when executable bytes go; NULL before it exists and in tests */
+    uint32_t no_exec_gain; /* PR_SET_MDWE: memory neither becomes executable nor is writable and
+                              executable */
+    bool guarded;          /* there is, or was, a guarded page */
+    GuestAddr limit;       /* the kernel-chosen addresses lie below */
+    uint64_t most;         /* bytes that may be mapped: the guest's RLIMIT_AS */
     GuestAddr brk_start, brk; /* brk area: [brk_start, page_up(brk)) is mapped */
     GuestAddr stack_low,
         stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */

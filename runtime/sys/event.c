@@ -37,16 +37,16 @@ long sys_ppoll(Thread *t, const uint64_t a[6])
     return call_with_mask(t, SYS_ppoll, args, 3, a[3], a[4]);
 }
 
-long sys_pselect6(Thread *t, const uint64_t a[6])
+/* The sixth argument points to { mask, its size }. */
+static long call_with_pair(Thread *t, long nr, const uint64_t a[6])
 {
-    /* The sixth argument points to { mask, its size }. */
     uint64_t pair[2] = {0, 0}, host_pair[2] = {0, 8};
     uint64_t args[6] = {a[0], a[1], a[2], a[3], a[4], 0};
     if (a[5] && guest_read(pair, a[5], sizeof pair)) {
         return -EFAULT;
     }
     if (!pair[0]) {
-        return host_syscall(&t->cpu, SYS_pselect6, args);
+        return host_syscall(&t->cpu, nr, args);
     }
     uint64_t mask, host;
     if (pair[1] != sizeof mask) {
@@ -60,9 +60,19 @@ long sys_pselect6(Thread *t, const uint64_t a[6])
     args[5] = (uintptr_t)host_pair;
     t->wait_mask = mask;
     t->waiting = true;
-    long r = host_syscall(&t->cpu, SYS_pselect6, args);
+    long r = host_syscall(&t->cpu, nr, args);
     t->waiting = t->queued;
     return r;
+}
+
+long sys_pselect6(Thread *t, const uint64_t a[6])
+{
+    return call_with_pair(t, SYS_pselect6, a);
+}
+
+long sys_io_pgetevents(Thread *t, const uint64_t a[6])
+{
+    return call_with_pair(t, SYS_io_pgetevents, a);
 }
 
 long sys_epoll_ctl(Thread *t, const uint64_t a[6])

@@ -25,6 +25,9 @@ long sys_personality(Thread *t, const uint64_t a[6])
 {
     Process *p = t->process;
     uint64_t old = p->personality;
+    if (((uint32_t)a[0] & PER_MASK) == PER_LINUX32 && (uint32_t)a[0] != 0xffffffff) {
+        return -EINVAL; /* without AArch32 (arch/arm64/kernel/sys.c) */
+    }
     if ((uint32_t)a[0] != 0xffffffff) {
         /* READ_IMPLIES_EXEC would make memory executable for the host. */
         long r = host_call(&t->cpu, SYS_personality, (uint32_t)a[0] & ~(uint32_t)READ_IMPLIES_EXEC);
@@ -132,6 +135,26 @@ static long get_auxv(const Process *p, const uint64_t a[6])
     return err ? err : (long)p->stack.auxv_size;
 }
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+
+/* kernel/sys.c, prctl_set_mdwe(): set once, never taken back. */
+static long set_mdwe(Process *p, const uint64_t a[6])
+{
+    enum { REFUSE_EXEC_GAIN = 1, NO_INHERIT = 2 };
+    if (a[2] || a[3] || a[4] || (a[1] & ~(uint64_t)(REFUSE_EXEC_GAIN | NO_INHERIT)) ||
+        a[1] == NO_INHERIT) {
+        return -EINVAL;
+    }
+    if (p->mem->no_exec_gain && p->mem->no_exec_gain != a[1]) {
+        return -EPERM;
+    }
+    p->mem->no_exec_gain = (uint32_t)a[1];
+    return 0;
+}
+
 long sys_prctl(Thread *t, const uint64_t a[6])
 {
     long r;
@@ -139,6 +162,9 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_PAC_RESET_KEYS:
     case PR_PAC_SET_ENABLED_KEYS:
     case PR_PAC_GET_ENABLED_KEYS: r = t->process->abi->pointer_auth(&t->cpu, a); return r;
+    case PR_SET_MDWE: return set_mdwe(t->process, a);
+    case PR_GET_MDWE:
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (long)t->process->mem->no_exec_gain;
     case PR_GET_AUXV: return get_auxv(t->process, a);
     case PR_SET_SECCOMP: return sys_prctl_seccomp(t, a[1], a[2]);
     case PR_GET_SECCOMP: return (long)t->seccomp;
@@ -154,6 +180,7 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_SET_UNALIGN:
     case PR_GET_UNALIGN:
     case PR_SVE_SET_VL:
+    case PR_SET_SYSCALL_USER_DISPATCH: /* (it would be xemu's calls) */
     case PR_SVE_GET_VL:
     case PR_SET_TAGGED_ADDR_CTRL:
     case PR_GET_TAGGED_ADDR_CTRL: return -EINVAL;

@@ -28,6 +28,20 @@ long sys_pkey_mprotect(Thread *t, const uint64_t a[6])
     return (int)a[3] == -1 ? mem_mprotect(t->process->mem, a[0], a[1], a[2]) : -EINVAL;
 }
 
+long sys_pkey_alloc(Thread *t, const uint64_t a[6])
+{
+    enum { ACCESS_BITS = 3 };
+    (void)t;
+    return a[0] || (a[1] & ~(uint64_t)ACCESS_BITS) ? -EINVAL : -ENOSPC;
+}
+
+long sys_pkey_free(Thread *t, const uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -EINVAL;
+}
+
 long sys_mremap(Thread *t, const uint64_t a[6])
 {
     return mem_mremap(t->process->mem, a[0], a[1], a[2], a[3], a[4]);
