@@ -213,13 +213,7 @@ static Block **page_link(const BlockMap *m, Block *b, uint64_t page) {
     return &b->page_next[first_page(m, b) == page ? 0 : 1];
 }
 
-int blockmap_insert(BlockMap *m, Block *b) {
-    if (m->used >= (1u << m->table->log2) / 2) {
-        int err = renew_table(m);
-        if (err) {
-            return err;
-        }
-    }
+int blockmap_anchor(BlockMap *m, Block *b) {
     for (uint64_t p = first_page(m, b), last = last_page(m, b); p <= last; p += last - p ? last - p : 1) {
         PageSlot *s = page_add(m, p);
         if (!s) {
@@ -227,6 +221,20 @@ int blockmap_insert(BlockMap *m, Block *b) {
         }
         *page_link(m, b, p) = s->first;
         s->first = b;
+    }
+    return 0;
+}
+
+int blockmap_insert(BlockMap *m, Block *b) {
+    if (m->used >= (1u << m->table->log2) / 2) {
+        int err = renew_table(m);
+        if (err) {
+            return err;
+        }
+    }
+    int err = blockmap_anchor(m, b);
+    if (err) {
+        return err;
     }
     m->used += fill_slot(m->table, b);
     m->count++;

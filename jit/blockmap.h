@@ -46,6 +46,12 @@ typedef struct Block {
     uint32_t nrelocs;
     bool bound;             /* the code has others, too: it is good for this place of the file only */
     uint32_t counter;       /* executions, when counted */
+    uint8_t heat;           /* promotion (tier.c): how often its hot counter has run out */
+    bool tier2;             /* its code is a region's (lift/), entered here */
+    bool no_promotion;      /* tier 2 has refused, or is at it */
+    struct Block *region;   /* an anchor: not in the table, it keeps guest code of that region in the lists of pages */
+    struct Block *anchors;  /* tier2: [nanchors] */
+    uint32_t nanchors;
     struct Block *page_next[2]; /* in the list of its first and of its last guest page */
 } Block;
 
@@ -65,6 +71,8 @@ void blockmap_destroy(BlockMap *m);
 Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode);
 /* Under the lock. 0 or -ENOMEM. The block must not be in the table. */
 int blockmap_insert(BlockMap *m, Block *b);
+/* Under the lock: a block that only its pages' lists have. 0 or -ENOMEM. */
+int blockmap_anchor(BlockMap *m, Block *b);
 /* Under the lock. Takes the block out of the table and of its pages' lists. */
 void blockmap_remove(BlockMap *m, Block *b);
 /* Under the lock: any block that has guest bytes in [start, start + len), or NULL. */

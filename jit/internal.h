@@ -50,6 +50,7 @@ typedef struct JitThread {
     void *tpl;                      /* the template emitter's own, per thread */
 } JitThread;
 
+#define JIT_MAX_INSNS 128 /* in a block */
 #define JIT_OUTSIDE UINT64_MAX
 /* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of empty entries of the tables of targets. All bytes alike. */
 #define JIT_NO_PC UINT64_C(0xa5a5a5a5a5a5a5a5)
@@ -90,6 +91,12 @@ int jit_own_code(Jit *j);
 bool jit_may_link(Jit *j);
 /* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. 0 or -errno. */
 int jit_empty_arena(Jit *j);
+/* The micro-ops of the block at pc, optimized, in t->uops. */
+void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
+/* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */
+UopBlock *jit_copy_uops(const UopBlock *from);
+/* Chunks with room for a block; false when the arena is full. */
+bool jit_have_chunks(JitThread *t);
 /* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */
 void jit_forget_targets(Cpu *cpu);
 

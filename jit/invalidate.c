@@ -59,7 +59,11 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
         (void)jit_own_code(j); /* if there is no memory for that, links of old code lead to old code */
     }
     for (Block *b; (b = blockmap_overlapping(&j->blocks, start, len));) {
+        b = b->region ? b->region : b;
         blockmap_remove(&j->blocks, b);
+        for (uint32_t i = 0; i < b->nanchors; i++) {
+            blockmap_remove(&j->blocks, &b->anchors[i]);
+        }
         if (b->code) {
             unlink_incoming(j, b);
             unlink_outgoing(b);
@@ -121,7 +125,7 @@ bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
     } else if ((b = jit_block_of_code(t->jit, pc)) != NULL) {
         ok = template_fault(t, b, uc);
     } else {
-        ok = t->jit->options.tiers & JIT_TIER_TEMPLATE && template_fault_in_c(t, uc);
+        ok = t->jit->options.tiers & JIT_TIERS_NATIVE && template_fault_in_c(t, uc);
     }
     if (ok) {
         *guest_pc = cpu->pc;

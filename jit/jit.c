@@ -19,10 +19,10 @@
 #include "jit/internal.h"
 #include "jit/interp/interp.h"
 #include "jit/template/template.h"
+#include "jit/tier.h"
 
 #define DEFAULT_ARENA ((size_t)256 << 20)
 #define META_SLAB ((size_t)256 << 10)
-#define MAX_INSNS 128
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------- */
 
@@ -75,7 +75,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     j->features = jit_host_features(options->host_features_off);
     pthread_mutex_init(&j->lock, NULL);
     int err = blockmap_create(&j->blocks, frontend->pc_mask);
-    if (!err && options->tiers & JIT_TIER_TEMPLATE) {
+    if (!err && options->tiers & JIT_TIERS_NATIVE) {
         err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint);
         if (!err) {
             err = template_create(j);
@@ -148,7 +148,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     cpu->ll_addr = ~(GuestAddr)0;
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
     j->frontend->reset(cpu);
-    int err = j->options.tiers & JIT_TIER_TEMPLATE ? template_thread_start(t) : 0;
+    int err = j->options.tiers & JIT_TIERS_NATIVE ? template_thread_start(t) : 0;
     if (err) {
         uop_block_free(&t->uops);
         free(cpu->ibtc);
@@ -193,7 +193,7 @@ void jit_thread_end(Cpu *cpu) {
     leave_chunk(t, t->hot);
     leave_chunk(t, t->cold);
     pthread_mutex_unlock(&j->lock);
-    if (j->options.tiers & JIT_TIER_TEMPLATE) {
+    if (j->options.tiers & JIT_TIERS_NATIVE) {
         template_thread_end(t);
     }
     uop_block_free(&t->uops);
@@ -284,10 +284,10 @@ static bool flags_dead_at(void *ctx, GuestAddr pc) {
     return c->frontend->flags_dead_at && c->frontend->flags_dead_at(&c->req, pc);
 }
 
-static bool keep_uops(Block *b, const UopBlock *from) {
+UopBlock *jit_copy_uops(const UopBlock *from) {
     UopBlock *copy = malloc(sizeof *copy);
     if (!copy) {
-        return false;
+        return NULL;
     }
     *copy = *from;
     copy->val_def = NULL; /* the builder's own */
@@ -298,12 +298,10 @@ static bool keep_uops(Block *b, const UopBlock *from) {
     copy->cap = from->count;
     copy->val_cap = from->nvals + 1u;
     copy->pool_cap = from->npool + 1;
-    b->uops = copy;
     if (!copy->uops || !copy->val_type || !copy->pool) {
         uop_block_free(copy);
         free(copy);
-        b->uops = NULL;
-        return false;
+        return NULL;
     }
     memcpy(copy->uops, from->uops, sizeof *copy->uops * from->count);
     if (from->nvals) {
@@ -312,7 +310,7 @@ static bool keep_uops(Block *b, const UopBlock *from) {
     if (from->npool) {
         memcpy(copy->pool, from->pool, 16 * (size_t)from->npool);
     }
-    return true;
+    return copy;
 }
 
 static bool has_room(const CodeChunk *c) {
@@ -372,7 +370,11 @@ static bool is_guarded(void *ctx, GuestAddr pc) {
     return h->guarded(h->ctx, pc);
 }
 
-static void build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
+bool jit_have_chunks(JitThread *t) {
+    return have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
+}
+
+void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
     Jit *j = t->jit;
     FlagsCtx fc = { .frontend = j->frontend,
                     .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx,
@@ -417,7 +419,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     enum { SAMPLE = 32 };
     bool sampled = j->options.time_translation && t->stats.blocks % SAMPLE == 0;
     uint64_t before = sampled ? now_ns() : 0, start = sampled ? now_ns() : 0;
-    bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
+    bool templ = j->options.tiers & JIT_TIERS_NATIVE;
     if (templ && !codebuf_may_append(&j->code)) {
         pthread_mutex_lock(&j->lock);
         int err = jit_own_code(j);
@@ -427,7 +429,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
             return NULL;
         }
     }
-    if (templ && (!have_chunk(t, &t->hot) || !have_chunk(t, &t->cold))) {
+    if (templ && !jit_have_chunks(t)) {
         pthread_mutex_lock(&j->lock);
         if (t->generation == j->generation) {
             (void)jit_empty_arena(j);
@@ -442,13 +444,16 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     }
     /* A block that the emitter has no room for (registers to spill to, links ...) is made again of half as many instructions. */
     int err = -ENOSPC;
-    for (uint32_t n = j->options.one_insn_per_block ? 1 : MAX_INSNS; err == -ENOSPC && n; n = t->uops.ninsns / 2) {
-        build_uops(t, pc, mode, n);
-        b->pc = pc;
-        b->mode = mode;
+    b->pc = pc;
+    b->mode = mode;
+    if ((j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_LLVM && tier_translate(t, b) == 0) {
+        err = 0;
+    }
+    for (uint32_t n = j->options.one_insn_per_block ? 1 : JIT_MAX_INSNS; err == -ENOSPC && n; n = t->uops.ninsns / 2) {
+        jit_build_uops(t, pc, mode, n);
         b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
         b->ninsns = t->uops.ninsns;
-        err = templ ? template_emit(t, &t->uops, b) : keep_uops(b, &t->uops) ? 0 : -ENOMEM;
+        err = templ ? template_emit(t, &t->uops, b) : (b->uops = jit_copy_uops(&t->uops)) ? 0 : -ENOMEM;
     }
     if (err) {
         /* One instruction fits always: anything else is a bug that would repeat itself for ever. */
@@ -474,6 +479,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     Block *other = t->generation == j->generation && j->threads->next ? blockmap_find(&j->blocks, pc, mode) : NULL;
     if (!other && t->generation == j->generation && blockmap_insert(&j->blocks, b) == 0) {
         other = b;
+        (void)tier_anchor(j, b);
     }
     pthread_mutex_unlock(&j->lock);
     if (other != b && b->uops) {
@@ -519,7 +525,7 @@ static bool interpret_new(JitThread *t, CpuExit *r) {
         return false;
     }
     t->interpret--;
-    build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : MAX_INSNS);
+    jit_build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS);
     Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
     *r = run_interp(t, &b);
     return true;
@@ -528,7 +534,7 @@ static bool interpret_new(JitThread *t, CpuExit *r) {
 CpuExit jit_run(Cpu *cpu) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
-    bool templ = j->options.tiers & JIT_TIER_TEMPLATE;
+    bool templ = j->options.tiers & JIT_TIERS_NATIVE;
     Link *link = NULL;
     CpuExit r = CPU_EXIT_NONE;
     while (r == CPU_EXIT_NONE) {
@@ -579,7 +585,7 @@ CpuExit jit_run(Cpu *cpu) {
 
 CpuExit jit_step(Cpu *cpu) {
     JitThread *t = cpu->jit;
-    build_uops(t, cpu->pc, cpu->mode, 1);
+    jit_build_uops(t, cpu->pc, cpu->mode, 1);
     Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
     CpuExit r = run_interp(t, &b);
     return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;

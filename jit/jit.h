@@ -13,8 +13,8 @@
 
 typedef struct Jit Jit;
 
-enum { JIT_TIER_INTERP = 1, JIT_TIER_TEMPLATE = 2, JIT_TIER_LLVM = 4 }; /* a set */
-enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_ASM = 8, JIT_DUMP_EXEC = 16, JIT_DUMP_CPU = 32 };
+enum { JIT_TIER_INTERP = 1, JIT_TIER_TEMPLATE = 2, JIT_TIER_LLVM = 4, JIT_TIERS_NATIVE = 6 }; /* a set; LLVM without TEMPLATE: from the first execution */
+enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_ASM = 8, JIT_DUMP_EXEC = 16, JIT_DUMP_CPU = 32, JIT_DUMP_IR = 64, JIT_DUMP_IR_OPT = 128, JIT_DUMP_ASM = 256 };
 
 typedef struct JitOptions {
     uint32_t tiers;        /* JIT_TIER_* */

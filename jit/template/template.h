@@ -17,6 +17,10 @@ void template_thread_end(JitThread *t);
  * chunk is too full: jit.c gives a new one and asks again), -ENOMEM. Takes no lock. */
 int template_emit(JitThread *t, const UopBlock *ub, Block *b);
 
+/* Places a code object (lift/lift.h) in the thread's chunk and fills in code, host_len, links of b. 0, -ENOSPC (the chunk is too full), -ENOMEM. */
+struct CodeObject;
+int template_place(JitThread *t, const struct CodeObject *o, Block *b);
+
 /* Runs from b until something needs C. cpu->pc is valid afterwards. CPU_EXIT_NONE: go on at cpu->pc, and if *link is not NULL it is the exit that would like to be
  * linked to the block at cpu->pc. */
 CpuExit template_run(Cpu *cpu, Block *b, Link **link);

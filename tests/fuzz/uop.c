@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static Tiers *tiers;
     enum { MODES = CPU_MODE_FZ | CPU_MODE_FZ16 | CPU_MODE_DN | CPU_MODE_AHP };
-    if (!tiers && !(tiers = tiers_create(0))) {
+    if (!tiers && !(tiers = tiers_create(JIT_TIER_TEMPLATE, 0))) {
         abort();
     }
     for (size_t at = 3; at + 8 <= size; at += 8) {

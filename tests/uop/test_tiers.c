@@ -3,12 +3,16 @@
 
 #include "frontend/cpu.h"
 #include "jit/host.h"
+#include "jit/jit.h"
 #include "tests/uop/tiers.h"
+
+/* Blocks of a tier 2 test. */
+enum { TIER2_BLOCKS = 300 };
 
 static void check_without(uint64_t features, unsigned what, uint64_t first, unsigned count,
                           uint32_t mode)
 {
-    Tiers *t = tiers_create(features);
+    Tiers *t = tiers_create(JIT_TIER_TEMPLATE, features);
     cr_assert_not_null(t);
     for (uint64_t seed = first; seed < first + count; seed++) {
         cr_assert(tiers_agree(t, seed, 2 + (unsigned)(seed % 8), what, mode));
@@ -65,3 +69,37 @@ Test(tiers, sse2_only)
     check_without(~UINT64_C(0), RANDOM_FP | RANDOM_MEMORY, 520000, 3000, 0);
     check_without(~UINT64_C(0), RANDOM_FP, 530000, 1000, CPU_MODE_FZ | CPU_MODE_DN);
 }
+
+/* ---- tier 2: compiling a block takes milliseconds -------------------------------------------------------------------- */
+#ifdef XEMU_LLVM
+static void check_llvm(unsigned what, uint64_t first, unsigned count, uint32_t mode)
+{
+    Tiers *t = tiers_create(JIT_TIER_LLVM, 0);
+    cr_assert_not_null(t);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        cr_assert(tiers_agree(t, seed, 2 + (unsigned)(seed % 24), what, mode));
+    }
+    tiers_destroy(t);
+}
+
+Test(tier2, integers_and_vectors)
+{
+    check_llvm(0, 600000, TIER2_BLOCKS, 0);
+}
+
+Test(tier2, memory_and_exits)
+{
+    check_llvm(RANDOM_MEMORY | RANDOM_EXITS, 610000, TIER2_BLOCKS, 0);
+}
+
+Test(tier2, floats)
+{
+    check_llvm(RANDOM_FP | RANDOM_EXITS, 620000, TIER2_BLOCKS, 0);
+}
+
+Test(tier2, floats_of_other_modes)
+{
+    check_llvm(RANDOM_FP, 630000, TIER2_BLOCKS / 3, CPU_MODE_FZ | CPU_MODE_FZ16 | CPU_MODE_DN);
+    check_llvm(RANDOM_FP, 640000, TIER2_BLOCKS / 3, CPU_MODE_DN | CPU_MODE_AHP);
+}
+#endif

@@ -123,10 +123,10 @@ static void on_fp(int sig, siginfo_t *info, void *context)
     }
 }
 
-Tiers *tiers_create(uint64_t host_features_off)
+Tiers *tiers_create(uint32_t tiers, uint64_t host_features_off)
 {
     Tiers *t = calloc(1, sizeof *t);
-    JitOptions options = {.tiers = JIT_TIER_TEMPLATE,
+    JitOptions options = {.tiers = tiers,
                           .log = stderr,
                           .host_features_off = host_features_off,
                           .arena_size = 64 << 20};

@@ -261,6 +261,9 @@ static const struct LogItem {
     {"strace", 0, "system calls"},
     {"uop", JIT_DUMP_UOP | JIT_DUMP_UOP_OPT, "both stages of micro-operations"},
     {"host", JIT_DUMP_HOST, "host code"},
+    {"ir", JIT_DUMP_IR, "tier 2: LLVM IR as lifted"},
+    {"ir-opt", JIT_DUMP_IR_OPT, "tier 2: LLVM IR, optimized"},
+    {"asm", JIT_DUMP_ASM, "tier 2: host code, assembly"},
 };
 enum { LOG_ITEMS = sizeof log_items / sizeof *log_items };
 
@@ -306,8 +309,10 @@ static int tier_item(Parse *p, const char *item, size_t n)
         p->cl->options.tiers |= JIT_TIER_INTERP;
     } else if (is_word(item, n, "1")) {
         p->cl->options.tiers |= JIT_TIER_TEMPLATE;
+    } else if (is_word(item, n, "2")) {
+        p->cl->options.tiers |= JIT_TIER_LLVM;
     } else {
-        return refuse(p, "wants interp or 1");
+        return refuse(p, "wants interp, 1 or 2");
     }
     return 0;
 }
@@ -316,7 +321,7 @@ static int set_tiers(Parse *p, const char *word)
 {
     p->cl->options.tiers = 0;
     int err = each_item(p, word, tier_item);
-    return !err && !p->cl->options.tiers ? refuse(p, "wants interp or 1") : err;
+    return !err && !p->cl->options.tiers ? refuse(p, "wants interp, 1 or 2") : err;
 }
 
 static int set_stats(Parse *p, const char *word)

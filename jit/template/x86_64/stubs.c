@@ -113,6 +113,85 @@ static void stub_op(Asm *a, const Frontend *f)
     ret(a);
 }
 
+/* ---- called by tier 2 ------------------------------------------------------------------------ */
+
+static const uint8_t volatile_regs[] = {HR_RAX, HR_RCX, HR_RDX, HR_RSI, HR_RDI,
+                                        HR_R8,  HR_R9,  HR_R10, HR_R11};
+enum { N_VOLATILE = sizeof volatile_regs };
+
+static void vector_moves(Asm *a, bool store)
+{
+    if (asm_has(a, JIT_HOST_AVX512)) {
+        for (unsigned n = 0; n < 32; n++) { /* vmovdqu64 [rsp + 64 n], zmm<n> */
+            asm_u8(a, 0x62);
+            asm_u8(a, (n & 8 ? 0 : 0x80) | 0x60 | (n & 16 ? 0 : 0x10) | 1);
+            asm_u8(a, 0xfe);
+            asm_u8(a, 0x48);
+            asm_u8(a, store ? 0x7f : 0x6f);
+            asm_u8(a, 0x84 | (n & 7) << 3);
+            asm_u8(a, 0x24);
+            asm_u32(a, 64 * n);
+        }
+        for (unsigned n = 0; n < 8; n++) { /* kmovq [rsp + 2048 + 8 n], k<n> */
+            asm_u8(a, 0xc4);
+            asm_u8(a, 0xe1);
+            asm_u8(a, 0xf8);
+            asm_u8(a, store ? 0x91 : 0x90);
+            asm_u8(a, 0x84 | n << 3);
+            asm_u8(a, 0x24);
+            asm_u32(a, 2048 + 8 * n);
+        }
+        return;
+    }
+    for (unsigned n = 0; n < 16; n++) { /* vmovdqu [rsp + 32 n], ymm<n> */
+        asm_u8(a, 0xc5);
+        asm_u8(a, n < 8 ? 0xfe : 0x7e);
+        asm_u8(a, store ? 0x7f : 0x6f);
+        asm_u8(a, 0x84 | (n & 7) << 3);
+        asm_u8(a, 0x24);
+        asm_u32(a, 32 * n);
+    }
+}
+
+/* rdi: Cpu; rsi: the argument. C code may change what it likes: all of it is put back. Not in
+ * builds for hosts without AVX: tier 2 wants it. */
+static void stub_call(Asm *a, const void *fn, bool op)
+{
+    enum { VECTORS = 2048 + 64, ROOM = 16 + 8 * N_VOLATILE, ALL = VECTORS + ROOM };
+    uint32_t tmp = (uint32_t)offsetof(Cpu, tmp);
+
+    asm_alu_ri(a, ALU_SUB, 3, HR_RSP, ALL);
+    vector_moves(a, true);
+    for (unsigned k = 0; k < N_VOLATILE; k++)
+        asm_mov_mr(a, 3, asm_mem(HR_RSP, (int32_t)(VECTORS + 16 + 8 * k)), volatile_regs[k]);
+    if (op) {
+        /* The seventh argument has to stand at rsp. */
+        asm_lea(a, 3, HR_RAX, asm_mem(HR_RDI, (int32_t)tmp + 48));
+        asm_alu_ri(a, ALU_SUB, 3, HR_RSP, 16);
+        asm_mov_mr(a, 3, asm_mem(HR_RSP, 0), HR_RAX);
+        asm_mov_ri(a, HR_RDX, 0);
+        asm_lea(a, 3, HR_RCX, asm_mem(HR_RDI, (int32_t)tmp));
+        asm_lea(a, 3, HR_R8, asm_mem(HR_RDI, (int32_t)tmp + 16));
+        asm_lea(a, 3, HR_R9, asm_mem(HR_RDI, (int32_t)tmp + 32));
+    }
+    asm_mov_ri(a, HR_RAX, (uint64_t)(uintptr_t)fn);
+    asm_call_r(a, HR_RAX);
+    if (op)
+        asm_alu_ri(a, ALU_ADD, 3, HR_RSP, 16);
+    vector_moves(a, false);
+    for (unsigned k = 0; k < N_VOLATILE; k++)
+        asm_mov_rm(a, 3, volatile_regs[k], asm_mem(HR_RSP, (int32_t)(VECTORS + 16 + 8 * k)));
+    asm_alu_ri(a, ALU_ADD, 3, HR_RSP, ALL);
+    ret(a);
+}
+
+static void call_helper(Cpu *cpu, uintptr_t number)
+{
+    const HelperInfo *h = &cpu->frontend->helpers[number];
+
+    cpu->tmp[0].u64[0] = h->fn(cpu, cpu->tmp[1].u64[0], cpu->tmp[2].u64[0], cpu->tmp[3].u64[0]);
+}
+
 int stubs_emit(Jit *jit, CodeBuf *code)
 {
     CodeChunk *c = codebuf_chunk(code);
@@ -149,6 +228,22 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     leave_with_pc(&a, TEMPLATE_MISS, save_and_leave);
     BEGIN(OP);
     stub_op(&a, jit->frontend);
+    BEGIN(T2_LEAVE);
+    asm_mov_ri(&a, HR_RAX, CPU_EXIT_NONE);
+    asm_jmp(&a, save_and_leave);
+    BEGIN(T2_SYSCALL);
+    asm_mov_ri(&a, HR_RAX, CPU_EXIT_SYSCALL);
+    asm_jmp(&a, save_and_leave);
+    BEGIN(T2_TRAP);
+    asm_mov_ri(&a, HR_RAX, CPU_EXIT_TRAP);
+    asm_jmp(&a, save_and_leave);
+    BEGIN(T2_MISS);
+    asm_mov_ri(&a, HR_RAX, TEMPLATE_MISS_T2);
+    asm_jmp(&a, save_and_leave);
+    BEGIN(T2_OP);
+    stub_call(&a, (const void *)interp_op, true);
+    BEGIN(T2_HELPER);
+    stub_call(&a, (const void *)call_helper, false);
 #undef BEGIN
     c->next = (uint32_t)(a.p - base); /* nothing else goes into this chunk: no thread has it */
     return 0;

@@ -121,6 +121,11 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         }
         return CPU_EXIT_NONE;
     }
+    if (reason == TEMPLATE_MISS_T2) {
+        t->stats.ibtc_misses++;
+        tt->fill = true;
+        return CPU_EXIT_NONE;
+    }
     return (CpuExit)reason;
 }
 
@@ -196,6 +201,13 @@ bool template_fault(JitThread *t, Block *b, void *ucontext)
     Cpu *cpu = t->cpu;
     const Frontend *f = t->jit->frontend;
 
+    if (b->tier2) {
+        /* Precise code has stored everything, pc included. Else nobody looks at the registers: the fault is deadly. */
+        if (!(b->mode & CPU_MODE_PRECISE))
+            cpu->pc = b->pc;
+        leave_by(t, uc);
+        return true;
+    }
     if (!guest_pc_of(cpu, b, (uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
         return false;
     for (unsigned k = 0; k < FRONTEND_INT_PINS; k++)

@@ -1,0 +1,318 @@
+/* tier.c - regions: what is compiled together for tier 2, and its way into the tables.
+ *
+ * A region begins at a block and takes in what its direct exits lead to, as long as it is small
+ * enough, and the blocks of small callees once for each call (a context, lift/lift.h). It has one
+ * entry; all other ways in are blocks of their own.
+ */
+#ifdef XEMU_LLVM
+#include "jit/tier.h"
+
+#include <errno.h>
+#include <fenv.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jit/dump.h"
+#include "jit/template/template.h"
+#include "lift/lift.h"
+
+enum { MAX_BLOCKS = 200, MAX_CONTEXTS = 24, CALLEE_BLOCKS = 8, CALLEE_INSNS = 60, MAX_DEPTH = 2 };
+
+typedef struct Region {
+    JitThread *t;
+    uint32_t mode;
+    bool known_only; /* only what tier 1 has translated, which is what has run */
+    uint32_t max_blocks, max_insns;
+    LiftBlock blocks[MAX_BLOCKS];
+    uint32_t nblocks, insns;
+    LiftContext contexts[MAX_CONTEXTS];
+    uint32_t ncontexts;
+    UopBlock *owned[MAX_BLOCKS];
+    uint32_t nowned;
+} Region;
+
+/* ---- blocks
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static UopBlock *uops_at(Region *r, GuestAddr pc)
+{
+    for (uint32_t i = 0; i < r->nowned; i++) {
+        if (r->owned[i]->pc == pc) {
+            return r->owned[i];
+        }
+    }
+    if (r->nowned == MAX_BLOCKS ||
+        (r->known_only && !blockmap_find(&r->t->jit->blocks, pc, r->mode))) {
+        return NULL;
+    }
+    jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
+    if (r->t->uops.guest_len == 0 || r->t->uops.error) {
+        return NULL;
+    }
+    UopBlock *copy = jit_copy_uops(&r->t->uops);
+    if (copy) {
+        r->owned[r->nowned++] = copy;
+    }
+    return copy;
+}
+
+static bool has(const Region *r, GuestAddr pc, unsigned context)
+{
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        if (r->blocks[i].ub->pc == pc && r->blocks[i].context == context) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add(Region *r, GuestAddr pc, unsigned context)
+{
+    if (r->nblocks >= r->max_blocks || has(r, pc, context)) {
+        return;
+    }
+    UopBlock *ub = uops_at(r, pc);
+    if (ub && r->insns + ub->ninsns <= r->max_insns) {
+        r->blocks[r->nblocks++] = (LiftBlock){.ub = ub, .context = (uint16_t)context};
+        r->insns += ub->ninsns;
+    }
+}
+
+/* ---- callees
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static unsigned depth(const Region *r, unsigned context)
+{
+    unsigned n = 0;
+    for (; context; context = r->contexts[context].parent) {
+        n++;
+    }
+    return n;
+}
+
+/* The blocks of a small function without calls and indirect jumps; 0 if it isn't one. */
+static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_BLOCKS])
+{
+    unsigned n = 1, insns = 0;
+    bool returns = false;
+    pcs[0] = entry;
+    for (unsigned i = 0; i < n; i++) {
+        const UopBlock *ub = uops_at(r, pcs[i]);
+        if (!ub) {
+            if (i == 0) {
+                return 0;
+            }
+            pcs[i] = pcs[--n]; /* a way that isn't taken */
+            i--;
+            continue;
+        }
+        insns += ub->ninsns;
+        for (uint32_t k = 0; k < ub->count; k++) {
+            const Uop *u = &ub->uops[k];
+            bool jump = (u->op == UOP_EXIT || u->op == UOP_EXIT_IF) && u->sub == UOP_EXIT_JUMP;
+            returns |= u->op == UOP_EXIT && u->sub == UOP_EXIT_RET;
+            if (u->op == UOP_EXIT &&
+                (u->sub == UOP_EXIT_CALL || u->sub == UOP_EXIT_SYSCALL ||
+                 u->sub == UOP_EXIT_DISPATCH || (u->sub == UOP_EXIT_JUMP && u->a != VAL_NONE))) {
+                return 0;
+            }
+            bool seen = !jump;
+            for (unsigned m = 0; jump && m < n; m++) {
+                seen |= pcs[m] == u->imm64;
+            }
+            if (!seen) {
+                if (n == CALLEE_BLOCKS) {
+                    return 0;
+                }
+                pcs[n++] = u->imm64;
+            }
+        }
+    }
+    return returns && insns <= CALLEE_INSNS ? n : 0;
+}
+
+static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr return_pc)
+{
+    GuestAddr pcs[CALLEE_BLOCKS];
+    if (r->ncontexts == MAX_CONTEXTS || depth(r, context) >= MAX_DEPTH) {
+        return;
+    }
+    unsigned n = callee_blocks(r, target, pcs);
+    if (!n || r->nblocks + n + 1 > r->max_blocks) {
+        return;
+    }
+    unsigned c = r->ncontexts++;
+    r->contexts[c] = (LiftContext){.parent = (uint16_t)context, .return_pc = return_pc};
+    for (unsigned i = 0; i < n; i++) {
+        add(r, pcs[i], c);
+    }
+    add(r, return_pc, context);
+}
+
+/* ---- growing
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static void grow(Region *r, const LiftBlock *b)
+{
+    const UopBlock *ub = b->ub;
+    for (uint32_t k = 0; k < ub->count; k++) {
+        const Uop *u = &ub->uops[k];
+        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP) {
+            add(r, u->imm64, b->context);
+        } else if (u->op == UOP_EXIT && u->a == VAL_NONE) {
+            if (u->sub == UOP_EXIT_JUMP) {
+                add(r, u->imm64, b->context);
+            } else if (u->sub == UOP_EXIT_CALL) {
+                add_call(r, u->imm64, b->context, ub->pc + ub->guest_len);
+            }
+        }
+    }
+}
+
+static bool collect(Region *r, GuestAddr entry)
+{
+    r->ncontexts = 1;
+    add(r, entry, 0);
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        LiftBlock b = r->blocks[i];
+        grow(r, &b);
+    }
+    return r->nblocks != 0;
+}
+
+static void free_region(Region *r)
+{
+    for (uint32_t i = 0; i < r->nowned; i++) {
+        uop_block_free(r->owned[i]);
+        free(r->owned[i]);
+    }
+    free(r);
+}
+
+/* ---- compiled at once
+ * --------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t compiling = PTHREAD_MUTEX_INITIALIZER;
+
+/* LLVM computes with floats, under its own rounding mode, and the guest's exceptions aren't its
+ * business. */
+static int compile_here(const LiftRegion *r, CodeObject *o)
+{
+    fenv_t guest;
+    pthread_mutex_lock(&compiling);
+    fegetenv(&guest);
+    fesetenv(FE_DFL_ENV);
+    int err = lift_compile(r, o);
+    fesetenv(&guest);
+    pthread_mutex_unlock(&compiling);
+    return err;
+}
+
+static int make_anchors(JitThread *t, Block *b, const LiftBlock *blocks, uint32_t n)
+{
+    b->anchors = n > 1 ? jit_meta_alloc(t, sizeof(Block) * (n - 1)) : NULL;
+    if (n > 1 && !b->anchors) {
+        return -ENOMEM;
+    }
+    b->nanchors = n - 1;
+    for (uint32_t i = 1; i < n; i++) {
+        b->anchors[i - 1] = (Block){.pc = blocks[i].ub->pc,
+                                    .mode = b->mode,
+                                    .guest_len = blocks[i].ub->guest_len,
+                                    .region = b};
+    }
+    return 0;
+}
+
+static int place(JitThread *t, const CodeObject *o, Block *b)
+{
+    int err = template_place(t, o, b);
+    if (err == -ENOSPC) { /* in a chunk of its own */
+        t->hot = NULL;
+        err = jit_have_chunks(t) ? template_place(t, o, b) : -ENOSPC;
+    }
+    return err;
+}
+
+int tier_translate(JitThread *t, Block *b)
+{
+    Jit *j = t->jit;
+    Region *r = calloc(1, sizeof *r);
+    CodeObject o = {0};
+    if (!r) {
+        return -ENOMEM;
+    }
+    *r = (Region){.t = t, .mode = b->mode, .max_blocks = 5, .max_insns = 60};
+    int err = collect(r, b->pc) ? 0 : -EOPNOTSUPP;
+    if (!err) {
+        bool dump = j->options.dump && jit_dump_wanted(&j->options, b->pc);
+        LiftRegion lr = {.frontend = j->frontend,
+                         .mode = b->mode,
+                         .precise = b->mode & CPU_MODE_PRECISE,
+                         .blocks = r->blocks,
+                         .nblocks = r->nblocks,
+                         .contexts = r->contexts,
+                         .ncontexts = r->ncontexts,
+                         .dump = dump ? j->options.log : NULL,
+                         .dump_ir = j->options.dump & JIT_DUMP_IR,
+                         .dump_ir_opt = j->options.dump & JIT_DUMP_IR_OPT,
+                         .dump_asm = j->options.dump & JIT_DUMP_ASM};
+        err = compile_here(&lr, &o);
+    }
+    b->tier2 = true;
+    b->guest_len = err ? 1 : r->blocks[0].ub->guest_len;
+    b->ninsns = r->insns;
+    err = err ? err : make_anchors(t, b, r->blocks, r->nblocks);
+    err = err ? err : place(t, &o, b);
+    if (!err) {
+        t->stats.regions++;
+        t->stats.region_blocks += r->nblocks;
+        t->stats.region_insns += r->insns;
+        t->stats.region_bytes += o.len;
+        t->stats.lift_fallbacks += o.fallbacks;
+        t->stats.lift_ns += o.lift_ns;
+        t->stats.passes_ns += o.passes_ns;
+        t->stats.codegen_ns += o.codegen_ns;
+    } else {
+        t->stats.regions_refused++;
+        b->tier2 = false;
+        b->nanchors = 0;
+    }
+    code_object_free(&o);
+    free_region(r);
+    return err;
+}
+
+int tier_anchor(Jit *j, Block *b)
+{
+    for (uint32_t i = 0; i < b->nanchors; i++) {
+        int err = blockmap_anchor(&j->blocks, &b->anchors[i]);
+        if (err) {
+            b->nanchors = i;
+            return err;
+        }
+    }
+    return 0;
+}
+#else
+#include "jit/tier.h"
+
+#include <errno.h>
+
+int tier_translate(JitThread *t, Block *b)
+{
+    (void)t;
+    (void)b;
+    return -EOPNOTSUPP;
+}
+
+int tier_anchor(Jit *j, Block *b)
+{
+    (void)j;
+    (void)b;
+    return 0;
+}
+#endif

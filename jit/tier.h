@@ -1,0 +1,14 @@
+/* tier.h - tier 2 within jit/: which code becomes a region, compiled by lift/, and how its code
+ * takes the place of tier 1's. */
+#ifndef XEMU_JIT_TIER_H
+#define XEMU_JIT_TIER_H
+
+#include "jit/internal.h"
+
+/* --tiers=2: the region that begins at b's pc is compiled at once: fills in its code, links,
+ * anchors. 0, or -errno: tier 1 has to do it. */
+int tier_translate(JitThread *t, Block *b);
+/* Under the lock, with b in the table: invalidation finds b by any guest code of its region. */
+int tier_anchor(Jit *j, Block *b);
+
+#endif

@@ -1,0 +1,169 @@
+/* build.h - within lift/: the state of one region being lifted, and what the families (lift_int.c,
+ * lift_fp.c ...) share. */
+#ifndef XEMU_LIFT_BUILD_H
+#define XEMU_LIFT_BUILD_H
+
+#include <llvm-c/Core.h>
+
+#include "lift/lift.h"
+
+typedef LLVMValueRef V;
+typedef LLVMTypeRef Ty;
+
+/* A part of the register file that the region keeps in SSA form: eight bytes, or a vector register
+ * of sixteen. A vector register that is also used as a scalar float is kept as that scalar and the
+ * rest, so that a chain of scalar operations doesn't pass through vector insertions. */
+typedef struct Unit {
+    uint16_t off; /* in struct Cpu */
+    uint8_t bytes;
+    uint8_t scalar;          /* T_F32, T_F64: kept as a scalar and the rest; T_NONE */
+    int8_t pin_int, pin_vec; /* index among the pinned registers, or -1 */
+    bool flags;              /* the four flag bytes: slots N Z C V of type i1 */
+    V slot[4];               /* allocas */
+    unsigned f32, f64;
+} Unit;
+
+enum { MAX_UNITS = 128, FILE_GRANULES = CPU_FILE_SIZE / 8 };
+typedef struct UnitSet {
+    uint64_t w[MAX_UNITS / 64];
+} UnitSet;
+
+static inline bool set_has(const UnitSet *s, unsigned i)
+{
+    return s->w[i / 64] >> (i % 64) & 1;
+}
+static inline void set_add(UnitSet *s, unsigned i)
+{
+    s->w[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+/* A flags value, symbolic: of which operation on which operands. */
+typedef struct FlagVal {
+    uint8_t kind; /* UopFlagsKind, or FLAG_BITS, FLAG_IF */
+    uint8_t type; /* of the operands */
+    uint8_t signaling;
+    uint8_t nzcv; /* FLAG_IF: when the condition doesn't hold */
+    uint8_t of;   /* FLAG_IF: kind when it does */
+    V a, b, c; /* operands; FLAG_IF: c the condition; FLAG_BITS: a, b, c, d the flags themselves */
+    V d;
+    bool raised; /* FCMP: the comparison that raises exceptions has been made */
+} FlagVal;
+enum { FLAG_BITS = 64, FLAG_IF };
+
+typedef struct BlockState {
+    LLVMBasicBlockRef entry;
+    UnitSet use, def; /* read before written; written as a whole before read */
+    UnitSet live_in;
+    UnitSet dirty_in;      /* may differ from struct Cpu */
+    UnitSet written;       /* at its end */
+    bool commits;          /* precise: struct Cpu is made current within */
+    uint32_t npreds, pred; /* within the region */
+    bool reached;
+    FlagVal flags_out; /* what stands in the flags unit at its end, if known */
+    bool flags_known;
+} BlockState;
+
+typedef struct Lift {
+    const LiftRegion *r;
+    const Frontend *frontend;
+    LLVMContextRef ctx;
+    LLVMModuleRef mod;
+    LLVMBuilderRef b;
+    V fn, cpu;
+    Ty fn_type, i1, i8, i16, i32, i64, i128, f32, f64, v2i64, ptr, void_type;
+    Unit units[MAX_UNITS];
+    unsigned nunits;
+    uint8_t unit_at[FILE_GRANULES]; /* unit + 1 by granule; 0 none */
+    BlockState *bs;
+    /* the block being lifted */
+    uint32_t index;
+    const UopBlock *ub;
+    const Uop *u;
+    GuestAddr insn_pc;
+    uint32_t insn_len;
+    V *vals;
+    FlagVal *flags; /* by value number; allocated for all */
+    UnitSet dirty;
+    FlagVal flags_now;
+    bool flags_known;
+    /* results */
+    uint32_t nexits, cap_exits;
+    struct PendingExit {
+        GuestAddr target;
+        uint8_t kind;
+    } * exits;
+    uint32_t fallbacks;
+    bool failed;
+    V stubs[LIFT_STUBS];
+    V md_strict, md_dynamic, tbaa_cpu, tbaa_guest, md_unlikely;
+    unsigned kind_tbaa, kind_prof;
+} Lift;
+
+/* ---- types and bits (types.c) ---- */
+Ty lift_type(Lift *l, uint8_t type);
+/* The integer-lane form of a vector type (F32X4: <4 x i32>), or the integer as wide as a scalar
+ * float. */
+Ty lift_int_type(Lift *l, uint8_t type);
+V lift_const(Lift *l, uint8_t type, uint64_t bits); /* every lane */
+V lift_cast(Lift *l, V v, Ty to);                   /* same width */
+V lift_i32(Lift *l, uint64_t x);
+V lift_i64(Lift *l, uint64_t x);
+V lift_intrinsic(Lift *l, const char *name, Ty *overloads, unsigned n, V *args, unsigned nargs);
+static inline V lift_val(Lift *l, uint16_t v)
+{
+    return l->vals[v];
+}
+/* A value of any class but flags as the 128 bits that hold it, zeros above: <2 x i64>. */
+V lift_widen128(Lift *l, V v, uint8_t type);
+V lift_from128(Lift *l, V v, uint8_t type);
+/* Goes to `unlikely` when cond, else to `go_on`, where building continues. */
+void lift_branch_unlikely(Lift *l, V cond, LLVMBasicBlockRef unlikely, LLVMBasicBlockRef go_on);
+LLVMBasicBlockRef lift_bb(Lift *l, const char *name);
+
+/* ---- registers (regs.c) ---- */
+void regs_plan(Lift *l); /* units, and the flow of what is live and dirty */
+void regs_prologue(Lift *l);
+V regs_get(Lift *l, uint8_t type, uint32_t off);
+void regs_put(Lift *l, uint8_t type, uint32_t off, V v);
+FlagVal regs_get_flags(Lift *l);
+void regs_put_flags(Lift *l, const FlagVal *f);
+/* Stores what is dirty to struct Cpu: all of it, or what isn't pinned. Doesn't make it clean. */
+void regs_store(Lift *l, bool pinned_too);
+void regs_commit(Lift *l);        /* stores all and makes it clean */
+void regs_reload(Lift *l);        /* struct Cpu has changed */
+void regs_args(Lift *l, V *args); /* cpu and pinned registers, for a jump: 1 + 10 + 8 */
+V regs_cpu_field(Lift *l, uint32_t off);
+V regs_cpu_load(Lift *l, Ty type, uint32_t off, bool is_volatile);
+void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile);
+
+/* ---- flags (flags.c) ---- */
+V flags_test(Lift *l, FlagVal *f, unsigned cond);     /* i1 */
+void flags_raise(Lift *l, FlagVal *f, unsigned cond); /* FCMP: the exceptions */
+
+/* ---- families: true if lifted ---- */
+bool lift_int(Lift *l, const Uop *u);
+bool lift_vec(Lift *l, const Uop *u);
+bool lift_perm(Lift *l, const Uop *u);
+bool lift_fp(Lift *l, const Uop *u);
+bool lift_mem(Lift *l, const Uop *u);
+bool lift_flags(Lift *l, const Uop *u);
+void lift_exit(Lift *l, const Uop *u);
+void lift_exit_if(Lift *l, const Uop *u);
+/* The interpreter's routine for the micro-op; result of u's type. */
+V lift_by_interp(Lift *l, const Uop *u);
+void lift_helper(Lift *l, const Uop *u);
+/* The same with operands given (slow paths). */
+V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
+/* In precise mode: before something that may fault. */
+void lift_may_fault(Lift *l);
+/* The region's block for a pc in a context, or -1. */
+int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context);
+uint8_t lift_result_type(const Lift *l, const Uop *u);
+
+/* ---- llvm.c, object.c ---- */
+/* Before anything else of LLVM. False: there is no code generator. */
+bool llvm_start(void);
+int llvm_emit(Lift *l, CodeObject *out);
+int object_parse(const uint8_t *elf, size_t len, const Lift *l, CodeObject *out);
+
+#endif

@@ -1,0 +1,284 @@
+/* lift.c - a region's micro-operations to one LLVM function: block by block, one function per
+ * family (lift_int.c ...); what none of them lifts is run by the interpreter's routine.
+ */
+#include "lift/build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context)
+{
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        if (r->blocks[i].ub->pc == pc && r->blocks[i].context == context) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* ---- the module
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static V string_md(Lift *l, const char *s)
+{
+    return LLVMMetadataAsValue(l->ctx, LLVMMDStringInContext2(l->ctx, s, strlen(s)));
+}
+
+static V node_md(Lift *l, LLVMMetadataRef *parts, unsigned n)
+{
+    return LLVMMetadataAsValue(l->ctx, LLVMMDNodeInContext2(l->ctx, parts, n));
+}
+
+/* Two kinds of memory below one root: the type system of TBAA. */
+static V access_tag(Lift *l, LLVMMetadataRef root, const char *name)
+{
+    LLVMMetadataRef zero = LLVMValueAsMetadata(lift_i64(l, 0));
+    LLVMMetadataRef type[3] = {LLVMMDStringInContext2(l->ctx, name, strlen(name)), root, zero};
+    LLVMMetadataRef t = LLVMMDNodeInContext2(l->ctx, type, 3);
+    LLVMMetadataRef tag[3] = {t, t, zero};
+    return node_md(l, tag, 3);
+}
+
+static void make_metadata(Lift *l)
+{
+    LLVMMetadataRef name = LLVMMDStringInContext2(l->ctx, "memory", 6);
+    LLVMMetadataRef root = LLVMMDNodeInContext2(l->ctx, &name, 1);
+    l->tbaa_cpu = access_tag(l, root, "cpu");
+    l->tbaa_guest = access_tag(l, root, "guest");
+    l->kind_tbaa = LLVMGetMDKindIDInContext(l->ctx, "tbaa", 4);
+    l->kind_prof = LLVMGetMDKindIDInContext(l->ctx, "prof", 4);
+    l->md_strict = string_md(l, "fpexcept.strict");
+    l->md_dynamic = string_md(l, "round.dynamic");
+    LLVMMetadataRef weights[3] = {LLVMMDStringInContext2(l->ctx, "branch_weights", 14),
+                                  LLVMValueAsMetadata(lift_i32(l, 1)),
+                                  LLVMValueAsMetadata(lift_i32(l, 100000))};
+    l->md_unlikely = node_md(l, weights, 3);
+}
+
+static void attribute(Lift *l, V fn, const char *name)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(l->ctx, kind, 0));
+}
+
+static void make_stubs(Lift *l)
+{
+    Ty params[2] = {l->ptr, l->ptr};
+    Ty c_type = LLVMFunctionType(l->void_type, params, 2, false);
+    for (unsigned k = 0; k < LIFT_STUBS; k++) {
+        char name[8];
+        bool is_call = k >= LIFT_OP;
+        snprintf(name, sizeof name, "s%u", k);
+        l->stubs[k] = LLVMAddFunction(l->mod, name, is_call ? c_type : l->fn_type);
+        LLVMSetFunctionCallConv(l->stubs[k], is_call ? 15 : 21);
+        LLVMSetVisibility(l->stubs[k], LLVMHiddenVisibility);
+        if (is_call) {
+            attribute(l, l->stubs[k], "nounwind");
+        }
+    }
+}
+
+static void make_function(Lift *l)
+{
+    Ty params[1 + FRONTEND_INT_PINS + FRONTEND_VEC_PINS];
+    params[0] = l->ptr;
+    for (unsigned k = 0; k < FRONTEND_INT_PINS; k++) {
+        params[1 + k] = l->i64;
+    }
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++) {
+        params[1 + FRONTEND_INT_PINS + k] = l->v2i64;
+    }
+    l->fn_type = LLVMFunctionType(l->void_type, params, sizeof params / sizeof params[0], false);
+    l->fn = LLVMAddFunction(l->mod, "region", l->fn_type);
+    LLVMSetFunctionCallConv(l->fn, 21);
+    LLVMSetVisibility(l->fn, LLVMHiddenVisibility);
+    attribute(l, l->fn, "nounwind");
+    attribute(l, l->fn, "strictfp");
+    l->cpu = LLVMGetParam(l->fn, 0);
+}
+
+static void make_types(Lift *l)
+{
+    l->i1 = LLVMInt1TypeInContext(l->ctx);
+    l->i8 = LLVMInt8TypeInContext(l->ctx);
+    l->i16 = LLVMInt16TypeInContext(l->ctx);
+    l->i32 = LLVMInt32TypeInContext(l->ctx);
+    l->i64 = LLVMInt64TypeInContext(l->ctx);
+    l->i128 = LLVMInt128TypeInContext(l->ctx);
+    l->f32 = LLVMFloatTypeInContext(l->ctx);
+    l->f64 = LLVMDoubleTypeInContext(l->ctx);
+    l->v2i64 = LLVMVectorType(l->i64, 2);
+    l->ptr = LLVMPointerTypeInContext(l->ctx, 0);
+    l->void_type = LLVMVoidTypeInContext(l->ctx);
+}
+
+/* ---- blocks
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static void sticky(Lift *l, const Uop *u)
+{
+    V now = lift_cast(l, regs_get(l, T_I64X2, (uint32_t)u->imm), l->v2i64);
+    regs_put(l, T_I64X2, (uint32_t)u->imm,
+             LLVMBuildOr(l->b, now, lift_cast(l, lift_val(l, u->a), l->v2i64), ""));
+}
+
+static void one(Lift *l, const Uop *u)
+{
+    switch (u->op) {
+    case UOP_INSN:
+        l->insn_pc = u->imm64;
+        l->insn_len = u->sub;
+        return;
+    case UOP_GET: l->vals[u->dst] = regs_get(l, u->type, (uint32_t)u->imm); return;
+    case UOP_PUT: regs_put(l, u->type, (uint32_t)u->imm, lift_val(l, u->a)); return;
+    case UOP_STICKY: sticky(l, u); return;
+    case UOP_EXIT: lift_exit(l, u); return;
+    case UOP_EXIT_IF: lift_exit_if(l, u); return;
+    case UOP_HELPER: lift_helper(l, u); return;
+    default: break;
+    }
+    if (lift_flags(l, u) || lift_mem(l, u) || lift_int(l, u) || lift_perm(l, u) || lift_fp(l, u) ||
+        lift_vec(l, u)) {
+        return;
+    }
+    V r = lift_by_interp(l, u);
+    l->fallbacks++;
+    if (u->dst != VAL_NONE) {
+        l->vals[u->dst] = r;
+    }
+}
+
+static void lift_block(Lift *l, uint32_t index)
+{
+    BlockState *s = &l->bs[index];
+    l->index = index;
+    l->ub = l->r->blocks[index].ub;
+    l->insn_pc = l->ub->pc;
+    l->dirty = s->dirty_in;
+    l->flags_known = s->flags_known;
+    l->flags_now = s->flags_out;
+    LLVMPositionBuilderAtEnd(l->b, s->entry);
+    for (uint32_t i = 0; i < l->ub->count && !l->failed; i++) {
+        const Uop *u = &l->ub->uops[i];
+        l->u = u;
+        one(l, u);
+    }
+}
+
+/* A block with one predecessor comes after it: it takes its flags over. */
+static void lift_blocks(Lift *l)
+{
+    for (bool more = true; more && !l->failed;) {
+        more = false;
+        for (uint32_t i = 0; i < l->r->nblocks && !l->failed; i++) {
+            BlockState *s = &l->bs[i];
+            if (!s->reached && (s->npreds != 1 || l->bs[s->pred].reached)) {
+                s->reached = true;
+                lift_block(l, i);
+                more = true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < l->r->nblocks; i++) { /* a cycle that nothing enters */
+        if (!l->bs[i].reached && !l->failed) {
+            LLVMPositionBuilderAtEnd(l->b, l->bs[i].entry);
+            LLVMBuildUnreachable(l->b);
+        }
+    }
+}
+
+static bool allocate(Lift *l)
+{
+    uint32_t nvals = 1, exits = 16;
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        const UopBlock *ub = l->r->blocks[i].ub;
+        nvals = ub->nvals > nvals ? ub->nvals : nvals;
+        for (uint32_t k = 0; k < ub->count; k++) {
+            exits += (ub->uops[k].op == UOP_EXIT || ub->uops[k].op == UOP_EXIT_IF) * 3u;
+        }
+    }
+    l->cap_exits = exits;
+    l->bs = calloc(l->r->nblocks, sizeof *l->bs);
+    l->vals = calloc(nvals, sizeof(V));
+    l->flags = calloc(nvals, sizeof *l->flags);
+    l->exits = calloc(exits, sizeof *l->exits);
+    return l->bs && l->vals && l->flags && l->exits;
+}
+
+int lift_compile(const LiftRegion *region, CodeObject *out)
+{
+    uint64_t start = now_ns();
+    *out = (CodeObject){0};
+    Lift *l = calloc(1, sizeof *l);
+    int err = -ENOMEM;
+    if (!l) {
+        return err;
+    }
+    if (!llvm_start()) {
+        free(l);
+        return -EOPNOTSUPP;
+    }
+    l->r = region;
+    l->frontend = region->frontend;
+    l->ctx = LLVMContextCreate();
+    LLVMContextSetDiscardValueNames(l->ctx, !region->dump);
+    l->mod = LLVMModuleCreateWithNameInContext("tier2", l->ctx);
+    l->b = LLVMCreateBuilderInContext(l->ctx);
+    if (!allocate(l)) {
+        goto done;
+    }
+    make_types(l);
+    make_metadata(l);
+    make_function(l);
+    make_stubs(l);
+    regs_plan(l);
+    LLVMBasicBlockRef prologue = lift_bb(l, "");
+    for (uint32_t i = 0; i < region->nblocks; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "b%llx", (unsigned long long)region->blocks[i].ub->pc);
+        l->bs[i].entry = lift_bb(l, name);
+    }
+    LLVMPositionBuilderAtEnd(l->b, prologue);
+    regs_prologue(l);
+    LLVMBuildBr(l->b, l->bs[0].entry);
+    lift_blocks(l);
+    err = -EOPNOTSUPP;
+    if (!l->failed) {
+        out->lift_ns = now_ns() - start;
+        out->fallbacks = l->fallbacks;
+        err = llvm_emit(l, out);
+    }
+    if (err) {
+        code_object_free(out);
+    }
+done:
+    LLVMDisposeBuilder(l->b);
+    LLVMDisposeModule(l->mod);
+    LLVMContextDispose(l->ctx);
+    free(l->bs);
+    free(l->vals);
+    free(l->flags);
+    free(l->exits);
+    free(l);
+    return err;
+}
+
+void code_object_free(CodeObject *o)
+{
+    free(o->code);
+    free(o->exits);
+    free(o->relocs);
+    *o = (CodeObject){0};
+}

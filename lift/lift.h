@@ -1,0 +1,91 @@
+/* lift.h - tier 2's compiler: the micro-ops of a region become LLVM IR, and that a code object.
+ *
+ * A pure function: what it is given decides alone what comes out. A code object holds
+ * position-independent code, read-only data behind it, and what has to be filled in where it is
+ * placed: exits (links to other translated code) and stubs (the runtime's entry points). No other
+ * address is in it but those of the guest, as numbers in the micro-ops.
+ *
+ * The code of a region is a function of LLVM's calling convention preserve_nonecc, which is the
+ * register convention of jit/conv.h.
+ */
+#ifndef XEMU_LIFT_LIFT_H
+#define XEMU_LIFT_LIFT_H
+
+#include "frontend/frontend.h"
+
+/* A call whose callee is part of the region: the callee's blocks are there once more for it.
+ * Context 0 is the region's own code. */
+typedef struct LiftContext {
+    uint16_t parent;
+    GuestAddr return_pc;
+} LiftContext;
+
+typedef struct LiftBlock {
+    const UopBlock *ub; /* optimized (uop_optimize) */
+    uint16_t context;
+    uint64_t count; /* how often it ran, as far as is known; 0: unknown */
+} LiftBlock;
+
+typedef struct LiftRegion {
+    const Frontend *frontend;
+    uint32_t mode;           /* CPU_MODE_* of all its blocks */
+    bool precise;            /* a fault finds all guest registers in struct Cpu */
+    const LiftBlock *blocks; /* [0] is where it is entered */
+    uint32_t nblocks;
+    const LiftContext *contexts; /* [0] unused */
+    uint32_t ncontexts;
+    FILE *dump; /* where the dumps below go */
+    bool dump_ir, dump_ir_opt, dump_asm;
+} LiftRegion;
+
+/* The runtime's entry points that code of tier 2 goes to. */
+typedef enum LiftStub {
+    LIFT_LEAVE,         /* jump: struct Cpu's pc is set: CPU_EXIT_NONE */
+    LIFT_LEAVE_SYSCALL, /* jump */
+    LIFT_LEAVE_TRAP,    /* jump: exit_trap, exit_arg, pc are set */
+    LIFT_LEAVE_MISS,    /* jump: an indirect branch to the pc in struct Cpu found nothing in the
+                           thread's table */
+    LIFT_OP, /* call, keeps all registers: interp_op(cpu, uop, NULL, tmp, tmp + 1, tmp + 2, tmp + 3)
+              */
+    LIFT_HELPER, /* call, keeps all registers: Frontend.helpers[id].fn(cpu, tmp[1], tmp[2], tmp[3])
+                    to tmp[0] */
+    LIFT_STUBS
+} LiftStub;
+
+typedef enum LiftExitKind {
+    LIFT_EXIT_JUMP, /* jump to the code of a guest pc */
+    LIFT_EXIT_LEA,  /* the address of the code of a guest pc */
+} LiftExitKind;
+
+/* A rel32 that ends at `site`. */
+typedef struct LiftExit {
+    GuestAddr target;
+    uint32_t site;
+    uint8_t kind; /* LiftExitKind */
+} LiftExit;
+typedef struct LiftReloc {
+    uint32_t site;
+    uint32_t stub; /* LiftStub */
+} LiftReloc;
+
+typedef struct CodeObject {
+    uint8_t *code; /* owned; the entry is at 0 */
+    uint32_t len;  /* of code and read-only data; the address must be a multiple of 64 */
+    uint32_t text_len;
+    LiftExit *exits; /* owned */
+    uint32_t nexits;
+    LiftReloc *relocs; /* owned */
+    uint32_t nrelocs;
+    uint32_t fallbacks;                      /* micro-ops that call the interpreter's routine */
+    uint64_t lift_ns, passes_ns, codegen_ns; /* processor time */
+} CodeObject;
+
+/* 0, -EOPNOTSUPP (LLVM or the lifter can't), -ENOMEM. On success code_object_free(out) is the
+ * caller's. One thread at a time. */
+int lift_compile(const LiftRegion *region, CodeObject *out);
+void code_object_free(CodeObject *o);
+/* What LLVM would compile slowly or worse than tier 1: true when the block had better stay there.
+ */
+bool lift_unsuited(const UopBlock *ub, uint32_t mode);
+
+#endif

@@ -1,0 +1,272 @@
+/* lift_exit.c - the ways out of a block: to another block of the region, to other translated code
+ * by a tail call in the register convention, to the runtime.
+ *
+ *     within the region   br; with a look at Cpu.interrupt where a cycle may close
+ *     constant pc         jmp exit<k>: the placer links it (or to the dispatcher)
+ *     call                pushes {return pc, its code} on the shadow stack; the code's address is a
+ * link of its own (lea) return, indirect    shadow stack, then the thread's table of targets, then
+ * the runtime
+ */
+#include "lift/build.h"
+
+#include <string.h>
+
+#define OFF(field) ((uint32_t)offsetof(Cpu, field))
+
+static void jump_to(Lift *l, V target)
+{
+    V args[1 + FRONTEND_INT_PINS + FRONTEND_VEC_PINS];
+    regs_args(l, args);
+    V call = LLVMBuildCall2(l->b, l->fn_type, target, args, sizeof args / sizeof args[0], "");
+    LLVMSetInstructionCallConv(call, 21);
+    LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
+    LLVMBuildRetVoid(l->b);
+}
+
+static V new_exit(Lift *l, GuestAddr target, LiftExitKind kind)
+{
+    char name[24];
+    if (l->nexits == l->cap_exits) {
+        l->failed = true;
+        return l->fn;
+    }
+    snprintf(name, sizeof name, "x%u", l->nexits);
+    l->exits[l->nexits].target = target;
+    l->exits[l->nexits++].kind = (uint8_t)kind;
+    V fn = LLVMAddFunction(l->mod, name, l->fn_type);
+    LLVMSetFunctionCallConv(fn, 21);
+    LLVMSetVisibility(fn, LLVMHiddenVisibility);
+    return fn;
+}
+
+static void leave(Lift *l, LiftStub stub, V pc)
+{
+    regs_store(l, false);
+    regs_cpu_store(l, pc, 0, false);
+    jump_to(l, l->stubs[stub]);
+}
+
+static void exit_to(Lift *l, GuestAddr target)
+{
+    regs_store(l, false);
+    if (target == l->r->blocks[0].ub->pc) {
+        jump_to(l, l->fn);
+    } else {
+        jump_to(l, new_exit(l, target, LIFT_EXIT_JUMP));
+    }
+}
+
+/* Leaves for the dispatcher if somebody asks for it. */
+static void poll(Lift *l, V pc)
+{
+    V asked = LLVMBuildICmp(l->b, LLVMIntNE, regs_cpu_load(l, l->i32, OFF(interrupt), true),
+                            lift_i32(l, 0), "");
+    LLVMBasicBlockRef out = lift_bb(l, "asked"), on = lift_bb(l, "");
+    lift_branch_unlikely(l, asked, out, on);
+    LLVMPositionBuilderAtEnd(l->b, out);
+    leave(l, LIFT_LEAVE, pc);
+    LLVMPositionBuilderAtEnd(l->b, on);
+}
+
+static void to_block(Lift *l, uint32_t k)
+{
+    BlockState *s = &l->bs[k];
+    if (s->npreds == 1) {
+        s->flags_known = l->flags_known;
+        s->flags_out = l->flags_now;
+    }
+    LLVMBuildBr(l->b, s->entry);
+}
+
+/* A cycle closes here, perhaps: the memory that a loop waits for is read anew, too. */
+static void look(Lift *l, GuestAddr target)
+{
+    if (target <= l->insn_pc) {
+        poll(l, lift_i64(l, target));
+        LLVMBuildFence(l->b, LLVMAtomicOrderingAcquireRelease, true, "");
+    }
+}
+
+static void go_to(Lift *l, GuestAddr target, unsigned context)
+{
+    int k = lift_find(l->r, target, context);
+    look(l, target);
+    if (k >= 0) {
+        to_block(l, (uint32_t)k);
+    } else {
+        exit_to(l, target);
+    }
+}
+
+/* ---- calls, returns, indirect jumps
+ * ------------------------------------------------------------------------------- */
+
+static V shadow_slot(Lift *l, V top, uint32_t field)
+{
+    V at = LLVMBuildShl(l->b, LLVMBuildZExt(l->b, top, l->i64, ""), lift_i64(l, 3), "");
+    V base = regs_cpu_field(l, OFF(shadow) + field);
+    return LLVMBuildGEP2(l->b, l->i8, base, &at, 1, "");
+}
+
+static V cpu_access(Lift *l, V access)
+{
+    LLVMSetMetadata(access, l->kind_tbaa, l->tbaa_cpu);
+    LLVMSetAlignment(access, 8);
+    return access;
+}
+
+static void move_top(Lift *l, V top)
+{
+    regs_cpu_store(l, top, OFF(shadow_top), false);
+}
+
+static void push_return(Lift *l, GuestAddr pc)
+{
+    V top = LLVMBuildAdd(l->b, regs_cpu_load(l, l->i8, OFF(shadow_top), false),
+                         LLVMConstInt(l->i8, 2, false), "");
+    move_top(l, top);
+    V code = LLVMBuildPtrToInt(l->b, new_exit(l, pc, LIFT_EXIT_LEA), l->i64, "");
+    cpu_access(l, LLVMBuildStore(l->b, lift_i64(l, pc), shadow_slot(l, top, 0)));
+    cpu_access(l, LLVMBuildStore(l->b, code, shadow_slot(l, top, 8)));
+}
+
+/* The thread's table, else the runtime. Non-pinned registers have been stored. */
+static void look_up(Lift *l, V target)
+{
+    unsigned shift = l->frontend->insn_shift;
+    V index = LLVMBuildAnd(l->b, LLVMBuildLShr(l->b, target, lift_i64(l, shift), ""),
+                           lift_i64(l, CPU_IBTC_SIZE - 1), "");
+    V at = LLVMBuildShl(l->b, index, lift_i64(l, 4), "");
+    V table = regs_cpu_load(l, l->ptr, OFF(ibtc), false);
+    V entry = LLVMBuildGEP2(l->b, l->i8, table, &at, 1, "");
+    V pc = cpu_access(l, LLVMBuildLoad2(l->b, l->i64, entry, ""));
+    V hit = LLVMBuildICmp(l->b, LLVMIntNE, pc, target, "");
+    LLVMBasicBlockRef miss = lift_bb(l, "miss"), found = lift_bb(l, "found");
+    lift_branch_unlikely(l, hit, miss, found);
+    V eight = lift_i64(l, 8);
+    V code_at = LLVMBuildGEP2(l->b, l->i8, entry, &eight, 1, "");
+    jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, code_at, "")));
+    LLVMPositionBuilderAtEnd(l->b, miss);
+    leave(l, LIFT_LEAVE_MISS, target);
+}
+
+static void indirect(Lift *l, V target)
+{
+    regs_store(l, false);
+    poll(l, target);
+    look_up(l, target);
+}
+
+static void do_return(Lift *l, V target)
+{
+    regs_store(l, false);
+    V top = regs_cpu_load(l, l->i8, OFF(shadow_top), false);
+    V pc = cpu_access(l, LLVMBuildLoad2(l->b, l->i64, shadow_slot(l, top, 0), ""));
+    move_top(l, LLVMBuildSub(l->b, top, LLVMConstInt(l->i8, 2, false), ""));
+    LLVMBasicBlockRef miss = lift_bb(l, "return.miss"), hit = lift_bb(l, "return");
+    lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, pc, target, ""), miss, hit);
+    jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, shadow_slot(l, top, 8), "")));
+    LLVMPositionBuilderAtEnd(l->b, miss);
+    poll(l, target);
+    look_up(l, target);
+}
+
+/* From a callee that is part of the region. The shadow stack has an entry for the call, as side
+ * exits of the callee need it. */
+static void inlined_return(Lift *l, V target)
+{
+    const LiftContext *c = &l->r->contexts[l->r->blocks[l->index].context];
+    int k = lift_find(l->r, c->return_pc, c->parent);
+    if (k < 0) {
+        do_return(l, target);
+        return;
+    }
+    LLVMBasicBlockRef other = lift_bb(l, "other"), back = lift_bb(l, "");
+    lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, target, lift_i64(l, c->return_pc), ""),
+                         other, back);
+    V top = regs_cpu_load(l, l->i8, OFF(shadow_top), false);
+    move_top(l, LLVMBuildSub(l->b, top, LLVMConstInt(l->i8, 2, false), ""));
+    to_block(l, (uint32_t)k);
+    LLVMPositionBuilderAtEnd(l->b, other);
+    do_return(l, target);
+}
+
+static void call(Lift *l, GuestAddr target)
+{
+    GuestAddr ret = l->insn_pc + l->insn_len;
+    unsigned context = l->r->blocks[l->index].context;
+    push_return(l, ret);
+    for (unsigned c = 1; c < l->r->ncontexts; c++) {
+        int k;
+        if (l->r->contexts[c].parent == context && l->r->contexts[c].return_pc == ret &&
+            (k = lift_find(l->r, target, c)) >= 0) {
+            look(l, target);
+            to_block(l, (uint32_t)k);
+            return;
+        }
+    }
+    look(l, target);
+    exit_to(l, target);
+}
+
+/* ---- the micro-operations
+ * ----------------------------------------------------------------------------------------- */
+
+static void trap(Lift *l, const Uop *u)
+{
+    regs_cpu_store(l, lift_i32(l, u->flags), OFF(exit_trap), false);
+    regs_cpu_store(l, lift_i64(l, u->imm64), OFF(exit_arg), false);
+    leave(l, LIFT_LEAVE_TRAP, lift_i64(l, l->insn_pc));
+}
+
+void lift_exit(Lift *l, const Uop *u)
+{
+    V target = u->a != VAL_NONE ? lift_val(l, u->a) : NULL;
+    switch (u->sub) {
+    case UOP_EXIT_TRAP: trap(l, u); break;
+    case UOP_EXIT_SYSCALL:
+        leave(l, LIFT_LEAVE_SYSCALL, target ? target : lift_i64(l, u->imm64));
+        break;
+    case UOP_EXIT_DISPATCH: leave(l, LIFT_LEAVE, target ? target : lift_i64(l, u->imm64)); break;
+    case UOP_EXIT_RET:
+        if (!target) {
+            go_to(l, u->imm64, l->r->blocks[l->index].context);
+        } else if (l->r->blocks[l->index].context) {
+            inlined_return(l, target);
+        } else {
+            do_return(l, target);
+        }
+        break;
+    case UOP_EXIT_CALL:
+        if (target) {
+            push_return(l, l->insn_pc + l->insn_len);
+            indirect(l, target);
+        } else {
+            call(l, u->imm64);
+        }
+        break;
+    default:
+        if (target) {
+            indirect(l, target);
+        } else {
+            go_to(l, u->imm64, l->r->blocks[l->index].context);
+        }
+        break;
+    }
+}
+
+void lift_exit_if(Lift *l, const Uop *u)
+{
+    V cond = LLVMBuildTrunc(l->b, lift_val(l, u->a), l->i1, "");
+    LLVMBasicBlockRef out = lift_bb(l, ""), on = lift_bb(l, "");
+    if (u->sub == UOP_EXIT_TRAP) {
+        lift_branch_unlikely(l, cond, out, on);
+        LLVMPositionBuilderAtEnd(l->b, out);
+        trap(l, u);
+    } else {
+        LLVMBuildCondBr(l->b, cond, out, on);
+        LLVMPositionBuilderAtEnd(l->b, out);
+        go_to(l, u->imm64, l->r->blocks[l->index].context);
+    }
+    LLVMPositionBuilderAtEnd(l->b, on);
+}

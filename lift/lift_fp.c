@@ -1,0 +1,354 @@
+/* lift_fp.c - floating point on the host's FPU, by constrained operations: LLVM neither folds nor
+ * moves what reads the rounding mode or raises exceptions.
+ *
+ * As in tier 1 (emit_fp.c) a result that may differ from the guest's - a NaN, and for products,
+ * quotients and narrowings one equal to the smallest normal number - is found by a comparison
+ * behind the operation and computed again by softfp, out of line.
+ */
+#include "lift/build.h"
+
+static V strict(Lift *l, const char *name, Ty *overloads, unsigned n, V *args, unsigned nargs,
+                bool rounds)
+{
+    V all[6];
+    for (unsigned k = 0; k < nargs; k++) {
+        all[k] = args[k];
+    }
+    if (rounds) {
+        all[nargs++] = l->md_dynamic;
+    }
+    all[nargs++] = l->md_strict;
+    V r = lift_intrinsic(l, name, overloads, n, all, nargs);
+    /* LLVM folds exact results of constants, and gets the sign of a zero sum wrong, which depends
+     * on the rounding mode: not of what isn't a builtin. */
+    unsigned kind = LLVMGetEnumAttributeKindForName("nobuiltin", 9);
+    LLVMAddCallSiteAttribute(r, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                             LLVMCreateEnumAttribute(l->ctx, kind, 0));
+    return r;
+}
+
+/* Two floats in a vector register: LLVM would compute with whatever stands above them. Twice the
+ * same raises nothing else. */
+static bool is_pair(V x)
+{
+    Ty t = LLVMTypeOf(x);
+    return LLVMGetTypeKind(t) == LLVMVectorTypeKind && LLVMGetVectorSize(t) == 2 &&
+           LLVMGetElementType(t) == LLVMFloatTypeInContext(LLVMGetTypeContext(t));
+}
+
+static V doubled(Lift *l, V x)
+{
+    V mask[4];
+    for (unsigned k = 0; k < 4; k++) {
+        mask[k] = lift_i32(l, k & 1);
+    }
+    return LLVMBuildShuffleVector(l->b, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(mask, 4),
+                                  "");
+}
+
+static V halved(Lift *l, V x)
+{
+    V mask[2] = {lift_i32(l, 0), lift_i32(l, 1)};
+    return LLVMBuildShuffleVector(l->b, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(mask, 2),
+                                  "");
+}
+
+static V strict_arith(Lift *l, const char *name, V a, V b, V c)
+{
+    bool pair = is_pair(a);
+    V args[3] = {a, b, c};
+    unsigned n = c ? 3 : b ? 2 : 1;
+    for (unsigned k = 0; pair && k < n; k++) {
+        args[k] = doubled(l, args[k]);
+    }
+    Ty t = LLVMTypeOf(args[0]);
+    V r = strict(l, name, &t, 1, args, n, true);
+    return pair ? halved(l, r) : r;
+}
+
+/* All bits of the lanes where it holds; quiet: only signaling NaNs raise something. */
+static V strict_compare(Lift *l, const char *pred, V a, V b, bool quiet)
+{
+    bool pair = is_pair(a);
+    V name = LLVMMetadataAsValue(l->ctx, LLVMMDStringInContext2(l->ctx, pred, 3));
+    V args[3] = {pair ? doubled(l, a) : a, pair ? doubled(l, b) : b, name};
+    Ty t = LLVMTypeOf(args[0]);
+    V r = strict(
+        l, quiet ? "llvm.experimental.constrained.fcmp" : "llvm.experimental.constrained.fcmps", &t,
+        1, args, 3, false);
+    return pair ? halved(l, r) : r;
+}
+
+/* ---- checks
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* One bit for "in any lane". */
+static V any(Lift *l, V lanes)
+{
+    Ty t = LLVMTypeOf(lanes);
+    if (LLVMGetTypeKind(t) != LLVMVectorTypeKind) {
+        return lanes;
+    }
+    return lift_intrinsic(l, "llvm.vector.reduce.or", &t, 1, &lanes, 1);
+}
+
+static V is_nan(Lift *l, V x)
+{
+    return LLVMBuildFCmp(l->b, LLVMRealUNO, x, x, "");
+}
+
+static uint64_t min_normal(uint8_t type)
+{
+    return uop_lane(type) == LANE_F64 ? UINT64_C(1) << 52 : UINT64_C(1) << 23;
+}
+
+static V is_nan_or_tiny(Lift *l, V x, uint8_t type)
+{
+    Ty t = LLVMTypeOf(x);
+    V size = lift_intrinsic(l, "llvm.fabs", &t, 1, &x, 1);
+    return LLVMBuildFCmp(l->b, LLVMRealUEQ, size, lift_const(l, type, min_normal(type)), "");
+}
+
+/* The result: `fast`, or where `bad` that of softfp. */
+static V checked(Lift *l, const Uop *u, V fast, V bad)
+{
+    LLVMBasicBlockRef slow = lift_bb(l, "slow"), join = lift_bb(l, "join"),
+                      from = LLVMGetInsertBlock(l->b);
+    lift_branch_unlikely(l, any(l, bad), slow, join);
+    LLVMPositionBuilderAtEnd(l->b, slow);
+    V again = lift_by_interp(l, u);
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, join);
+    V phi = LLVMBuildPhi(l->b, LLVMTypeOf(fast), "");
+    V in[2] = {fast, again};
+    LLVMBasicBlockRef bb[2] = {from, slow};
+    LLVMAddIncoming(phi, in, bb, 2);
+    return phi;
+}
+
+/* ---- minimum, maximum
+ * --------------------------------------------------------------------------------------------- */
+
+/* NaNs are slow. Of equal operands (zeros of different signs) the minimum has the OR of the bits,
+ * the maximum their AND. */
+static V min_max(Lift *l, const Uop *u, V a, V b)
+{
+    bool max = u->op == UOP_FMAX;
+    V less = strict_compare(l, max ? "ogt" : "olt", a, b, true);
+    V r = LLVMBuildSelect(l->b, less, a, b, "");
+    Ty t = lift_int_type(l, u->type);
+    V x = lift_cast(l, a, t), y = lift_cast(l, b, t);
+    V both = max ? LLVMBuildAnd(l->b, x, y, "") : LLVMBuildOr(l->b, x, y, "");
+    V equal = strict_compare(l, "oeq", a, b, true);
+    r = LLVMBuildSelect(l->b, equal, lift_cast(l, both, LLVMTypeOf(a)), r, "");
+    return checked(l, u, r, strict_compare(l, "uno", a, b, true));
+}
+
+/* ---- signs, comparison
+ * -------------------------------------------------------------------------------------------- */
+
+static V sign_operation(Lift *l, const Uop *u, V a)
+{
+    Ty t = lift_int_type(l, u->type);
+    uint64_t sign = UINT64_C(1) << (uop_lane_bits(u->type) - 1);
+    V bits = lift_cast(l, a, t),
+      m = lift_cast(l, lift_const(l, u->type, u->op == UOP_FNEG ? sign : sign - 1), t);
+    V r = u->op == UOP_FNEG ? LLVMBuildXor(l->b, bits, m, "") : LLVMBuildAnd(l->b, bits, m, "");
+    return lift_cast(l, r, lift_type(l, u->type));
+}
+
+static V compare(Lift *l, const Uop *u, V a, V b)
+{
+    bool eq = u->sub == UOP_FEQ || u->sub == UOP_EQ, ge = u->sub == UOP_FGE || u->sub == UOP_GE;
+    V r = strict_compare(l, eq ? "oeq" : ge ? "oge" : "ogt", a, b, eq);
+    Ty to = lift_int_type(l, u->type);
+    return lift_cast(l, LLVMBuildSExt(l->b, r, to, ""), lift_type(l, lift_result_type(l, u)));
+}
+
+/* ---- conversions
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static bool on_host(uint8_t type)
+{
+    unsigned lane = uop_lane(type);
+    return lane == LANE_F32 || lane == LANE_F64;
+}
+
+static V round_integral(Lift *l, const Uop *u, V a)
+{
+    bool pair = is_pair(a);
+    a = pair ? doubled(l, a) : a;
+    static const char *const names[] = {[UOP_ROUND_NEAREST] =
+                                            "llvm.experimental.constrained.roundeven",
+                                        [UOP_ROUND_UP] = "llvm.experimental.constrained.ceil",
+                                        [UOP_ROUND_DOWN] = "llvm.experimental.constrained.floor",
+                                        [UOP_ROUND_ZERO] = "llvm.experimental.constrained.trunc"};
+    Ty t = LLVMTypeOf(a);
+    bool exact = u->flags & UOPF_EXACT;
+    if (u->imm || (exact && u->sub != UOP_ROUND_CURRENT)) {
+        return NULL;
+    }
+    V r;
+    if (u->sub == UOP_ROUND_CURRENT) {
+        r = strict(l,
+                   exact ? "llvm.experimental.constrained.rint"
+                         : "llvm.experimental.constrained.nearbyint",
+                   &t, 1, &a, 1, true);
+    } else if (u->sub <= UOP_ROUND_ZERO) {
+        r = strict(l, names[u->sub], &t, 1, &a, 1, false);
+    } else {
+        return NULL;
+    }
+    r = pair ? halved(l, r) : r;
+    return checked(l, u, r, is_nan(l, r));
+}
+
+static V convert(Lift *l, const Uop *u, V a)
+{
+    uint8_t from = (uint8_t)u->c, to = u->type;
+    if (!on_host(from) || !on_host(to) || u->sub == UOP_ROUND_ODD) {
+        return NULL;
+    }
+    bool widens = uop_lane(to) == LANE_F64;
+    Ty types[2] = {lift_type(l, to), LLVMTypeOf(a)};
+    if (uop_is_vec(from) && widens) { /* two lanes of F32x4 */
+        unsigned first = u->flags & UOPF_HIGH ? 2 : 0;
+        V mask[2] = {lift_i32(l, first), lift_i32(l, first + 1)};
+        a = LLVMBuildShuffleVector(l->b, a, LLVMGetUndef(types[1]), LLVMConstVector(mask, 2), "");
+        types[1] = LLVMTypeOf(a);
+    } else if (u->flags & UOPF_HIGH) {
+        return NULL;
+    }
+    if (widens) {
+        V r = strict(l, "llvm.experimental.constrained.fpext", types, 2, &a, 1, false);
+        return checked(l, u, r, is_nan(l, r));
+    }
+    if (uop_is_vec(from)) {
+        return NULL; /* LLVM narrows lanes that aren't there */
+    }
+    V r = strict(l, "llvm.experimental.constrained.fptrunc", types, 2, &a, 1, true);
+    return checked(l, u, r, is_nan_or_tiny(l, r, to));
+}
+
+/* Towards zero, scalar, 32 or 64 bits: the host gives the minimum for what doesn't fit (signed),
+ * all ones (unsigned), which softfp looks at again. */
+static V to_int(Lift *l, const Uop *u, V a)
+{
+    uint8_t from = (uint8_t)u->c;
+    if (!on_host(from) || u->imm || u->sub != UOP_ROUND_ZERO || !uop_is_int(u->type)) {
+        return NULL;
+    }
+    Ty types[2] = {lift_type(l, u->type), LLVMTypeOf(a)};
+    bool is_unsigned = u->flags & UOPF_UNSIGNED;
+    unsigned bits = uop_lane_bits(u->type);
+    V r = strict(l,
+                 is_unsigned ? "llvm.experimental.constrained.fptoui"
+                             : "llvm.experimental.constrained.fptosi",
+                 types, 2, &a, 1, false);
+    uint64_t odd = is_unsigned ? ~UINT64_C(0) : UINT64_C(1) << (bits - 1);
+    return checked(l, u, r, LLVMBuildICmp(l->b, LLVMIntEQ, r, lift_const(l, u->type, odd), ""));
+}
+
+/* Fraction bits: the division by a power of two is exact. */
+static V from_int(Lift *l, const Uop *u, V a)
+{
+    uint8_t to = u->type;
+    if (!on_host(to)) {
+        return NULL;
+    }
+    V x = lift_cast(l, a, lift_int_type(l, (uint8_t)u->c));
+    Ty types[2] = {lift_type(l, to), LLVMTypeOf(x)};
+    V r = strict(l,
+                 u->flags & UOPF_UNSIGNED ? "llvm.experimental.constrained.uitofp"
+                                          : "llvm.experimental.constrained.sitofp",
+                 types, 2, &x, 1, true);
+    if (u->imm) {
+        bool wide = uop_lane(to) == LANE_F64;
+        uint64_t scale = wide ? (uint64_t)(1023 - u->imm) << 52 : (uint64_t)(127 - u->imm) << 23;
+        r = strict_arith(l, "llvm.experimental.constrained.fmul", r, lift_const(l, to, scale),
+                         NULL);
+    }
+    return r;
+}
+
+/* ---- all
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static V fma_sign(Lift *l, V x, uint8_t type)
+{
+    Ty t = lift_int_type(l, type);
+    V m = lift_cast(l, lift_const(l, type, UINT64_C(1) << (uop_lane_bits(type) - 1)), t);
+    return lift_cast(l, LLVMBuildXor(l->b, lift_cast(l, x, t), m, ""), LLVMTypeOf(x));
+}
+
+static V arithmetic(Lift *l, const Uop *u, V a, V b)
+{
+    V r;
+    switch (u->op) {
+    case UOP_FADD:
+    case UOP_FSUB:
+        r = strict_arith(l,
+                         u->op == UOP_FADD ? "llvm.experimental.constrained.fadd"
+                                           : "llvm.experimental.constrained.fsub",
+                         a, b, NULL);
+        return checked(l, u, r, is_nan(l, r));
+    case UOP_FMUL:
+        if (u->sub == UOP_FMUL_X) {
+            return NULL;
+        }
+        r = strict_arith(l, "llvm.experimental.constrained.fmul", a, b, NULL);
+        return checked(l, u, r, is_nan_or_tiny(l, r, u->type));
+    case UOP_FDIV:
+        r = strict_arith(l, "llvm.experimental.constrained.fdiv", a, b, NULL);
+        return checked(l, u, r, is_nan_or_tiny(l, r, u->type));
+    case UOP_FSQRT:
+        r = strict_arith(l, "llvm.experimental.constrained.sqrt", a, NULL, NULL);
+        return checked(l, u, r, is_nan(l, r));
+    default: {
+        V x = u->sub & UOP_FMA_NEG_A ? fma_sign(l, a, u->type) : a;
+        V c = lift_val(l, u->c);
+        c = u->sub & UOP_FMA_NEG_C ? fma_sign(l, c, u->type) : c;
+        r = strict_arith(l, "llvm.experimental.constrained.fma", x, b, c);
+        return checked(l, u, r, is_nan_or_tiny(l, r, u->type));
+    }
+    }
+}
+
+bool lift_fp(Lift *l, const Uop *u)
+{
+    V a = u->a != VAL_NONE ? lift_val(l, u->a) : NULL, r = NULL;
+    if (u->op == UOP_FNEG || u->op == UOP_FABS) {
+        l->vals[u->dst] = sign_operation(l, u, a);
+        return true;
+    }
+    if (l->r->mode & (CPU_MODE_FZ | CPU_MODE_FZ16)) {
+        return false;
+    }
+    switch (u->op) {
+    case UOP_FADD:
+    case UOP_FSUB:
+    case UOP_FMUL:
+    case UOP_FDIV:
+    case UOP_FSQRT:
+    case UOP_FMA:
+        r = on_host(u->type) ? arithmetic(l, u, a, u->b != VAL_NONE ? lift_val(l, u->b) : NULL)
+                             : NULL;
+        break;
+    case UOP_FMIN:
+    case UOP_FMAX: r = on_host(u->type) ? min_max(l, u, a, lift_val(l, u->b)) : NULL; break;
+    case UOP_FCMP: r = on_host(u->type) ? compare(l, u, a, lift_val(l, u->b)) : NULL; break;
+    case UOP_FROUND: r = on_host(u->type) ? round_integral(l, u, a) : NULL; break;
+    case UOP_FCVT: r = convert(l, u, a); break;
+    case UOP_FTOI: r = to_int(l, u, a); break;
+    case UOP_ITOF: r = from_int(l, u, a); break;
+    default: break;
+    }
+    if (!r) {
+        return false;
+    }
+    l->vals[u->dst] = r;
+    return true;
+}
