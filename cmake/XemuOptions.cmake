@@ -12,6 +12,7 @@ endif()
 
 option(XEMU_WERROR "Treat warnings as errors" ON)
 set(XEMU_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (empty: none, and a static executable)")
+option(XEMU_COVERAGE "Count the decode patterns that are met (frontend/aarch64/coverage.h)" OFF)
 option(XEMU_FUZZ "Build the libFuzzer targets of tests/fuzz (needs clang)" OFF)
 
 # Where xemu itself sits: at the end of the two gigabytes that code for the small memory model must be in. Guests are
@@ -47,6 +48,9 @@ if(XEMU_SANITIZE)
         add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-sanitize=pointer-overflow,null,alignment>)
     endif()
     add_link_options(-fsanitize=${XEMU_SANITIZE})
+endif()
+if(XEMU_COVERAGE)
+    add_compile_definitions(XEMU_COVERAGE)
 endif()
 if(XEMU_FUZZ)
     if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")

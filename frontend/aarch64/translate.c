@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "frontend/aarch64/coverage.h"
 #include "frontend/aarch64/ctx.h"
 #include "frontend/uop/build.h"
 
@@ -117,6 +118,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         uop_begin_insn(out, ctx.pc, 4);
         ctx.guarded = run->guarded;
         if (pattern >= 0) {
+            a64_cover(pattern);
             a64_trans[pattern](&ctx, &args);
         } else {
             a64_trap(&ctx, UOP_TRAP_UNDEFINED, insn);

@@ -12,6 +12,29 @@ static int64_t ns(struct timespec t)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+// The counter that programs read themselves, and its frequency.
+static uint64_t counter(void)
+{
+#ifdef __aarch64__
+    uint64_t v;
+    __asm__ volatile("isb\n mrs %0, cntvct_el0" : "=r"(v)::"memory");
+    return v;
+#else
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)ns(t);
+#endif
+}
+
+static uint64_t frequency(void)
+{
+    uint64_t v = 1000000000;
+#ifdef __aarch64__
+    __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(v));
+#endif
+    return v;
+}
+
 int main(void)
 {
     static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
@@ -26,6 +49,12 @@ int main(void)
     printf("nanosleep %d\n", nanosleep(&t, NULL));
     clock_gettime(CLOCK_MONOTONIC, &b);
     printf("slept %d\n", ns(b) - ns(a) >= 20000000);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    uint64_t first = counter();
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+    double counted = (double)(counter() - first) / (double)frequency();
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    printf("counter %d %d\n", counted >= 0.02, counted <= (double)(ns(b) - ns(a)) * 1e-9 + 0.001);
     t.tv_nsec = 1000000000;
     int bad = nanosleep(&t, NULL);
     printf("bad %d %d\n", bad, errno == EINVAL);

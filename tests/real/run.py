@@ -31,6 +31,8 @@ def read_cases(path):
 def run(emulator, root, tier, commands):
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "TZ": "UTC", "XEMU": emulator,
            "ROOT": root, "XEMU_TIERS": tier}
+    if "XEMU_COVERAGE" in os.environ:
+        env["XEMU_COVERAGE"] = os.environ["XEMU_COVERAGE"]
     with tempfile.TemporaryDirectory() as directory:
         try:
             done = subprocess.run(["bash", "-c", PRELUDE + commands], stdin=subprocess.DEVNULL, capture_output=True,
