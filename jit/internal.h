@@ -15,10 +15,11 @@ typedef struct MetaSlab {
     _Alignas(16) uint8_t bytes[];
 } MetaSlab;
 
-/* What was emptied and may still be run by some thread: freed when every thread has passed a dispatch since. */
+/* What was dropped and may still be run by some thread: freed when every thread has passed a dispatch since. An arena, or the micro-ops of a block. */
 typedef struct Retired {
     struct Retired *next;
     uint64_t epoch;
+    UopBlock *uops;
     CodeBuf code;
     MetaSlab *slabs;
 } Retired;

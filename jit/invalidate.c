@@ -52,6 +52,17 @@ static void unlink_outgoing(Block *b) {
 /* Dropped code and what belongs to it stay where they are until the arena is emptied: when there is this much of it, and more than what lives, that comes early. */
 enum { DEAD_BYTES_MOST = 48 << 20, DEAD_BYTES_PER_BLOCK = 1024 };
 
+/* A thread may be in the interpreter with them. */
+static void retire_uops(Jit *j, Block *b) {
+    Retired *r = calloc(1, sizeof *r);
+    if (r) {
+        r->uops = b->uops;
+        r->epoch = j->epoch++;
+        r->next = j->retired;
+        __atomic_store_n(&j->retired, r, __ATOMIC_RELEASE);
+    }
+}
+
 void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
     pthread_mutex_lock(&j->lock);
     bool dropped = false;
@@ -69,11 +80,14 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
             unlink_outgoing(b);
             forget_block(j, b);
         }
+        if (b->uops) {
+            retire_uops(j, b);
+        }
         j->ended.blocks_invalidated++;
         j->dead_bytes += b->host_len + b->cold_len + b->faultmap_len + sizeof *b + b->nlinks * sizeof *b->links;
         dropped = true;
     }
-    if (j->dead_bytes > DEAD_BYTES_MOST && j->dead_bytes > (uint64_t)j->blocks.count * DEAD_BYTES_PER_BLOCK) {
+    if (j->code.rx && j->dead_bytes > DEAD_BYTES_MOST && j->dead_bytes > (uint64_t)j->blocks.count * DEAD_BYTES_PER_BLOCK) {
         (void)jit_empty_arena(j);
     }
     if (dropped) {

@@ -95,6 +95,10 @@ static void free_retired(Jit *j, uint64_t oldest) {
             *at = r->next;
             codebuf_destroy(&r->code);
             free_slabs(r->slabs);
+            if (r->uops) {
+                uop_block_free(r->uops);
+                free(r->uops);
+            }
             free(r);
         } else {
             at = &r->next;

@@ -48,6 +48,8 @@ static inline void a64_set_btype(Cpu *cpu, unsigned btype)
 
 /* prctl(PR_PAC_SET_ENABLED_KEYS): bit 0 IA, 1 IB, 2 DA, 3 DB. */
 void a64_set_pac_keys(Cpu *cpu, uint32_t enabled);
+/* May this be the upper half of a key? (trans_pac.c) */
+bool a64_pac_key_is_good(uint64_t hi);
 
 /* ID register op0 3, op1 0, CRn 0 as Linux shows it to programs. */
 uint64_t a64_id_register(unsigned crm, unsigned op2);

@@ -10,13 +10,15 @@
  * addresses
  *    +--------+--+-------+-----------------------------------+   and tagged pointers (TBI)
  *
- *     PAC = top 7 bits of (address << 16 ^ modifier ^ key.lo) * key.hi
+ *     PAC = top 7 bits of ((address << 16) + modifier + key.lo) * key.hi
  *
  * The algorithm is our own (ID_AA64ISAR1_EL1.API). It must depend on all its inputs and be cheap,
  * because compilers sign every return address: a random multiplier carries every bit of a
- * difference to the top.
+ * difference to the top. Codes of inputs that differ by d differ if d * key.hi is far from 0; keys
+ * for which it isn't, for some usual d, aren't taken (a64_pac_key_is_good).
  */
 #include "frontend/aarch64/ctx.h"
+#include "frontend/aarch64/helpers.h"
 
 enum { PAC_LSB = 48, PAC_WIDTH = 7 };
 
@@ -29,8 +31,8 @@ static Val mix(A64Ctx *ctx, A64PacKey key, Val v, Val modifier)
 {
     UopBlock *b = ctx->b;
     uint32_t offset = A64_OFF(pac_keys) + 16 * (uint32_t)key;
-    v = uop_bin(b, UOP_XOR, T_I64, v, modifier);
-    v = uop_bin(b, UOP_XOR, T_I64, v, uop_get(b, T_I64, offset));
+    v = uop_bin(b, UOP_ADD, T_I64, v, modifier);
+    v = uop_bin(b, UOP_ADD, T_I64, v, uop_get(b, T_I64, offset));
     return uop_bin(b, UOP_MUL, T_I64, v, uop_get(b, T_I64, offset + 8));
 }
 
@@ -44,6 +46,24 @@ static Val with_code(A64Ctx *ctx, A64PacKey key, Val pointer, Val modifier)
     Val address = uop_bini(b, UOP_SHL, T_I64, pointer, 64 - PAC_LSB);
     Val code = uop_bini(b, UOP_LSR, T_I64, mix(ctx, key, address, modifier), 64 - PAC_WIDTH);
     return uop_bin(b, UOP_XOR, T_I64, pointer, uop_bini(b, UOP_SHL, T_I64, code, PAC_LSB));
+}
+
+/* The usual differences of two modifiers or addresses: neighbours on the stack and in a structure,
+ * and powers of two. Signs don't matter. */
+bool a64_pac_key_is_good(uint64_t hi)
+{
+    const uint64_t near = UINT64_C(1) << (64 - PAC_WIDTH);
+    for (uint64_t d = 8; d <= 256; d += 8) {
+        if (d * hi + near < 2 * near) {
+            return false;
+        }
+    }
+    for (unsigned bit = 0; bit < 56; bit++) {
+        if ((hi << bit) + near < 2 * near) {
+            return false;
+        }
+    }
+    return true;
 }
 
 Val a64_pac_auth(A64Ctx *ctx, A64PacKey key, Val pointer, Val modifier)

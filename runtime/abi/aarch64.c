@@ -113,6 +113,12 @@ static void random_keys(Cpu *cpu, unsigned first, unsigned last)
 {
     A64State *s = a64_state(cpu);
     host_raw3(SYS_getrandom, s->pac_keys[first], (last - first + 1) * sizeof s->pac_keys[0], 0);
+    for (unsigned i = first; i <= last; i++) {
+        uint64_t *hi = &s->pac_keys[i][1];
+        while (!a64_pac_key_is_good(*hi)) {
+            *hi = *hi * UINT64_C(6364136223846793005) + (s->pac_keys[i][0] | 1);
+        }
+    }
 }
 
 static void start_program(Cpu *cpu, GuestAddr entry, GuestAddr sp)

@@ -1,10 +1,13 @@
-/* test_diff.c - random instructions and sequences from random states: the interpreter, tier 1 and qemu-aarch64 must leave the same state behind.
+/* test_diff.c - random instructions and sequences from random states: the interpreter, tier 1 and
+ * qemu-aarch64 must leave the same state behind.
  *
  * Quick with a fixed seed by default. For the full run, and to narrow down:
- *     XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a prefix of pattern names) XEMU_DIFF_ORACLE=0
- *     XEMU_DIFF_SKIP=FCVTZS,B (prefixes of patterns not to meet) XEMU_DIFF_HOST_OFF=<mask of JIT_HOST_* bits>
+ *     XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a
+ * prefix of pattern names) XEMU_DIFF_ORACLE=0 XEMU_DIFF_SKIP=FCVTZS,B (prefixes of patterns not to
+ * meet) XEMU_DIFF_HOST_OFF=<mask of JIT_HOST_* bits>
  */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +17,8 @@
 #include "machine.h"
 #include "oracle.h"
 
-static uint64_t setting(const char *name, uint64_t otherwise) {
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
     const char *s = getenv(name);
     return s ? strtoull(s, NULL, 0) : otherwise;
 }
@@ -28,7 +32,9 @@ static struct {
 
 enum { SHOW_MOST = 40 };
 
-static void mismatch(const DiffCase *c, const char *name_a, const DiffResult *a, const char *name_b, const DiffResult *b, unsigned kind) {
+static void mismatch(const DiffCase *c, const char *name_a, const DiffResult *a, const char *name_b,
+                     const DiffResult *b, unsigned kind)
+{
     run.mismatches++;
     if (run.shown >= SHOW_MOST || (c->pattern >= 0 && run.bad_pattern[c->pattern] >> kind & 1)) {
         return;
@@ -41,20 +47,24 @@ static void mismatch(const DiffCase *c, const char *name_a, const DiffResult *a,
     fprintf(stderr, "\n");
 }
 
-static bool tiers_agree(const DiffCase *c, DiffTier a, DiffTier b, DiffResult *ra, DiffResult *rb) {
+static bool tiers_agree(const DiffCase *c, DiffTier a, DiffTier b, DiffResult *ra, DiffResult *rb)
+{
     machine_load_one(c);
     machine_run(a, c, ra);
     machine_run(b, c, rb);
     return compare_equal(ra, rb, run.precise);
 }
 
-/* The instructions of a sequence that aren't needed for two tiers to differ become NOPs, then go. */
-static DiffCase minimize(const DiffCase *c, DiffTier a, DiffTier b) {
+/* The instructions of a sequence that aren't needed for two tiers to differ become NOPs, then go.
+ */
+static DiffCase minimize(const DiffCase *c, DiffTier a, DiffTier b)
+{
     DiffCase best = *c;
     DiffResult ra, rb;
     for (uint32_t i = best.ninsns; i-- > 0;) {
         DiffCase shorter = best;
-        memmove(&shorter.insns[i], &shorter.insns[i + 1], (shorter.ninsns - i - 1) * sizeof(shorter.insns[0]));
+        memmove(&shorter.insns[i], &shorter.insns[i + 1],
+                (shorter.ninsns - i - 1) * sizeof(shorter.insns[0]));
         shorter.ninsns--;
         machine_load_one(&shorter);
         machine_run(DIFF_STEP, &shorter, &ra); /* an endless loop is no improvement */
@@ -65,7 +75,9 @@ static DiffCase minimize(const DiffCase *c, DiffTier a, DiffTier b) {
     return best;
 }
 
-static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, DiffTier b, const DiffResult *rb) {
+static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, DiffTier b,
+                        const DiffResult *rb)
+{
     if (compare_equal(ra, rb, run.precise)) {
         return;
     }
@@ -82,7 +94,8 @@ static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, Dif
 }
 
 /* A case that goes on in another one's loop for ever is emptied: ninsns 0. */
-static void run_batch(DiffCase *cases, unsigned n) {
+static void run_batch(DiffCase *cases, unsigned n)
+{
     static DiffResult mine[DIFF_TIERS][DIFF_SLOTS], its[DIFF_SLOTS];
     run.cases += n;
     run.precise = !run.precise;
@@ -102,7 +115,8 @@ static void run_batch(DiffCase *cases, unsigned n) {
         }
         check_tiers(&cases[i], DIFF_STEP, &mine[DIFF_STEP][i], DIFF_INTERP, &mine[DIFF_INTERP][i]);
         if (run.tier1) {
-            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE, &mine[DIFF_TEMPLATE][i]);
+            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE,
+                        &mine[DIFF_TEMPLATE][i]);
         }
     }
     if (!run.oracle) {
@@ -121,7 +135,8 @@ static void run_batch(DiffCase *cases, unsigned n) {
     }
 }
 
-static void begin(void) {
+static void begin(void)
+{
     static uint8_t bad[A64_PATTERNS];
     run.bad_pattern = bad;
     run.tier1 = machine_open(setting("XEMU_DIFF_HOST_OFF", 0));
@@ -131,21 +146,25 @@ static void begin(void) {
     }
 }
 
-static void finish(void) {
-    cr_log_info("%lu cases, %lu answers of the oracle excused, %lu micro-operations of tier 1 by the interpreter", run.cases, run.excused,
-                machine_fallbacks());
+static void finish(void)
+{
+    cr_log_info("%lu cases, %lu answers of the oracle excused, %lu micro-operations of tier 1 by "
+                "the interpreter",
+                run.cases, run.excused, machine_fallbacks());
     cr_assert_eq(run.mismatches, 0, "%lu mismatches in %lu cases", run.mismatches, run.cases);
 }
 
 static DiffCase cases[DIFF_SLOTS];
 
-Test(diff, patterns, .timeout = 3600) {
+Test(diff, patterns, .timeout = 3600)
+{
     begin();
     const char *only = getenv("XEMU_DIFF_ONLY");
     uint64_t each = setting("XEMU_DIFF_EACH", 6), seed = setting("XEMU_DIFF_SEED", 1);
     unsigned n = 0;
     for (int p = 0; p < A64_PATTERNS; p++) {
-        if (p == A64_MRS_cntvct || p == A64_MRS_clock || generate_skips(p) || (only && strncmp(a64_name(p), only, strlen(only)) != 0)) {
+        if (p == A64_MRS_cntvct || p == A64_MRS_clock || generate_skips(p) ||
+            (only && strncmp(a64_name(p), only, strlen(only)) != 0)) {
             continue; /* time goes on between two runs */
         }
         for (uint64_t k = 0; k < each; k++) {
@@ -160,7 +179,8 @@ Test(diff, patterns, .timeout = 3600) {
     finish();
 }
 
-Test(diff, sequences, .timeout = 3600) {
+Test(diff, sequences, .timeout = 3600)
+{
     begin();
     uint64_t total = setting("XEMU_DIFF_SEQUENCES", 1000), seed = setting("XEMU_DIFF_SEED", 1);
     for (unsigned n = 0; total; total -= n) {
@@ -170,4 +190,20 @@ Test(diff, sequences, .timeout = 3600) {
         run_batch(cases, n);
     }
     finish();
+}
+
+/* What the interpreter ran is freed once it's dropped. */
+Test(diff, dropped_blocks_are_freed)
+{
+    static const DiffCase nops = {
+        .in = {.pc = DIFF_CODE}, .insns = {0xd503201f, 0xd503201f}, .ninsns = 2, .pattern = -1};
+    DiffResult r;
+    machine_open(0);
+    size_t before = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        machine_load_one(&nops);
+        machine_run(DIFF_INTERP, &nops, &r);
+        before = i == 100 ? mallinfo2().uordblks : before;
+    }
+    cr_assert_lt(mallinfo2().uordblks, before + 65536);
 }

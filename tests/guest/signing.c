@@ -102,16 +102,18 @@ static uint64_t tagged_call(uint64_t x) { return 3 * x; }
 
 int main(void)
 {
-    int good = 0, differ = 0;
+    int good = 0, differ = 0, neighbours = 0;
     for (int i = 0; i < ROUNDS; i++) {
         uint64_t p = rnd() & 0xff00ffffffffffffu, m = rnd();
         p |= rnd() & 1 ? 0xfful << 48 : 0; // bit 55 says which half of the address space
         good += sound(p, m);
         uint64_t other = m + 16 * (rnd() | 1);
         differ += pacia(p, m) != pacia(p, other);
+        neighbours += pacia(p, m) != pacia(p, m + 16) && pacia(p, m) != pacia(p, m - 32);
     }
     printf("sound %d of %d\n", good, ROUNDS);
     printf("modifiers matter %d\n", differ > ROUNDS * 9 / 10);
+    printf("of neighbours %d\n", neighbours == ROUNDS);
     printf("signed return %d\n", through_signed_return(41));
     for (int round = 0; round < 3; round++) {
         printf("tagged %d %d\n", tagged_read() - 2 * round, (int)tagged_call((uint64_t)round));
