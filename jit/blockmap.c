@@ -97,7 +97,7 @@ void blockmap_destroy(BlockMap *m) {
 
 /* Neighbours in the guest's code are neighbours in the table: what is looked up next often lies in the same line. */
 static uint32_t slot_of(const BlockTable *t, uint64_t key) {
-    return (uint32_t)((mix(key >> 8) >> 8) + (key >> 3 & 31)) & ((1u << t->log2) - 1);
+    return (uint32_t)((mix(key >> 7) >> 8) << 3 | (key >> 4 & 7)) & ((1u << t->log2) - 1);
 }
 
 Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode) {

@@ -84,6 +84,7 @@ enum {
     OP_BARRIER = 8, /* may fault, leave or call C that sees the register file */
     OP_PURE = 16,
     OP_ANY_TYPE = 32, /* emit_table serves float and vector types too */
+    OP_QUICK = 64,    /* emit_quick has forms of it */
 };
 static uint8_t op_info[UOP_COUNT];
 
@@ -112,6 +113,10 @@ static void make_op_info(void)
     }
     for (unsigned k = 0; k < sizeof any_type; k++)
         op_info[any_type[k]] |= OP_ANY_TYPE;
+    op_info[UOP_GET] |= OP_QUICK;
+    op_info[UOP_PUT] |= OP_QUICK;
+    op_info[UOP_LOAD] |= OP_QUICK;
+    op_info[UOP_STORE] |= OP_QUICK;
 }
 
 /* ---- a new value ------------------------------------------------------------------------------ */
@@ -478,45 +483,6 @@ static inline void kill_operand(Emit *e, Val v)
         ra_kill(e, v);
 }
 
-/* The two commonest micro-ops in their commonest forms, without the frame of the others. False: not of that form. */
-static inline bool quick_get(Emit *e, const Uop *u, ValState *d)
-{
-    uint32_t off = (uint32_t)u->imm;
-
-    if (u->op != UOP_GET || !uop_is_int(u->type) || off % 8)
-        return false;
-    unsigned pin = e->int_pin_at[off / 8];
-    if (pin) {
-        unsigned reg = conv_int_pins[pin - 1];
-        d->kind = VK_GPR;
-        d->reg = (uint8_t)reg;
-        d->next = e->head_g[reg];
-        e->head_g[reg] = u->dst;
-        return true;
-    }
-    if (e->pin_granule[off / 8])
-        return false;
-    d->kind = VK_MEM;
-    d->off = (uint16_t)off;
-    ra_note_home(e, u->dst, off);
-    return true;
-}
-
-static inline bool quick_put(Emit *e, const Uop *u)
-{
-    uint32_t off = (uint32_t)u->imm;
-
-    if (u->op != UOP_PUT || u->type != T_I64 || off % 8 || !e->int_pin_at[off / 8])
-        return false;
-    unsigned r = conv_int_pins[e->int_pin_at[off / 8] - 1];
-    const ValState *s = emit_val(e, u->a);
-    if (s->kind == VK_GPR && s->reg == r) { /* computed there */
-        kill_operand(e, u->a);
-        return true;
-    }
-    return false;
-}
-
 static inline void one(Emit *e, const Uop *u, unsigned info)
 {
     EmitFn fn = emit_table[u->op];
@@ -573,20 +539,18 @@ static void forward(Emit *e)
                 emit_const(e, u);
                 continue;
             }
-            if (quick_get(e, u, d))
-                continue;
             if (u->op != UOP_GET && d->type != T_FLAGS) {
                 d->hint = (uint8_t)hint_of(e, u);
                 if (u->op == UOP_SHL)
                     fold_shift(e, u, d);
             }
         }
-        if (quick_put(e, u))
-            continue;
         if (e->a.p > e->limit || e->cold_next > e->cold_limit)
             e->failed = true;
         if ((info & OP_BARRIER) && e->marked_insn != e->insn_off)
             mark_fault(e);
+        if ((info & OP_QUICK) && emit_quick(e, u))
+            continue;
         one(e, u, info);
     }
 }

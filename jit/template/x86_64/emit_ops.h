@@ -70,6 +70,9 @@ bool emit_cas(Emit *e, const Uop *u);
 bool emit_fence(Emit *e, const Uop *u);
 bool emit_prefetch(Emit *e, const Uop *u);
 
+/* emit_quick.c: GET, PUT, LOAD, STORE, if of a form that is there (else false, and nothing was done) */
+bool emit_quick(Emit *e, const Uop *u);
+
 /* emit_exit.c */
 bool emit_exit(Emit *e, const Uop *u);
 bool emit_exit_if(Emit *e, const Uop *u);
