@@ -164,20 +164,8 @@ static Val known(UopBlock *b, uint8_t type, uint32_t offset, unsigned bytes)
     return low_part(b, s.val, type);
 }
 
-Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
+static __attribute__((noinline)) Val get_any(UopBlock *b, uint8_t type, uint32_t offset)
 {
-    /* What is there, if it is what is wanted. */
-    if (type == T_I64 && offset % 8 == 0 && offset < 8 * UOP_SLOTS) {
-        UopSlot *s = &b->slots[offset / 8];
-        if (s->gen == b->gen && !s->high && b->val_type[s->val] == T_I64) {
-            return s->val;
-        }
-        if (s->gen != b->gen) {
-            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
-            *s = (UopSlot){b->gen, v, 0};
-            return v;
-        }
-    }
     unsigned bytes = uop_type_bytes(type);
     bool track = tracked(offset, bytes);
     if (track) {
@@ -196,6 +184,23 @@ Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
     return v;
 }
 
+Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
+{
+    /* What is there, if it is what is wanted; or nothing is known. */
+    if (type == T_I64 && offset % 8 == 0 && offset < 8 * UOP_SLOTS) {
+        UopSlot *s = &b->slots[offset / 8];
+        if (s->gen != b->gen) {
+            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
+            *s = (UopSlot){b->gen, v, 0};
+            return v;
+        }
+        if (!s->high && b->val_type[s->val] == T_I64) {
+            return s->val;
+        }
+    }
+    return get_any(b, type, offset);
+}
+
 /* Is v what stands there anyway? */
 static bool is_there(const UopBlock *b, uint32_t offset, unsigned bytes, Val v)
 {
@@ -211,18 +216,12 @@ static bool is_there(const UopBlock *b, uint32_t offset, unsigned bytes, Val v)
     return next.gen == b->gen && next.val == v && next.high;
 }
 
-void uop_put(UopBlock *b, uint32_t offset, Val v)
+static __attribute__((noinline)) void put_any(UopBlock *b, uint32_t offset, Val v)
 {
     uint8_t type = b->val_type[v];
     unsigned bytes = uop_type_bytes(type);
     bool track = tracked(offset, bytes);
     if (track && is_there(b, offset, bytes, v)) {
-        return;
-    }
-    if (type == T_I64 && track) {
-        uop_append3(b, UOP_PUT, T_I64, 0, 0, T_NONE, v, VAL_NONE, VAL_NONE, (int32_t)offset);
-        b->slots[offset / 8] = (UopSlot){b->gen, v, 0};
-        forget_flags_at(b, offset, 8);
         return;
     }
     uop_append3(b, UOP_PUT, type, 0, 0, T_NONE, v, VAL_NONE, VAL_NONE, (int32_t)offset);
@@ -232,6 +231,21 @@ void uop_put(UopBlock *b, uint32_t offset, Val v)
         forget(b, offset, bytes);
     }
     forget_flags_at(b, offset, bytes);
+}
+
+void uop_put(UopBlock *b, uint32_t offset, Val v)
+{
+    if (b->val_type[v] == T_I64 && offset % 8 == 0 && offset < 8 * UOP_SLOTS) {
+        UopSlot *s = &b->slots[offset / 8];
+        if (s->gen == b->gen && s->val == v && !s->high) {
+            return;
+        }
+        uop_append3(b, UOP_PUT, T_I64, 0, 0, T_NONE, v, VAL_NONE, VAL_NONE, (int32_t)offset);
+        *s = (UopSlot){b->gen, v, 0};
+        forget_flags_at(b, offset, 8);
+        return;
+    }
+    put_any(b, offset, v);
 }
 
 Val uop_getflags(UopBlock *b, uint32_t offset)

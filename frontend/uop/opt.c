@@ -94,6 +94,10 @@ static void see_all(Pass *p)
 
 static void see_bytes(Pass *p, uint32_t offset, unsigned bytes)
 {
+    if (bytes == 8 && offset % 8 == 0 && offset < 8 * UOP_SLOTS && offset != (p->file->flags_offset & ~7u)) {
+        p->b->slots[offset / 8].gen = p->b->gen - 1;
+        return;
+    }
     for (uint32_t g = offset / 8; g <= (offset + bytes - 1) / 8 && g < UOP_SLOTS; g++) {
         p->b->slots[g].gen = p->b->gen - 1;
     }
@@ -183,6 +187,12 @@ static bool keep_put(Pass *p, const Uop *u)
 {
     uint32_t offset = (uint32_t)u->imm;
     unsigned bytes = uop_type_bytes(u->type);
+    if (bytes == 8 && offset % 8 == 0 && offset < 8 * UOP_SLOTS) { /* mostly */
+        UopSlot *s = &p->b->slots[offset / 8];
+        bool seen = s->gen != p->b->gen;
+        s->gen = p->b->gen;
+        return seen;
+    }
     if (is_covered(p, offset, bytes)) {
         return false;
     }
@@ -476,13 +486,18 @@ void uop_optimize(UopBlock *b, const UopFile *file)
     b->gen++;
     memset(b->val_use, 0, b->nvals * sizeof *b->val_use);
     for (uint32_t i = b->count; i-- > 0;) {
-        Row row = rows[b->uops[i].op];
-        if (!keep(&p, &b->uops[i], row.kind)) {
+        Uop *u = &b->uops[i];
+        if (u->op == UOP_INSN) {
+            b->uops[--p.first] = *u;
+            continue;
+        }
+        Row row = rows[u->op];
+        if (!keep(&p, u, row.kind)) {
             continue;
         }
         uint32_t at = --p.first;
-        Uop *u = &b->uops[at];
-        *u = b->uops[i];
+        b->uops[at] = *u;
+        u = &b->uops[at];
         if (row.kind >= R_PUT && row.kind <= R_STICKY) {
             p.next_put = at;
         }
