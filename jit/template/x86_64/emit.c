@@ -519,20 +519,20 @@ static void mark_fault(Emit *e)
 static void forward(Emit *e)
 {
     const UopBlock *ub = e->ub;
+    const Uop *end = ub->uops + ub->count;
 
     e->fl.val = e->fl.zero_of = e->ahead = VAL_NONE;
-    for (uint32_t i = 0; i < ub->count && !e->failed; i++) {
-        const Uop *u = &ub->uops[i];
-        unsigned info = op_info[u->op];
-        e->i = i;
-        e->u = u;
+    for (const Uop *u = ub->uops; u < end; u++) {
         if (u->op == UOP_INSN) {
             e->insn_off = (uint32_t)(u->imm64 - ub->pc);
             e->insn_len = u->sub;
             continue;
         }
+        unsigned info = op_info[u->op];
+        e->i = (uint32_t)(u - ub->uops);
+        e->u = u;
         if (u->dst != VAL_NONE && u->dst != e->ahead) {
-            ValState *d = define(e, u, i);
+            ValState *d = define(e, u, e->i);
             if (!d->last && (info & OP_PURE))
                 continue;
             if (u->op == UOP_CONST) {
@@ -545,8 +545,10 @@ static void forward(Emit *e)
                     fold_shift(e, u, d);
             }
         }
-        if (e->a.p > e->limit || e->cold_next > e->cold_limit)
+        if (e->failed || e->a.p > e->limit) {
             e->failed = true;
+            return;
+        }
         if ((info & OP_BARRIER) && e->marked_insn != e->insn_off)
             mark_fault(e);
         if ((info & OP_QUICK) && emit_quick(e, u))
