@@ -23,7 +23,7 @@ enum {
     CPU_MODE_AHP = 8,       /* alternative half precision */
     CPU_MODE_TAGGED = 16,   /* addresses are masked to 56 bits before use (after a tagged pointer was met) */
     CPU_MODE_PRECISE = 32,  /* a handler may look at the registers and flags of a memory fault */
-    CPU_MODE_THREADS = 64,  /* memory is shared with another thread: what must be single-copy atomic beyond 8 bytes is so */
+    CPU_MODE_THREADS = 64,  /* memory is shared with another thread or process: what must be single-copy atomic beyond 8 bytes is so */
     CPU_MODE_GUEST_0 = 256, /* bits from here belong to the guest (Thumb state, BTI page ...) */
 };
 

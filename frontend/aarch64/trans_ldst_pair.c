@@ -1,7 +1,7 @@
 /*
  * Loads and stores of pairs of registers (C4.1.94).
  *
- * A pair of X registers in 16 aligned bytes is one single-copy atomic access (FEAT_LSE2). Only another thread can tell, and two accesses
+ * A pair of X registers in 16 aligned bytes is one single-copy atomic access (FEAT_LSE2). Only another thread or process can tell, and two accesses
  * are faster (their halves forward to and from other accesses of 8 bytes), so single-threaded code makes two: CPU_MODE_THREADS. So do
  * accesses through SP: another thread knows of a place in this one's frame only by its address, which then is in another register here too.
  */

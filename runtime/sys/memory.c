@@ -1,11 +1,30 @@
 /* The memory calls: their arguments, handed to mem/. */
+#include <fcntl.h>
+
 #include "runtime/sys/sys.h"
 
 #include "runtime/sys/uring.h"
 
+/* Memory that another process may write as well: pairs are single-copy atomic from now on, as between threads. A file
+ * that this process can't write is taken as data that stays. */
+static void note_shared(Thread *t, const uint64_t a[6])
+{
+    enum { TYPE = 3, SHARED = 1, SHARED_VALIDATE = 3, ANONYMOUS = 0x20 };
+    if ((a[3] & TYPE) != SHARED && (a[3] & TYPE) != SHARED_VALIDATE) {
+        return;
+    }
+    long flags = a[3] & ANONYMOUS ? O_RDWR : host_raw3(SYS_fcntl, (int)a[4], F_GETFL, 0);
+    if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) {
+        t->cpu.mode |= CPU_MODE_THREADS;
+    }
+}
+
 long sys_mmap(Thread *t, const uint64_t a[6])
 {
     long r = mem_mmap(t->process->mem, a[0], a[1], a[2], a[3], (int)a[4], a[5]);
+    if (r > 0) {
+        note_shared(t, a);
+    }
     if (t->process->urings && r > 0) {
         uring_mapped(t->process, (int)a[4], a[5], (GuestAddr)r);
     }
@@ -59,6 +78,7 @@ long sys_brk(Thread *t, const uint64_t a[6])
 
 long sys_shmat(Thread *t, const uint64_t a[6])
 {
+    t->cpu.mode |= CPU_MODE_THREADS; /* as note_shared() */
     return mem_shmat(t->process->mem, (int)a[0], a[1], (int)a[2]);
 }
 

@@ -231,7 +231,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
         child->alt_size = t->alt_size;
         child->alt_flags = t->alt_flags;
     }
-    if (is_thread) {
+    if (is_thread || (args->flags & CLONE_VM && !waits)) {
         t->cpu.mode |= CPU_MODE_THREADS; /* for good, and the new thread's as well */
     }
     p->abi->start_thread(&child->cpu, &t->cpu, sp, args->flags & CLONE_SETTLS, args->tls);
