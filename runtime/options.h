@@ -23,6 +23,8 @@ typedef struct Options {
     FILE *log;
     int execfd;  /* the program, opened already (AT_EXECFD of binfmt_misc, or before an exec); -1:
                     none */
+    int exe_fd;  /* xemu's own executable, open since the guest changed its root; -1: /proc leads
+                    there */
     int filters; /* descriptor of the seccomp filters that hold already; -1: none */
     bool limits_as; /* the guest's RLIMIT_AS, which must not bind xemu itself */
     uint64_t as_soft, as_hard;

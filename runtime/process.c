@@ -240,7 +240,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .pool = &pool,
         .tracer = &tracer,
         .trace_code = &trace_code,
-        .exe_fd = -1,
+        .exe_fd = options->exe_fd,
         .prefix_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
     };

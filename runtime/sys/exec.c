@@ -2,7 +2,7 @@
  *
  * A program of the guest, or a script whose interpreter is one, is started by executing xemu again:
  *
- *     xemu <options as given> -0 ARGV0 [--exec-fd N] -- PATH args...
+ *     xemu <options as given> -0 ARGV0 [--exec-fd N] [--exe-fd N] -- PATH args...
  *
  * so nothing depends on binfmt_misc. Everything else is the host kernel's business: host programs,
  * wrong formats, errors.
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,7 +201,7 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
                        const char *interp_path, int program_fd)
 {
     const Options *o = t->process->options;
-    char fd_text[16], filter_text[16], limit_text[48];
+    char fd_text[16], exe_text[16], filter_text[16], limit_text[48];
     Words w;
     long given = count_words(target->argv), r;
     if (given < 0) {
@@ -223,6 +224,12 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
         snprintf(fd_text, sizeof fd_text, "%d", kept);
         words_add(&w, "--exec-fd");
         words_add(&w, fd_text);
+    }
+    int self = t->process->exe_fd < 0 ? -1 : keep_open(t->process->exe_fd);
+    if (self >= 0) {
+        snprintf(exe_text, sizeof exe_text, "%d", self);
+        words_add(&w, "--exe-fd");
+        words_add(&w, exe_text);
     }
     int filters = seccomp_save(t);
     if (filters >= 0) {
@@ -262,11 +269,46 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
     if (kept >= 0) {
         host_raw1(SYS_close, kept);
     }
+    if (self >= 0) {
+        host_raw1(SYS_close, self);
+    }
     if (filters >= 0) {
         host_raw1(SYS_close, filters);
     }
     host_raw2(SYS_munmap, w.v, w.bytes);
     return r;
+}
+
+/* Would a kernel give the program rights that this process hasn't got? */
+static bool gives_rights(int fd)
+{
+    struct stat st = {0};
+    uint8_t caps[64];
+    if (host_raw2(SYS_fstat, fd, &st) || host_raw5(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)) {
+        return false;
+    }
+    bool setgid = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    return ((st.st_mode & S_ISUID) && st.st_uid != geteuid()) ||
+           (setgid && st.st_gid != getegid()) ||
+           (geteuid() &&
+            host_raw4(SYS_fgetxattr, fd, "security.capability", caps, sizeof caps) > 0);
+}
+
+/* Starts the program that was found. */
+static long exec_found(Thread *t, const Target *target, Kind kind, const Script *scripts,
+                       unsigned nscripts, const char *interp_path, int fd)
+{
+    /* Only the kernel can give rights, and does if it knows xemu as the interpreter of such
+     * programs (binfmt_misc, flag C). */
+    if (kind == KIND_HOST || (!nscripts && gives_rights(fd))) {
+        long r =
+            exec_host(t, target->dirfd, target->path, target->argv, target->envp, target->flags);
+        if (kind == KIND_HOST || r != -ENOEXEC) {
+            return r;
+        }
+    }
+    bool path_leads = !(target->flags & AT_EMPTY_PATH) && target->dirfd == AT_FDCWD;
+    return exec_guest(t, target, scripts, nscripts, interp_path, path_leads ? -1 : fd);
 }
 
 /* Follows scripts to the program that would run. */
@@ -319,11 +361,7 @@ static long exec_target(Thread *t, const Target *target)
         }
     }
     if (!r) {
-        bool path_leads = !by_fd && target->dirfd == AT_FDCWD;
-        r = kind == KIND_GUEST
-                ? exec_guest(t, target, scripts, nscripts, interp_path, path_leads ? -1 : (int)fd)
-                : exec_host(t, target->dirfd, target->path, target->argv, target->envp,
-                            target->flags);
+        r = exec_found(t, target, kind, scripts, nscripts, interp_path, (int)fd);
     }
     if (look >= 0 && look != fd) {
         host_raw1(SYS_close, look);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/sys/convert.h"
+#include "runtime/sys/own_fd.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/proc_view.h"
 #include "runtime/sys/procfs.h"
@@ -294,28 +295,9 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
 
 /* xemu starts itself again for every program that the guest executes: it has to be found after the
  * root has changed. */
-static void keep_own_executable(Process *p)
-{
-    if (p->exe_fd < 0) {
-        long fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
-        if (fd >= 0) {
-            struct rlimit limit;
-            long at = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20
-                          ? 1 << 20
-                          : (long)limit.rlim_cur;
-            long high = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at - 16);
-            if (high >= 0) {
-                host_raw1(SYS_close, fd);
-                fd = high;
-            }
-            p->exe_fd = (int)fd;
-        }
-    }
-}
-
 long sys_chroot(Thread *t, const uint64_t a[6])
 {
-    keep_own_executable(t->process);
+    own_fd_keep_exe(t->process);
     long r = host_syscall(&t->cpu, SYS_chroot, a);
     if (!r) {
         t->process->prefix[0] = 0; /* the new root is the guest's own */
@@ -325,22 +307,6 @@ long sys_chroot(Thread *t, const uint64_t a[6])
 
 long sys_pivot_root(Thread *t, const uint64_t a[6])
 {
-    keep_own_executable(t->process);
+    own_fd_keep_exe(t->process);
     return host_syscall(&t->cpu, SYS_pivot_root, a);
-}
-
-long sys_close_range(Thread *t, const uint64_t a[6])
-{
-    /* xemu's own descriptors are opened again when they are missed. */
-    long r = host_syscall(&t->cpu, SYS_close_range, a);
-    if (!r && !(a[2] & ~(uint64_t)CLOSE_RANGE_UNSHARE)) {
-        Process *p = t->process;
-        if (p->exe_fd >= 0 && (uint64_t)p->exe_fd >= a[0] && (uint64_t)p->exe_fd <= a[1]) {
-            p->exe_fd = -1;
-        }
-        if (p->prefix_fd >= 0 && (uint64_t)p->prefix_fd >= a[0] && (uint64_t)p->prefix_fd <= a[1]) {
-            p->prefix_fd = -1;
-        }
-    }
-    return r;
 }

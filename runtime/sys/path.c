@@ -6,28 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/sys/proc_view.h"
+#include "runtime/sys/own_fd.h"
 
-/* Far above what programs use, so that the guest doesn't meet it. */
-static int move_high(int fd)
-{
-    struct rlimit limit;
-    long most = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20 ? 1 << 20
-                                                                             : (long)limit.rlim_cur;
-    for (long at = most - 64; at > 64; at /= 2) {
-        long high = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
-        if (high >= 0) {
-            host_raw1(SYS_close, fd);
-            return (int)high;
-        }
-    }
-    return fd;
-}
+#include "runtime/sys/proc_view.h"
 
 static void open_prefix(Process *p)
 {
     long fd = host_raw3(SYS_openat, AT_FDCWD, p->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    p->prefix_fd = fd < 0 ? -1 : move_high((int)fd);
+    p->prefix_fd = fd < 0 ? -1 : own_fd_high((int)fd);
 }
 
 void path_set_prefix(Process *p, const char *prefix)

@@ -384,6 +384,16 @@ static int set_exec_fd(Parse *p, const char *word)
     return 0;
 }
 
+static int set_exe_fd(Parse *p, const char *word)
+{
+    uint64_t fd;
+    if (!parse_size(word, &fd) || fd > INT32_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return refuse(p, "wants an open descriptor");
+    }
+    p->cl->options.exe_fd = (int)fd;
+    return 0;
+}
+
 static int set_filters(Parse *p, const char *word)
 {
     uint64_t fd;
@@ -452,7 +462,7 @@ static void carry(Parse *p, const char *word)
 static bool is_carried(const OptionRow *row)
 {
     static const char *const once[] = {"0",    "E",       "U",         "h",      "version",
-                                       "help", "exec_fd", "rlimit_as", "filters"};
+                                       "help", "exec_fd", "exe_fd", "rlimit_as", "filters"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
             return false;
@@ -520,6 +530,7 @@ int options_parse(CommandLine *cl, int argc, char **argv, char **envp)
 {
     *cl = (CommandLine){.program = argc};
     cl->options.execfd = -1;
+    cl->options.exe_fd = -1;
     cl->options.filters = -1;
 
     Parse p = {.cl = cl, .shown = ""};

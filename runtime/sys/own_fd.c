@@ -1,0 +1,92 @@
+/* The guest can't close what xemu keeps open, nor put something else there: a daemon that closes
+ * "all" descriptors in a chroot without /proc could not execute anything afterwards. To the guest
+ * these numbers are closed already. */
+#include "runtime/sys/own_fd.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+
+#include "runtime/sys/sys.h"
+
+int own_fd_high(int fd)
+{
+    struct rlimit limit;
+    long most = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 1 << 20 ? 1 << 20
+                                                                             : (long)limit.rlim_cur;
+    for (long at = most - 64; at > 64; at /= 2) {
+        long high = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
+        if (high >= 0) {
+            host_raw1(SYS_close, fd);
+            return (int)high;
+        }
+    }
+    return fd;
+}
+
+void own_fd_keep_exe(Process *p)
+{
+    if (p->exe_fd < 0) {
+        long fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
+        if (fd >= 0) {
+            p->exe_fd = own_fd_high((int)fd);
+        }
+    }
+}
+
+/* The lowest of them from `from` on, -1: none. */
+static int64_t next_own(const Process *p, uint64_t from)
+{
+    int64_t next = -1;
+    const int own[] = {p->exe_fd, p->prefix_fd};
+    for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
+        if (own[i] >= 0 && (uint64_t)own[i] >= from && (next < 0 || own[i] < next)) {
+            next = own[i];
+        }
+    }
+    return next;
+}
+
+static bool is_own(const Process *p, int fd)
+{
+    return fd >= 0 && (fd == p->exe_fd || fd == p->prefix_fd);
+}
+
+long sys_close(Thread *t, const uint64_t a[6])
+{
+    return is_own(t->process, (int)a[0]) ? -EBADF : host_syscall(&t->cpu, SYS_close, a);
+}
+
+long sys_dup3(Thread *t, const uint64_t a[6])
+{
+    Process *p = t->process;
+    if (is_own(p, (int)a[0])) {
+        return -EBADF;
+    }
+    int *own = (int)a[1] == p->exe_fd      ? &p->exe_fd
+               : (int)a[1] == p->prefix_fd ? &p->prefix_fd
+                                           : NULL;
+    if (own && *own >= 0) {
+        long moved = host_raw3(SYS_fcntl, *own, F_DUPFD_CLOEXEC, 64);
+        *own = moved < 0 ? -1 : (int)moved;
+    }
+    return host_syscall(&t->cpu, SYS_dup3, a);
+}
+
+long sys_close_range(Thread *t, const uint64_t a[6])
+{
+    uint64_t first = (uint32_t)a[0], last = (uint32_t)a[1];
+    int64_t own = next_own(t->process, first);
+    if (first > last || own < 0 || (uint64_t)own > last || (a[2] & CLOSE_RANGE_CLOEXEC)) {
+        return host_syscall(&t->cpu, SYS_close_range, a);
+    }
+    long r = 0;
+    while (!r && first <= last) {
+        uint64_t stop = own >= 0 && (uint64_t)own <= last ? (uint64_t)own : last + 1;
+        if (first < stop) {
+            r = host_raw3(SYS_close_range, first, stop - 1, a[2]);
+        }
+        first = stop + 1;
+        own = next_own(t->process, first);
+    }
+    return r;
+}
