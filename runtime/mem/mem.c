@@ -456,6 +456,14 @@ long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot,
     return ret;
 }
 
+bool mem_covers(Mem *mem, GuestAddr start, GuestAddr end)
+{
+    lock_take(&mem->lock);
+    bool covered = map_covers(&mem->map, start, end);
+    lock_release(&mem->lock);
+    return covered;
+}
+
 bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out)
 {
     lock_take(&mem->lock);

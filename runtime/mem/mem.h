@@ -85,6 +85,8 @@ bool mem_guarded(void *ctx, GuestAddr pc);
 bool mem_any_guarded(void *ctx);
 /* What is mapped at addr, if anything. */
 bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out);
+/* Is all of [start, end) mapped? */
+bool mem_covers(Mem *mem, GuestAddr start, GuestAddr end);
 /* Sets flag bits of ranges (MAP_FLAG_*), for names in /proc/self/maps. */
 void mem_mark(Mem *mem, GuestAddr start, GuestAddr end, uint32_t flags);
 

@@ -91,3 +91,46 @@ long sys_remap_file_pages(Thread *t, const uint64_t a[6])
 {
     return mem_remap_file_pages(t->process->mem, a[0], a[1], a[2], a[3], a[4]);
 }
+
+/* What lies beside the guest's mappings may be xemu's, which is no memory to the guest: then the
+ * kernel is asked about a place where there never is any, and gives its own error. */
+static long on_mapped(Thread *t, long number, const uint64_t a[6])
+{
+    GuestAddr start = mem_page_down(a[0]), end = a[0] + a[1];
+    if (start < end && !mem_covers(t->process->mem, start, mem_page_up(end))) {
+        const uint64_t nowhere[6] = {MEM_TASK_SIZE | (a[0] & MEM_PAGE_MASK), 1, a[2]};
+        return host_syscall(&t->cpu, number, nowhere);
+    }
+    return host_syscall(&t->cpu, number, a);
+}
+
+long sys_msync(Thread *t, const uint64_t a[6])
+{
+    return on_mapped(t, SYS_msync, a);
+}
+
+long sys_mlock(Thread *t, const uint64_t a[6])
+{
+    return on_mapped(t, SYS_mlock, a);
+}
+
+long sys_mlock2(Thread *t, const uint64_t a[6])
+{
+    return on_mapped(t, SYS_mlock2, a);
+}
+
+long sys_munlock(Thread *t, const uint64_t a[6])
+{
+    return on_mapped(t, SYS_munlock, a);
+}
+
+long sys_mincore(Thread *t, const uint64_t a[6])
+{
+    return on_mapped(t, SYS_mincore, a);
+}
+
+long sys_mseal(Thread *t, const uint64_t a[6])
+{
+    enum { NUMBER = 462 }; /* newer than the C library's headers */
+    return on_mapped(t, NUMBER, a);
+}

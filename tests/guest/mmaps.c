@@ -1,4 +1,5 @@
-// Memory mapping: many maps, fixed addresses, protection, remapping, files, shared and private, the break.
+// Memory mapping: many maps, fixed addresses, protection, remapping, files, shared and private, the
+// break.
 #include "guest.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,8 @@ static void many(void)
             map[i] = NULL;
         } else {
             size[i] = (rnd() % 64 + 1) * PAGE;
-            map[i] = mmap(NULL, size[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            map[i] =
+                mmap(NULL, size[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             ok &= map[i] != MAP_FAILED && map[i][size[i] / 2] == 0;
             map[i][0] = (uint8_t)i;
             map[i][size[i] - 1] = (uint8_t)(i * 3);
@@ -49,9 +51,11 @@ static void fixed(void)
     check(mprotect(area, 16 * PAGE, PROT_READ) == -1 && errno == ENOMEM, "mprotect over a hole");
     check(munmap(area, 16 * PAGE) == 0, "munmap over a hole");
     check(munmap(area + 1, PAGE) == -1 && errno == EINVAL, "misaligned");
-    check(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL,
+    check(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+              errno == EINVAL,
           "empty");
-    check(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 99, 0) == MAP_FAILED && errno == EBADF, "bad file");
+    check(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 99, 0) == MAP_FAILED && errno == EBADF,
+          "bad file");
 }
 
 static void remap(void)
@@ -124,6 +128,21 @@ static void advice(void)
     check(sbrk(-123456) == old + 123456, "sbrk back");
 }
 
+// Where the emulator itself may be is no memory to the program.
+static void elsewhere(void)
+{
+    unsigned char in_core[1];
+    bool ok = true;
+    for (uintptr_t at = 0x58000000; at < 0x100000000; at += 1 << 20) {
+        void *p = (void *)at;
+        ok &= mincore(p, PAGE, in_core) < 0 && errno == ENOMEM;
+        ok &= msync(p, PAGE, MS_ASYNC) < 0 && errno == ENOMEM;
+        ok &= mlock(p, PAGE) < 0 && munlock(p, PAGE) < 0 && madvise(p, PAGE, MADV_NORMAL) < 0;
+    }
+    ok &= msync((void *)0x58000001, PAGE, MS_ASYNC) < 0 && errno == EINVAL;
+    check(ok, "elsewhere");
+}
+
 int main(void)
 {
     many();
@@ -131,5 +150,6 @@ int main(void)
     remap();
     files();
     advice();
+    elsewhere();
     return 0;
 }
