@@ -8,6 +8,7 @@
 #include <sys/personality.h>
 #include <unistd.h>
 
+#include "jit/place.h"
 #include "runtime/load/program.h"
 #include "runtime/sig/signal.h"
 #include "runtime/stats.h"
@@ -22,7 +23,7 @@ Process *process_first;
 /* The code arena lies behind the image at 0x78000000 and the heap that follows that at a random
  * distance: within reach of direct calls into the image, and out of the guest's two low gigabytes.
  */
-static void *const arena_place = (void *)0xc0000000;
+static void *const arena_place = (void *)0xd8000000;
 
 enum { POOL_MOST = 256 };
 
@@ -49,8 +50,9 @@ static Thread *thread_from_pool(ThreadPool *pool)
 static Thread *thread_new(Process *p)
 {
     /* Pages of its own, zeroed by the kernel as they are touched. */
-    long at = host_raw6(SYS_mmap, 0, mem_page_up(sizeof(Thread)), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    long at =
+        host_raw6(SYS_mmap, (uintptr_t)place_hint(sizeof(Thread)), mem_page_up(sizeof(Thread)),
+                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     if (at < 0) {
         return NULL;
     }

@@ -64,6 +64,22 @@ static void guard(Mem *mem, uint64_t prot)
     }
 }
 
+/* Gives back what reserve_gaps() took and nobody used. */
+static void unreserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
+{
+    MapRange r;
+    for (GuestAddr at = start; at < end; at = r.end) {
+        bool more = map_next(&mem->map, at, &r);
+        GuestAddr stop = more && r.start < end ? r.start : end;
+        if (stop > at) {
+            host_raw2(SYS_munmap, at, stop - at);
+        }
+        if (!more || r.start >= end) {
+            break;
+        }
+    }
+}
+
 /* Takes the parts of [start, end) that are not in the map; -ENOMEM if something of xemu is there.
  */
 static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
@@ -84,22 +100,24 @@ static int reserve_gaps(Mem *mem, GuestAddr start, GuestAddr end)
             if (!failed(p)) {
                 host_raw2(SYS_munmap, p, gap_end - at);
             }
-            /* What was reserved up to here is given back. */
-            for (GuestAddr undo = start; undo < at;) {
-                more = map_next(&mem->map, undo, &r);
-                GuestAddr stop = more && r.start < at ? r.start : at;
-                if (more && r.start <= undo) {
-                    undo = r.end;
-                } else {
-                    host_raw2(SYS_munmap, undo, stop - undo);
-                    undo = stop;
-                }
-            }
+            unreserve_gaps(mem, start, at);
             return -ENOMEM;
         }
         at = gap_end;
     }
     return 0;
+}
+
+/* Below the stack is what it may grow into, which a kernel doesn't set aside: what the guest maps
+ * there is its own, and the stack grows no further. */
+static void cut_stack_reserve(Mem *mem, GuestAddr start, GuestAddr end)
+{
+    GuestAddr low = mem->stack_reserve - MEM_PAGE;
+    end = end < mem->stack_low ? end : mem->stack_low;
+    if (mem->stack_high && start < end && end > low) {
+        host_raw2(SYS_munmap, low, end - low);
+        mem->stack_reserve = end + MEM_PAGE; /* a guard page; behind stack_low: nothing left */
+    }
 }
 
 /* The guest wants exactly [addr, addr + len), whatever is there: makes sure that nothing of xemu's
@@ -109,6 +127,7 @@ static int claim_fixed(Mem *mem, GuestAddr addr, uint64_t len)
     if ((addr & MEM_PAGE_MASK) || addr + len < addr || addr + len > MEM_TASK_SIZE) {
         return addr & MEM_PAGE_MASK ? -EINVAL : -ENOMEM;
     }
+    cut_stack_reserve(mem, addr, addr + len);
     return map_covers(&mem->map, addr, addr + len) ? 0 : reserve_gaps(mem, addr, addr + len);
 }
 
@@ -162,27 +181,14 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     bool fixed = (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
     bool code = false;
     if (fixed) {
-        bool covered = map_covers(&mem->map, addr, addr + len);
         if ((err = claim_fixed(mem, addr, len))) {
             return err;
         }
         code = had_code(mem, addr, addr + len);
         p = host_mmap(addr, len, host_prot(prot), flags, fd, offset);
         if (failed(p)) {
-            if (!covered) {
-                /* The reservation goes; what the guest had stays (the host failed before unmapping
-                 * it). */
-                GuestAddr at = addr;
-                MapRange r;
-                while (at < addr + len) {
-                    bool more = map_next(&mem->map, at, &r);
-                    GuestAddr stop = more && r.start < addr + len ? r.start : addr + len;
-                    if (stop > at) {
-                        host_raw2(SYS_munmap, at, stop - at);
-                    }
-                    at = more && r.start < addr + len ? r.end : stop;
-                }
-            }
+            /* What the guest had stays: the host failed before unmapping it. */
+            unreserve_gaps(mem, addr, addr + len);
             return p;
         }
     } else {
@@ -344,6 +350,9 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
     }
     long p = host_raw5(SYS_mremap, old, old_len, new_len, flags, fixed);
     if (failed(p)) {
+        if (flags & MREMAP_FIXED) {
+            unreserve_gaps(mem, fixed, fixed + new_len);
+        }
         return p;
     }
     if (old_len && !(flags & MREMAP_DONTUNMAP)) {
@@ -400,13 +409,17 @@ long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
     uint64_t size = r ? 0 : mem_page_up(ds.shm_segsz);
     GuestAddr at = flags & SHM_RND ? mem_page_down(addr) : addr;
     r = map_reserve(&mem->map);
-    bool code = false;
+    bool code = false, claimed = false;
     if (!r && addr && (flags & SHM_REMAP) && size) {
         r = claim_fixed(mem, at, size);
-        code = !r && had_code(mem, at, at + size);
+        claimed = !r;
+        code = claimed && had_code(mem, at, at + size);
     }
     if (!r) {
         r = host_raw3(SYS_shmat, id, addr, flags & ~SHM_EXEC);
+        if (failed(r) && claimed) {
+            unreserve_gaps(mem, at, at + size);
+        }
         if (!failed(r)) {
             uint64_t prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
                             (flags & SHM_EXEC ? PROT_EXEC : 0);

@@ -143,8 +143,64 @@ static void elsewhere(void)
     check(ok, "elsewhere");
 }
 
+// A place that was unmapped is still free, whatever the emulator needed meanwhile.
+static void again(void)
+{
+    const size_t size = (size_t)64 << 20;
+    char *code = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool ok = code != MAP_FAILED;
+    for (int i = 0; i < 3; i++) {
+        char *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        munmap(p, size);
+        // Calls that fail leave nothing there.
+        ok &= mmap(p, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, -1, 0) == MAP_FAILED;
+        ok &= mremap(code, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 1) == MAP_FAILED;
+        ok &= mremap(code, PAGE, size, MREMAP_MAYMOVE | MREMAP_FIXED | 8, p) == MAP_FAILED;
+        if (!vfork()) {
+            _exit(0);
+        }
+        char text[64];
+        snprintf(text, sizeof text, "%g %a %Lf %s", i / 7.0, strtod("1e-300", NULL), 3.5L,
+                 "new code");
+        ok &=
+            mmap(p, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == p;
+        munmap(p, size);
+    }
+    check(ok, "again");
+}
+
+// The stack's room to grow is no mapping: a program may map what lies below the stack, as by a page
+// of /proc/self/maps.
+static void below_stack(void)
+{
+    char line[256];
+    uintptr_t low = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, f)) {
+        if (strstr(line, "[stack]")) {
+            low = strtoul(line, NULL, 16);
+        }
+    }
+    fclose(f);
+    bool ok = low != 0;
+    for (uintptr_t at = low - (24 << 20); at < low - (10 << 20); at += 1 << 20) {
+        for (int i = 0; i < 2; i++) {
+            char *p = mmap((void *)at, 3 * PAGE, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+            ok &= p == (char *)at && p[PAGE] == 0;
+            p[PAGE] = 1;
+        }
+    }
+    for (uintptr_t at = low - (24 << 20); at < low - (10 << 20); at += 1 << 20) {
+        ok &= ((char *)at)[PAGE] == 1;
+    }
+    check(ok, "below the stack");
+}
+
 int main(void)
 {
+    below_stack();
+    again();
     many();
     fixed();
     remap();

@@ -1,5 +1,6 @@
 /* main.c - the command: reads the options, opens the log, and hands the program to the runtime. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -38,6 +39,9 @@ enum { AT_FLAGS_PRESERVE_ARGV0 = 1 };
 
 int main(int argc, char **argv, char **envp)
 {
+    /* The allocator keeps to the heap behind the image: see jit/place.h. */
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_ARENA_MAX, 1);
     CommandLine cl;
     bool keeps_argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0;
     int err;
