@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 
 #define PAGE_SHIFT 12
 
@@ -56,7 +56,7 @@ static size_t table_bytes(uint32_t log2) {
 
 /* Its pages at once: it is filled at random places. */
 static BlockTable *block_table(uint32_t log2) {
-    BlockTable *t = mmap(place_hint(table_bytes(log2)), table_bytes(log2), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    BlockTable *t = mmap(ownmem_hint(table_bytes(log2)), table_bytes(log2), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (t == MAP_FAILED) {
         return NULL;
     }

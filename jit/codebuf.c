@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 
 static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed) {
     uint8_t *rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, fd, 0);
@@ -67,7 +67,7 @@ int codebuf_create(CodeBuf *cb, size_t size, void *hint) {
 
 int codebuf_fork_prepare(CodeBuf *cb) {
     if (!cb->sharers) {
-        void *p = mmap(place_hint(SHARERS_SIZE), SHARERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        void *p = mmap(ownmem_hint(SHARERS_SIZE), SHARERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED) {
             return -errno;
         }

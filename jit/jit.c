@@ -18,7 +18,7 @@
 #include "jit/host.h"
 #include "jit/internal.h"
 #include "jit/interp/interp.h"
-#include "jit/place.h"
+#include "jit/ownmem.h"
 #include "jit/template/template.h"
 #include "jit/tier.h"
 
@@ -33,7 +33,7 @@ void *jit_meta_alloc(JitThread *t, size_t size) {
     if (!s || s->size - s->used < size) {
         size_t bytes = sizeof *s + size > META_SLAB ? (sizeof *s + size + 4095) & ~(size_t)4095 : META_SLAB;
         /* Zeroed, and its pages at once: faults would cost more than the blocks. */
-        s = mmap(place_hint(bytes), bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        s = mmap(ownmem_hint(bytes), bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
         if (s == MAP_FAILED) {
             return NULL;
         }
@@ -232,7 +232,7 @@ int jit_empty_arena(Jit *j) {
     if (!r) {
         return -ENOMEM;
     }
-    int err = codebuf_create(&fresh, j->code.size, place_hint(2 * j->code.size));
+    int err = codebuf_create(&fresh, j->code.size, ownmem_hint(2 * j->code.size));
     if (!err && (err = template_arena(j, &fresh)) != 0) {
         codebuf_destroy(&fresh);
     }

@@ -8,7 +8,7 @@
 #include <sys/personality.h>
 #include <unistd.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 #include "runtime/load/program.h"
 #include "runtime/sig/signal.h"
 #include "runtime/stats.h"
@@ -51,7 +51,7 @@ static Thread *thread_new(Process *p)
 {
     /* Pages of its own, zeroed by the kernel as they are touched. */
     long at =
-        host_raw6(SYS_mmap, (uintptr_t)place_hint(sizeof(Thread)), mem_page_up(sizeof(Thread)),
+        host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(sizeof(Thread)), mem_page_up(sizeof(Thread)),
                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     if (at < 0) {
         return NULL;

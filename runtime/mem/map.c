@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 #include "runtime/host/host.h"
 
 struct MapNode {
@@ -47,7 +47,7 @@ int map_reserve(GuestMap *m)
     if (m->nfree + m->nfresh >= NODES_PER_CHANGE) {
         return 0;
     }
-    long p = host_raw6(SYS_mmap, (uintptr_t)place_hint(CHUNK_SIZE), CHUNK_SIZE,
+    long p = host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(CHUNK_SIZE), CHUNK_SIZE,
                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     if (p < 0) {
         return -ENOMEM;

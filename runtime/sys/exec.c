@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 #include "runtime/load/elf.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/filter.h"
@@ -116,7 +116,7 @@ static long words_alloc(Words *w, size_t n)
 {
     w->n = 0;
     w->bytes = mem_page_up(n * sizeof *w->v);
-    long at = host_raw6(SYS_mmap, (uintptr_t)place_hint(w->bytes), w->bytes, PROT_READ | PROT_WRITE,
+    long at = host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(w->bytes), w->bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     w->v = at < 0 ? NULL : guest_ptr((uint64_t)at);
     return at < 0 ? -ENOMEM : 0;

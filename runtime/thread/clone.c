@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 #include "runtime/thread/stack.h"
@@ -182,7 +182,7 @@ typedef struct ProcessCopy {
 
 static Process *copy_process(const Process *p, uint64_t flags)
 {
-    long at = host_raw6(SYS_mmap, (uintptr_t)place_hint(sizeof(ProcessCopy)),
+    long at = host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(sizeof(ProcessCopy)),
                         mem_page_up(sizeof(ProcessCopy)), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     if (at < 0) {

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/single_threaded.h>
 
-#include "jit/place.h"
+#include "jit/ownmem.h"
 #include "runtime/host/lock.h"
 
 enum { STACK_SIZE = 512 << 10, GUARD_SIZE = 4096 };
@@ -35,7 +35,7 @@ static void *make_tls(void)
 static HostStack *make(void)
 {
     long at =
-        host_raw6(SYS_mmap, (uintptr_t)place_hint(STACK_SIZE), STACK_SIZE, PROT_READ | PROT_WRITE,
+        host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(STACK_SIZE), STACK_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
     if (at < 0) {
         return NULL;

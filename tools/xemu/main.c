@@ -39,9 +39,10 @@ enum { AT_FLAGS_PRESERVE_ARGV0 = 1 };
 
 int main(int argc, char **argv, char **envp)
 {
-    /* The allocator keeps to the heap behind the image: see jit/place.h. */
+    /* The allocator keeps to the heap behind the image: see jit/ownmem.h. */
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
     CommandLine cl;
     bool keeps_argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0;
     int err;

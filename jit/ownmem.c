@@ -1,9 +1,8 @@
-#include "jit/place.h"
+#include "jit/ownmem.h"
 
 #include <stdint.h>
 
-void *place_hint(size_t bytes)
-{
+void *ownmem_hint(size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     (void)bytes; /* their runtimes know of no memory there */
     return NULL;
