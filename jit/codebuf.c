@@ -158,25 +158,46 @@ static void populate(CodeChunk *c) {
     }
 }
 
+bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out) {
+    uint32_t bytes = n * CODEBUF_CHUNK;
+    for (unsigned i = 0; i < n; i++) {
+        out[i] = malloc(pieces ? sizeof *out[i] : offsetof(CodeChunk, pieces));
+        if (!out[i]) {
+            while (i--) {
+                free(out[i]);
+            }
+            return false;
+        }
+    }
+    uint32_t start = __atomic_fetch_add(&cb->used, bytes, __ATOMIC_RELAXED);
+    if (start > cb->size || bytes > cb->size - start) {
+        __atomic_fetch_sub(&cb->used, bytes, __ATOMIC_RELAXED);
+        for (unsigned i = 0; i < n; i++) {
+            free(out[i]);
+        }
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++, start += CODEBUF_CHUNK) {
+        CodeChunk *c = out[i];
+        c->spare = NULL;
+        c->rx = cb->rx;
+        c->rw_delta = cb->rw_delta;
+        c->start = c->next = c->ready = start;
+        c->end = start + CODEBUF_CHUNK;
+        c->stubs = false;
+        c->segment = NULL;
+        c->count = 0;
+        __atomic_store_n(&cb->chunks[start / CODEBUF_CHUNK], c, __ATOMIC_RELEASE);
+    }
+    return true;
+}
+
 CodeChunk *codebuf_chunk(CodeBuf *cb) {
-    CodeChunk *c = malloc(sizeof *c);
-    if (!c) {
+    CodeChunk *c;
+    if (!codebuf_chunks(cb, 1, true, &c)) {
         return NULL;
     }
-    uint32_t start = __atomic_fetch_add(&cb->used, CODEBUF_CHUNK, __ATOMIC_RELAXED);
-    if (start >= cb->size) {
-        __atomic_fetch_sub(&cb->used, CODEBUF_CHUNK, __ATOMIC_RELAXED);
-        free(c);
-        return NULL;
-    }
-    c->spare = NULL;
-    c->rx = cb->rx;
-    c->rw_delta = cb->rw_delta;
-    c->start = c->next = c->ready = start;
-    c->end = start + CODEBUF_CHUNK;
-    c->count = 0;
     populate(c);
-    __atomic_store_n(&cb->chunks[start / CODEBUF_CHUNK], c, __ATOMIC_RELEASE);
     return c;
 }
 
@@ -188,15 +209,19 @@ void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block) {
     populate(chunk);
 }
 
-struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc) {
-    if (!codebuf_contains(cb, host_pc)) {
+const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc) {
+    if (!cb->rx || !codebuf_contains(cb, host_pc)) {
         return NULL;
     }
-    uint32_t off = (uint32_t)(host_pc - (uintptr_t)cb->rx);
-    const CodeChunk *c = __atomic_load_n(&cb->chunks[off / CODEBUF_CHUNK], __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&cb->chunks[(host_pc - (uintptr_t)cb->rx) / CODEBUF_CHUNK], __ATOMIC_ACQUIRE);
+}
+
+struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc) {
+    const CodeChunk *c = codebuf_chunk_at(cb, host_pc);
     if (!c) {
         return NULL;
     }
+    uint32_t off = (uint32_t)(host_pc - (uintptr_t)cb->rx);
     uint32_t lo = 0, hi = __atomic_load_n(&c->count, __ATOMIC_ACQUIRE);
     while (lo < hi) { /* the first piece that ends behind off */
         uint32_t mid = lo + (hi - lo) / 2;

@@ -31,6 +31,8 @@ typedef struct CodeChunk {
     ptrdiff_t rw_delta;
     uint32_t start, next, end; /* offsets in the arena: filled up to next */
     uint32_t ready;            /* pages up to here were asked for in advance */
+    bool stubs;                /* begins with a copy of the arena's stubs */
+    struct KeepSegment *segment; /* it holds stored code, of which there are no pieces */
     uint32_t count;
     CodePiece pieces[CODEBUF_CHUNK_PIECES];
 } CodeChunk;
@@ -68,11 +70,19 @@ static inline bool codebuf_may_patch(const CodeBuf *cb) {
 int codebuf_own(CodeBuf *cb);
 /* A fresh chunk, or NULL when the arena is full (or memory is). */
 CodeChunk *codebuf_chunk(CodeBuf *cb);
+/* n chunks side by side; false: none. Their pages aren't asked for in advance. Without pieces nothing can be committed to them. */
+bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out);
+/* The chunk that the host pc is in, or NULL. Async-signal-safe. */
+const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc);
 /* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up to 16). */
 void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block);
 /* The block whose code contains the host pc, or NULL. Async-signal-safe. */
 struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc);
 
+/* Room for any block's part. */
+static inline bool codebuf_has_room(const CodeChunk *c) {
+    return c->end - c->next >= CODEBUF_CHUNK / 4 && c->count < CODEBUF_CHUNK_PIECES;
+}
 static inline bool codebuf_contains(const CodeBuf *cb, uintptr_t pc) {
     return pc - (uintptr_t)cb->rx < cb->size;
 }

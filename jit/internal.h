@@ -39,6 +39,9 @@ typedef struct JitThread {
     uint64_t epoch;                 /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
     uint64_t generation;            /* of the arena its chunks and slab are from */
     CodeChunk *hot, *cold;
+    CodeChunk *plain_hot, *plain_cold; /* those for code of no module, while hot and cold are a module's */
+    struct KeepModule *module;      /* of hot and cold; NULL: none */
+    struct KeepPair *pair;
     MetaSlab *slab;
     UopBlock uops;                  /* being translated */
     FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is fetched_version */
@@ -72,6 +75,8 @@ struct Jit {
     Retired *retired;
     uint64_t dead_bytes;            /* of blocks dropped in this generation */
     uint32_t put_off;               /* links that weren't made because the code is shared */
+    struct KeepModule *modules;     /* keep.h */
+    MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */
 };
@@ -84,8 +89,8 @@ static inline JitThread *jit_thread(const Cpu *cpu) {
 void *jit_meta_alloc(JitThread *t, size_t size);
 /* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look again) or out of memory. */
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
-/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Async-signal-safe. */
-Block *jit_block_of_code(const Jit *j, uintptr_t host_pc);
+/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Of one that was stored by an earlier run only what a fault needs, in *room. Async-signal-safe. */
+Block *jit_block_of_code(const Jit *j, uintptr_t host_pc, Block *room);
 /* Under the lock. The code becomes this process's own, if it is shared with others since a fork: as a copy, or it is dropped and the arena begun anew. 0 or -errno. */
 int jit_own_code(Jit *j);
 /* Under the lock: may exits of existing code be patched? (May empty the arena: then not.) */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#include "jit/internal.h"
+#include "jit/keep.h"
 #include "jit/template/template.h"
 
 /* ---- invalidation ---------------------------------------------------------------------------------------------------------- */
@@ -69,6 +69,7 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
     if (j->code.rx && !codebuf_may_patch(&j->code) && blockmap_overlapping(&j->blocks, start, len)) {
         (void)jit_own_code(j); /* if there is no memory for that, links of old code lead to old code */
     }
+    keep_invalidate(j, start, len);
     for (Block *b; (b = blockmap_overlapping(&j->blocks, start, len));) {
         b = b->region ? b->region : b;
         blockmap_remove(&j->blocks, b);
@@ -116,10 +117,16 @@ static void call_instead(ucontext_t *uc, JitThread *t) {
     uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)leave_interp;
 }
 
-Block *jit_block_of_code(const Jit *j, uintptr_t host_pc) {
-    Block *b = codebuf_find(&j->code, host_pc);
+static Block *block_in(const CodeBuf *cb, uintptr_t host_pc, Block *room) {
+    Block *b = codebuf_find(cb, host_pc);
+    const CodeChunk *c = b ? NULL : codebuf_chunk_at(cb, host_pc);
+    return c && keep_fault_block(c, host_pc, room) ? room : b;
+}
+
+Block *jit_block_of_code(const Jit *j, uintptr_t host_pc, Block *room) {
+    Block *b = block_in(&j->code, host_pc, room);
     for (const Retired *r = __atomic_load_n(&j->retired, __ATOMIC_ACQUIRE); !b && r; r = r->next) {
-        b = codebuf_find(&r->code, host_pc);
+        b = block_in(&r->code, host_pc, room);
     }
     return b;
 }
@@ -131,12 +138,12 @@ bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc) {
     }
     ucontext_t *uc = ucontext;
     uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-    Block *b;
+    Block room, *b;
     bool ok;
     if (t->in_guest_c) {
         call_instead(uc, t);
         ok = true;
-    } else if ((b = jit_block_of_code(t->jit, pc)) != NULL) {
+    } else if ((b = jit_block_of_code(t->jit, pc, &room)) != NULL) {
         ok = template_fault(t, b, uc);
     } else {
         ok = t->jit->options.tiers & JIT_TIERS_NATIVE && template_fault_in_c(t, uc);
@@ -200,6 +207,7 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
     if (!(~j->options.tiers & (JIT_TIER_TEMPLATE | JIT_TIER_INTERP))) {
         t->interpret = INTERPRETED_AFTER_FORK;
     }
+    keep_forked(j);
     if (!alone) {
         t->next = NULL;
         t->prev = &j->threads;

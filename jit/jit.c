@@ -19,6 +19,7 @@
 #include "jit/internal.h"
 #include "jit/interp/interp.h"
 #include "jit/ownmem.h"
+#include "jit/keep.h"
 #include "jit/template/template.h"
 #include "jit/tier.h"
 
@@ -90,6 +91,10 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     return 0;
 }
 
+uint64_t jit_features(const Jit *j) {
+    return j->features;
+}
+
 static void free_retired(Jit *j, uint64_t oldest) {
     for (Retired **at = &j->retired, *r; (r = *at);) {
         if (r->epoch < oldest) {
@@ -118,6 +123,7 @@ void jit_destroy(Jit *j) {
     codebuf_destroy(&j->code);
     free_slabs(j->slabs);
     free_retired(j, JIT_OUTSIDE);
+    keep_destroy(j);
     pthread_mutex_destroy(&j->lock);
     free(j);
 }
@@ -189,6 +195,7 @@ static void leave_chunk(JitThread *t, CodeChunk *c) {
 void jit_thread_end(Cpu *cpu) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
+    keep_leave(t);
     pthread_mutex_lock(&j->lock);
     *t->prev = t->next;
     if (t->next) {
@@ -250,6 +257,8 @@ int jit_empty_arena(Jit *j) {
     j->spare = NULL;
     j->dead_bytes = 0;
     j->ended.arena_flushes++;
+    j->keep_slab = NULL;
+    keep_emptied(j);
     j->generation++;
     blockmap_each(&j->blocks, free_block_uops, NULL);
     blockmap_clear(&j->blocks);
@@ -264,7 +273,9 @@ static void join_generation(JitThread *t) {
     uint64_t g = __atomic_load_n(&t->jit->generation, __ATOMIC_ACQUIRE);
     if (t->generation != g) {
         t->generation = g;
-        t->hot = t->cold = NULL;
+        t->hot = t->cold = t->plain_hot = t->plain_cold = NULL;
+        t->module = NULL;
+        t->pair = NULL;
         t->slab = NULL;
         jit_forget_targets(t->cpu);
     }
@@ -318,15 +329,11 @@ UopBlock *jit_copy_uops(const UopBlock *from) {
     return copy;
 }
 
-static bool has_room(const CodeChunk *c) {
-    return c->end - c->next >= CODEBUF_CHUNK / 4 && c->count < CODEBUF_CHUNK_PIECES;
-}
-
 /* Under the lock. */
 static CodeChunk *new_chunk(Jit *j) {
     for (CodeChunk *c; (c = j->spare) != NULL;) {
         j->spare = c->spare;
-        if (has_room(c)) {
+        if (codebuf_has_room(c)) {
             return c;
         }
     }
@@ -335,7 +342,7 @@ static CodeChunk *new_chunk(Jit *j) {
 
 /* A chunk with room for any block's part; false when the arena is full. */
 static bool have_chunk(JitThread *t, CodeChunk **c) {
-    if (*c && has_room(*c)) {
+    if (*c && codebuf_has_room(*c)) {
         return true;
     }
     /* Not from an arena that began meanwhile: both chunks must be of one. */
@@ -395,6 +402,7 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
     if (dump && j->options.dump & JIT_DUMP_IN_ASM) {
         fc.req.log_insns = j->options.log;
     }
+    fc.req.relocatable = keep_relocatable(t);
     j->frontend->translate(&fc.req, &t->uops);
     fc.req.log_insns = NULL;
     t->stats.uops += t->uops.count;
@@ -416,6 +424,10 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
         abort();
     }
 #endif
+}
+
+static bool have_chunks(JitThread *t) {
+    return t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
 }
 
 static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
@@ -496,6 +508,10 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
 
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
     Block *b = blockmap_find(&t->jit->blocks, pc, mode);
+    if (!b) {
+        keep_enter(t, pc);
+        b = keep_find(t, pc, mode, true);
+    }
     return b ? b : translate(t, pc, mode);
 }
 
@@ -527,6 +543,10 @@ static CpuExit run_interp(JitThread *t, Block *b) {
 static bool interpret_new(JitThread *t, CpuExit *r) {
     Cpu *cpu = t->cpu;
     if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode)) {
+        return false;
+    }
+    keep_enter(t, cpu->pc);
+    if (keep_find(t, cpu->pc, cpu->mode, false)) {
         return false;
     }
     t->interpret--;

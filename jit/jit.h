@@ -29,6 +29,30 @@ typedef struct JitOptions {
     void *arena_hint;      /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere */
 } JitOptions;
 
+/* ---- translations that outlive the process (keep.h) ---------------------------------------------------------------------------- */
+/* One place of a guest file in memory, where the file's bytes are what is executed. */
+typedef struct JitModule {
+    void *file;           /* the runtime's name of it */
+    uint64_t serial;      /* tells mappings apart: another time may be another */
+    GuestAddr start, end; /* [start, end) is of the file, executable, and hasn't been changed */
+    GuestAddr base;       /* where the file's first byte would be */
+    bool guarded;         /* its pages are guarded */
+    bool fixed;           /* it is always there: addresses needn't be told apart */
+} JitModule;
+
+/* What is stored of a module: opaque bytes in frames. */
+typedef struct JitFrame {
+    const void *data;
+    uint32_t size;
+} JitFrame;
+enum { JIT_PART_INFO = 48 };
+typedef struct JitPart {
+    uint8_t info[JIT_PART_INFO];
+    uint32_t blocks, guest_bytes;
+    uint32_t nframes;
+    JitFrame *frames;
+} JitPart;
+
 /* What the jit needs of the runtime. */
 typedef struct JitHost {
     /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any thread. */
@@ -40,9 +64,17 @@ typedef struct JitHost {
      * both may be NULL. */
     GuardedFn guarded;
     bool (*any_guarded)(void *ctx);
+    /* All NULL: nothing is kept. The module at an address, false if there is none. What is stored of a file: the number of parts, and for each its info (false: not to be used), a frame's size (0: none)
+     * and bytes (false: damaged). Called with the jit's lock held but for `module`. */
+    bool (*module)(void *ctx, GuestAddr pc, JitModule *out);
+    unsigned (*kept_parts)(void *ctx, void *file);
+    bool (*kept_info)(void *ctx, void *file, unsigned part, uint8_t info[JIT_PART_INFO]);
+    uint32_t (*kept_size)(void *ctx, void *file, unsigned part, unsigned frame);
+    bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to, uint32_t size);
 } JitHost;
 
 /* 0 or -errno. */
+uint64_t jit_features(const Jit *jit); /* JIT_HOST_*: what code depends on */
 int jit_create(Jit **jit, const Frontend *frontend, const JitOptions *options, const JitHost *host);
 void jit_destroy(Jit *jit);
 /* Prepares cpu (frontend, reset state, ibtc, jit fields). 0 or -errno. */
@@ -61,6 +93,12 @@ static inline void jit_interrupt(Cpu *cpu) { __atomic_store_n((uint32_t *)&cpu->
 /* The guest code in [start, start + len) may have changed or gone: no thread runs old translations of it once it has passed its next poll; the calling thread not at all.
  * Cheap if nothing was translated there. Thread-safe. Not async-signal-safe. */
 void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
+
+/* Calls fn for what was translated of each module since the last time and isn't less than `least` blocks. Other threads may go on. Returns the number of calls. */
+typedef void (*JitSaveFn)(void *ctx, void *file, const JitPart *part);
+unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
+/* How many blocks of `part` aren't in a stored part with that info and blocks frame, nor in those that it was asked for before: *known, a bit per block of part (zero at first), is kept up. */
+uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *blocks, uint32_t size, uint8_t *known);
 
 /* Before fork, holding the jit's locks from there on (alone: there is no other thread that could): 0 or -errno (then don't fork, but call jit_fork_parent). After it in the parent, and in the child,
  * where other threads' state is dropped. The code that exists is shared until one of them has to change it. */

@@ -10,6 +10,8 @@ int template_create(Jit *jit);
 void template_destroy(Jit *jit);
 /* A fresh arena after the old one was emptied: writes what every arena needs. 0 or -errno. */
 int template_arena(Jit *jit, CodeBuf *code);
+/* Puts a copy of the stubs at the start of a chunk, which code in it uses. */
+void template_stubs(Jit *jit, CodeChunk *c);
 int template_thread_start(JitThread *t);
 void template_thread_end(JitThread *t);
 

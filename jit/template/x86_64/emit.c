@@ -628,6 +628,7 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     e->b = b;
     e->failed = e->in_cold = false;
     e->arena = t->hot->rx + t->hot->rw_delta;
+    e->stubs = e->arena + (t->hot->stubs ? t->hot->start : 0);
     e->a.features = t->jit->features;
     e->a.p = e->entry = e->arena + t->hot->next;
     e->limit = e->arena + t->hot->end - ASM_MARGIN;

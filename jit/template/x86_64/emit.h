@@ -128,6 +128,7 @@ typedef struct Emit {
     uint32_t mode;
     bool failed;
     uint8_t *arena; /* its start (writable view) */
+    uint8_t *stubs; /* where those are that the block uses (writable view) */
     uint8_t *entry, *limit;
     uint8_t *cold_start, *cold_limit;
     bool in_cold; /* the out-of-line part is being emitted */

@@ -245,6 +245,7 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     BEGIN(T2_HELPER);
     stub_call(&a, (const void *)call_helper, false);
 #undef BEGIN
-    c->next = (uint32_t)(a.p - base); /* nothing else goes into this chunk: no thread has it */
+    s->stubs_end = (uint32_t)(a.p - base);
+    c->next = s->stubs_end; /* nothing else goes into this chunk: no thread has it */
     return 0;
 }

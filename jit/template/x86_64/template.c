@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
+#include "jit/keep.h"
 #include "jit/template/x86_64/template.h"
 
 int template_create(Jit *jit)
@@ -28,6 +29,18 @@ void template_destroy(Jit *jit)
 int template_arena(Jit *jit, CodeBuf *code)
 {
     return stubs_emit(jit, code);
+}
+
+/* They refer to each other by distance, and to C routines by address. */
+void template_stubs(Jit *jit, CodeChunk *c)
+{
+    const TemplateShared *s = jit->tpl;
+    uint8_t *base = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx);
+
+    memcpy(base + c->start, base, s->stubs_end);
+    c->stubs = true;
+    if (c->next == c->start)
+        c->next = c->start + ((s->stubs_end + 63u) & ~63u);
 }
 
 int template_thread_start(JitThread *t)
@@ -68,17 +81,23 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
         __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
 }
 
-/* The link that the tag at the return address names; NULL if none. */
-static Link *tagged_link(uintptr_t return_address)
+/* The exit that the tag at the return address names; NULL if none, or if its code isn't to be linked
+ * any more: then *target is where it leads all the same. */
+static Link *tagged_link(Jit *jit, uintptr_t return_address, GuestAddr *target)
 {
     uint32_t tag;
-    Block *b;
 
     memcpy(&tag, (const void *)return_address, sizeof tag);
-    if (tag >> TAG_LINK_SHIFT == TAG_NO_LINK)
+    unsigned n = tag >> TAG_LINK_SHIFT;
+    if (n == TAG_NO_LINK)
         return NULL;
-    memcpy(&b, (const void *)(return_address - (tag & ((1u << TAG_LINK_SHIFT) - 1))), sizeof b);
-    return &b->links[tag >> TAG_LINK_SHIFT];
+    uintptr_t cold = return_address - (tag & ((1u << TAG_LINK_SHIFT) - 1));
+    uint64_t word = __atomic_load_n((const uint64_t *)(const void *)cold, __ATOMIC_ACQUIRE);
+    if (keep_is_mark(word))
+        return keep_link(jit, cold, word, n, target);
+    Link *l = &((Block *)(uintptr_t)word)->links[n];
+    *target = l->target;
+    return l;
 }
 
 CpuExit template_run(Cpu *cpu, Block *b, Link **link)
@@ -104,13 +123,13 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     uint32_t reason = enter(cpu, b->code);
     tt->running = false;
     if (reason == TEMPLATE_LINK) {
-        Link *l = tagged_link(cpu->exit_arg);
-        cpu->pc = l->target;
-        *link = l->to ? NULL : l;
+        Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
+        *link = l && l->to ? NULL : l;
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS) {
-        Link *l = tagged_link(cpu->exit_arg);
+        GuestAddr unused;
+        Link *l = tagged_link(j, cpu->exit_arg, &unused);
         t->stats.ibtc_misses++;
         tt->fill = true;
         /* An inline cache is for one target in its life: a thread may stand between its comparison
@@ -228,7 +247,7 @@ bool template_fault_in_c(JitThread *t, void *ucontext)
     if (!tt || !tt->running)
         return false;
     uintptr_t back = ((const uintptr_t *)t->cpu->host_sp)[-1];
-    Block *b = jit_block_of_code(t->jit, back - 1);
+    Block room, *b = jit_block_of_code(t->jit, back - 1, &room);
     if (!b || !guest_pc_of(t->cpu, b, back - 1))
         return false;
     leave_by(t, ucontext);

@@ -40,6 +40,7 @@ _Static_assert((unsigned)EMIT_MAX_LINKS < TAG_NO_LINK + 0u && CODEBUF_CHUNK <= 1
 
 typedef struct TemplateShared {
     uint32_t stubs[STUB_COUNT]; /* arena offsets */
+    uint32_t stubs_end;
     uint8_t int_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16],
         vec_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16],
         pin_granule[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16];
@@ -66,7 +67,7 @@ static inline const uint8_t *emit_stub(const Emit *e, Stub s)
 {
     const TemplateShared *shared = e->jit->tpl;
 
-    return e->arena + shared->stubs[s];
+    return e->stubs + shared->stubs[s];
 }
 /* Writable address of an arena offset. */
 static inline uint8_t *emit_rw(const Emit *e, uint32_t off)

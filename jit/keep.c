@@ -1,0 +1,206 @@
+/* keep.c - modules and the chunks that their code is laid down in (keep.h). */
+#include "jit/keep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "jit/template/template.h"
+
+/* ---- modules ------------------------------------------------------------------------------------ */
+
+static bool covers(const KeepModule *m, GuestAddr addr)
+{
+    return addr - m->info.start < m->info.end - m->info.start;
+}
+
+/* Under the lock. */
+static KeepModule *find_module(Jit *j, const JitModule *info)
+{
+    bool any = j->host.any_guarded && j->host.any_guarded(j->host.ctx);
+
+    for (KeepModule *m = j->modules; m; m = m->next) {
+        if (m->info.serial == info->serial && m->info.start == info->start &&
+            m->info.end == info->end && m->info.guarded == info->guarded &&
+            m->any_guarded == any)
+            return m->closed ? NULL : m;
+    }
+    KeepModule *m = calloc(1, sizeof *m);
+    if (m) {
+        m->info = *info;
+        m->any_guarded = any;
+        m->next = j->modules;
+        j->modules = m;
+    }
+    return m;
+}
+
+static bool can_keep(const Jit *j)
+{
+    return j->host.module && j->options.tiers & JIT_TIER_TEMPLATE && !j->options.count_blocks &&
+           !j->options.one_insn_per_block && !j->options.dump;
+}
+
+/* The thread's chunks are those of m from now on. */
+static void take_pair(JitThread *t, KeepModule *m)
+{
+    KeepPair *p = m->idle;
+
+    t->plain_hot = t->hot;
+    t->plain_cold = t->cold;
+    if (p)
+        m->idle = p->next_idle;
+    t->module = m;
+    t->pair = p;
+    t->hot = p ? p->hot : NULL;
+    t->cold = p ? p->cold : NULL;
+}
+
+static void give_pair(JitThread *t)
+{
+    if (t->pair && !t->module->closed && t->generation == t->jit->generation) {
+        t->pair->next_idle = t->module->idle;
+        t->module->idle = t->pair;
+    }
+    t->module = NULL;
+    t->pair = NULL;
+    t->hot = t->plain_hot;
+    t->cold = t->plain_cold;
+}
+
+void keep_leave(JitThread *t)
+{
+    if (!t->module)
+        return;
+    pthread_mutex_lock(&t->jit->lock);
+    give_pair(t);
+    pthread_mutex_unlock(&t->jit->lock);
+}
+
+void keep_enter(JitThread *t, GuestAddr pc)
+{
+    Jit *j = t->jit;
+    GuestAddr addr = pc & j->frontend->pc_mask;
+    JitModule info;
+
+    if (t->module && !__atomic_load_n(&t->module->closed, __ATOMIC_RELAXED) &&
+        covers(t->module, addr))
+        return;
+    bool found = can_keep(j) && j->host.module(j->host.ctx, addr, &info);
+    if (!found && !t->module)
+        return;
+    pthread_mutex_lock(&j->lock);
+    if (t->module)
+        give_pair(t);
+    KeepModule *m = found ? find_module(j, &info) : NULL;
+    if (m)
+        take_pair(t, m);
+    pthread_mutex_unlock(&j->lock);
+}
+
+bool keep_relocatable(const JitThread *t)
+{
+    return t->module && !t->module->info.fixed;
+}
+
+bool keep_have_pair(JitThread *t)
+{
+    Jit *j = t->jit;
+    CodeChunk *both[2];
+
+    if (t->pair && codebuf_has_room(t->hot) && codebuf_has_room(t->cold))
+        return true;
+    pthread_mutex_lock(&j->lock);
+    KeepPair *p = t->generation == j->generation ? calloc(1, sizeof *p) : NULL;
+    if (p && !codebuf_chunks(&j->code, 2, true, both)) {
+        free(p);
+        p = NULL;
+    }
+    if (p) {
+        p->hot = both[0];
+        p->cold = both[1];
+        template_stubs(j, p->hot);
+        p->next = t->module->pairs;
+        t->module->pairs = p;
+    }
+    t->pair = p;
+    t->hot = p ? p->hot : NULL;
+    t->cold = p ? p->cold : NULL;
+    pthread_mutex_unlock(&j->lock);
+    return p != NULL;
+}
+
+/* ---- what ends ------------------------------------------------------------------------------------ */
+
+static void free_pairs(KeepPair *first)
+{
+    for (KeepPair *p; (p = first);) {
+        first = p->next;
+        free(p);
+    }
+}
+
+static void drop_pairs(KeepModule *m)
+{
+    free_pairs(m->pairs);
+    free_pairs(m->saved);
+    m->pairs = m->saved = m->idle = NULL;
+}
+
+static void drop_segments(KeepModule *m)
+{
+    for (KeepSegment *s; (s = m->segments);) {
+        m->segments = s->next;
+        keep_free_segment(s);
+    }
+}
+
+void keep_forked(Jit *j)
+{
+    for (KeepModule *m = j->modules; m; m = m->next)
+        drop_pairs(m);
+    for (JitThread *t = j->threads; t; t = t->next) {
+        if (t->module) {
+            t->pair = NULL;
+            t->hot = t->cold = NULL;
+        }
+    }
+}
+
+/* The old arena's chunks still name segments, until no thread runs there any more: only the list goes, and with it the memory in which faults are looked up. */
+void keep_emptied(Jit *j)
+{
+    for (KeepModule *m = j->modules; m; m = m->next) {
+        drop_pairs(m);
+        for (KeepSegment *s = m->segments; s; s = s->next)
+            s->spent = true;
+    }
+}
+
+static bool overlaps(const JitModule *m, GuestAddr start, uint64_t len)
+{
+    return m->start < start + len && start < m->end;
+}
+
+void keep_invalidate(Jit *j, GuestAddr start, uint64_t len)
+{
+    for (KeepModule *m = j->modules; m; m = m->next) {
+        if (!overlaps(&m->info, start, len))
+            continue;
+        __atomic_store_n(&m->closed, true, __ATOMIC_RELAXED);
+        for (KeepSegment *s = m->segments; s; s = s->next) {
+            if (s->placed && !s->spent)
+                keep_make_all(j, s);
+            s->spent = true;
+        }
+    }
+}
+
+void keep_destroy(Jit *j)
+{
+    for (KeepModule *m; (m = j->modules);) {
+        j->modules = m->next;
+        drop_pairs(m);
+        drop_segments(m);
+        free(m);
+    }
+}

@@ -1,0 +1,130 @@
+/* keep.h - translations that outlive the process: code of a guest file is laid down so that it can be stored as it is, and stored code is placed into the arena
+ * as a whole, to run without being translated, block by block found when it is first jumped to from outside.
+ *
+ * A *module* is one place of a guest file in memory. Code of its blocks goes to *pairs* of chunks of its own: a hot one and the cold one right behind it, so that the distances between both are
+ * the same wherever the pair lies. A hot chunk begins with a copy of the stubs. So nothing in a pair depends on where in the arena it is, and only the guest addresses that blocks list as relocations
+ * on where the file is. What one process saves of a module is a *segment*: its pairs, in the window of one behind the other:
+ *
+ *     window offset   0          256K        512K        768K
+ *                     | hot 0    | cold 0    | hot 1     | cold 1 ...
+ *
+ * Exits between its blocks are linked in the saved code; other exits go to their stubs. struct Block is made for a block of a segment when it is looked up, when its unlinked exits are taken, or for all
+ * of them before some are invalidated.
+ *
+ * Frames of a segment (jit.h: JitPart): 0 KeepBlock[] ordered by (pc, mode), 1 KeepLink[] by block, 2 fault maps by block, 3 relocations (window offsets, uint32_t), then hot and cold of each pair.
+ */
+#ifndef XEMU_JIT_KEEP_H
+#define XEMU_JIT_KEEP_H
+
+#include "jit/internal.h"
+
+enum { KEEP_BLOCKS, KEEP_LINKS, KEEP_FAULTS, KEEP_RELOCS, KEEP_CODE };
+#define KEEP_PAIR (2 * CODEBUF_CHUNK) /* bytes of the window */
+
+typedef struct KeepInfo {
+    uint32_t format; /* KEEP_FORMAT */
+    uint32_t flags;  /* KEEP_* below: must agree with the module */
+    uint64_t base;   /* of the file when it was saved */
+    uint64_t low, high; /* file offsets that its blocks cover */
+    uint32_t nblocks, npairs;
+    uint64_t zero;
+} KeepInfo;
+_Static_assert(sizeof(KeepInfo) == 48, "JitPart.info");
+enum { KEEP_FORMAT = 1 };
+enum { KEEP_GUARDED = 1, KEEP_ANY_GUARDED = 2, KEEP_FIXED = 4 };
+
+typedef struct KeepBlock {
+    uint32_t pc;        /* file offset */
+    uint16_t mode;
+    uint16_t guest_len;
+    uint32_t hot, cold; /* window offsets */
+    uint16_t host_len, cold_len, faults_len;
+    uint8_t nlinks;
+    uint8_t tag;        /* bits 56 to 63 of the pc */
+} KeepBlock;
+_Static_assert(sizeof(KeepBlock) == 24, "on disk");
+
+typedef struct KeepLink {
+    int32_t target;     /* guest address, from the block's; LINK_CACHE unlinked: nothing */
+    uint32_t site, stub, cache; /* as in Link, window offsets */
+    uint8_t kind, linked;
+    uint8_t tag;        /* of the target */
+    uint8_t zero;
+} KeepLink;
+_Static_assert(sizeof(KeepLink) == 20, "on disk");
+
+/* A pair that is being filled, or was. */
+typedef struct KeepPair {
+    struct KeepPair *next;      /* of the module */
+    struct KeepPair *next_idle; /* that no thread fills at the moment */
+    CodeChunk *hot, *cold;
+} KeepPair;
+
+typedef struct KeepSegment {
+    struct KeepSegment *next;
+    struct KeepModule *module;
+    KeepInfo info;
+    unsigned part;
+    bool placed, spent;   /* in the arena; not to be looked into: every block that lives is in the block table, or it is of no use */
+    void *memory;         /* of what follows */
+    size_t memory_size;
+    const KeepBlock *blocks; /* [info.nblocks] */
+    Block **made;            /* by block: what was made of it */
+    uint32_t *links_at, *faults_at; /* by block: where its links and fault map begin */
+    const KeepLink *links;
+    const uint8_t *faults;
+    uint32_t nlinks, nfaults;
+    uint8_t *window;      /* rx */
+    uint32_t recent[64];  /* blocks that faulted, by host address */
+} KeepSegment;
+
+typedef struct KeepModule {
+    struct KeepModule *next;
+    JitModule info;
+    bool any_guarded;     /* there were guarded pages when its first code was translated */
+    bool closed;          /* the file isn't mapped like that any more */
+    bool asked;
+    KeepPair *pairs, *idle;
+    KeepPair *saved;      /* what has been saved; some thread may go on filling one */
+    KeepSegment *segments;
+} KeepModule;
+
+/* ---- keep.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* The thread is going to translate at pc: its chunks become those of the module there (or those for code of no file). */
+void keep_enter(JitThread *t, GuestAddr pc);
+/* Gives the pair back; the thread's chunks are those for other code again. */
+void keep_leave(JitThread *t);
+/* Addresses made of the pc are told apart in the code to come. */
+bool keep_relocatable(const JitThread *t);
+/* A pair with room; false: the arena is full. */
+bool keep_have_pair(JitThread *t);
+/* Under the lock. The process was forked: what was translated before is the parent's to save. */
+void keep_forked(Jit *j);
+/* Under the lock: the arena was begun anew. */
+void keep_emptied(Jit *j);
+/* Under the lock: before blocks in the range are dropped. */
+void keep_invalidate(Jit *j, GuestAddr start, uint64_t len);
+void keep_destroy(Jit *j);
+
+/* ---- keep_load.c --------------------------------------------------------------------------------------------------------------- */
+
+/* The block of a segment at pc, now in the table; NULL: none. may_place: also of segments that aren't in the arena yet. */
+Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place);
+/* Under the lock: makes all blocks of the segment. */
+void keep_make_all(Jit *j, KeepSegment *s);
+/* Exit n of the block whose cold part begins at `cold` (rx) with `mark` instead of a Block *, and where it leads. NULL: its arena is gone. */
+Link *keep_link(Jit *j, uintptr_t cold, uint64_t mark, unsigned n, GuestAddr *target);
+/* Fills in *b with what a fault needs of the block that the host pc is in; false: none. Async-signal-safe. */
+bool keep_fault_block(const CodeChunk *c, uintptr_t host_pc, Block *b);
+/* Asks for the module's parts. Under the lock. */
+void keep_ask(Jit *j, KeepModule *m);
+void keep_free_segment(KeepSegment *s);
+
+static inline uint32_t keep_flags(const KeepModule *m) {
+    return (m->info.guarded ? KEEP_GUARDED : 0) | (m->any_guarded ? KEEP_ANY_GUARDED : 0) | (m->info.fixed ? KEEP_FIXED : 0);
+}
+static inline bool keep_is_mark(uint64_t word) { return word & 1; }
+static inline uint64_t keep_mark(uint32_t index) { return (uint64_t)index << 1 | 1; }
+
+#endif
