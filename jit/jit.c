@@ -383,7 +383,7 @@ static bool is_guarded(void *ctx, GuestAddr pc) {
 }
 
 bool jit_have_chunks(JitThread *t) {
-    return have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
+    return t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
 }
 
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
@@ -424,10 +424,6 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
         abort();
     }
 #endif
-}
-
-static bool have_chunks(JitThread *t) {
-    return t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
 }
 
 static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {

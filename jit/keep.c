@@ -36,7 +36,7 @@ static KeepModule *find_module(Jit *j, const JitModule *info)
 
 static bool can_keep(const Jit *j)
 {
-    return j->host.module && j->options.tiers & JIT_TIER_TEMPLATE && !j->options.count_blocks &&
+    return j->host.module && (j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE && !j->options.count_blocks &&
            !j->options.one_insn_per_block && !j->options.dump;
 }
 

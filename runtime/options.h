@@ -18,6 +18,9 @@ typedef struct Options {
     uint64_t dump_from, dump_to; /* guest addresses; 0, 0: all */
     bool one_insn_per_block;
     uint64_t host_features_off;
+    int cache;               /* CacheMode (cache/cache.h) */
+    const char *cache_path;  /* folders; NULL: the user's own */
+    uint64_t cache_size;     /* limit in bytes; 0: the default */
     int stats;            /* 0 no, 1 text, 2 JSON */
     const char *log_file; /* -D; NULL: standard error */
     FILE *log;

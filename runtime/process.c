@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "jit/ownmem.h"
+#include "runtime/code/store.h"
 #include "runtime/load/program.h"
 #include "runtime/sig/signal.h"
 #include "runtime/stats.h"
@@ -151,13 +152,21 @@ void thread_loop(Thread *t)
     }
 }
 
+void process_save(Process *p)
+{
+    if (p->mem->store && p->jit && !p->vforked) {
+        code_store_save(p->mem->store, p->jit);
+    }
+}
+
 void process_finish(Process *p)
 {
     if (p->vforked) {
         return; /* the parent, in whose memory this runs, has more to count */
     }
+    process_save(p);
     if (p->options->stats) {
-        stats_print(p->jit, p->options->stats == 2);
+        stats_print(p->jit, code_store_counters(p->mem->store), p->options->stats == 2);
     }
     if (p->options->log && p->options->log != stderr) {
         fflush(p->options->log);
@@ -205,6 +214,9 @@ static int start_jit(Process *p)
                     .map_version = &p->mem->map.version,
                     .guarded = mem_guarded,
                     .any_guarded = mem_any_guarded};
+    if (p->mem->store) {
+        code_store_host(p->mem->store, &host);
+    }
     int err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     if (err == -ENOSYS && !o->tiers) {
         jit_options.tiers = JIT_TIER_INTERP; /* a host that tier 1 can't emit code for */
@@ -216,6 +228,9 @@ static int start_jit(Process *p)
         err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     }
     p->mem->jit = p->jit;
+    if (!err && p->mem->store) {
+        code_store_target(p->mem->store, jit_features(p->jit));
+    }
     return err;
 }
 
@@ -248,6 +263,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     };
     process_first = p;
     mem_init(p->mem, options->reserved_va);
+    p->mem->store = code_store_open(options, p->frontend);
     path_set_prefix(p, options->prefix);
     set_space_limit(p);
 

@@ -3,31 +3,51 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const struct {
+typedef struct Counter {
     const char *name, *text;
     size_t offset;
-} counters[] = {
+} Counter;
+
+static const Counter jit_counters[] = {
 #define JIT_STAT(name, text) {#name, text, offsetof(JitStats, name)},
 #include "jit/stats.def"
 #undef JIT_STAT
 };
 
-void stats_print(const Jit *jit, bool json)
+static const Counter cache_counter[] = {
+#define CACHE_COUNTER(name, text) {"cache_" #name, text, offsetof(CacheCounters, name)},
+    CACHE_COUNTERS(CACHE_COUNTER)
+#undef CACHE_COUNTER
+};
+
+typedef struct Line {
+    char text[8192];
+    size_t at;
+    bool json;
+} Line;
+
+static void add(Line *l, const Counter *c, size_t n, const void *values)
+{
+    for (size_t i = 0; i < n && l->at < sizeof l->text; i++) {
+        uint64_t value = *(const uint64_t *)(const void *)((const char *)values + c[i].offset);
+        size_t room = sizeof l->text - l->at;
+        l->at += (size_t)(l->json ? snprintf(l->text + l->at, room, "%s\"%s\":%" PRIu64,
+                                             l->at ? "," : "{", c[i].name, value)
+                                  : snprintf(l->text + l->at, room, "%-20s %14" PRIu64 "  %s\n",
+                                             c[i].name, value, c[i].text));
+    }
+}
+
+void stats_print(const Jit *jit, const CacheCounters *cache, bool json)
 {
     JitStats stats;
-    char line[4096];
-    size_t at = 0;
+    Line l = {.json = json};
     jit_stats(jit, &stats);
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0] && at < sizeof line; i++) {
-        uint64_t value =
-            *(const uint64_t *)(const void *)((const char *)&stats + counters[i].offset);
-        int n = json ? snprintf(line + at, sizeof line - at, "%s\"%s\":%" PRIu64, at ? "," : "{",
-                                counters[i].name, value)
-                     : snprintf(line + at, sizeof line - at, "%-20s %14" PRIu64 "  %s\n",
-                                counters[i].name, value, counters[i].text);
-        at += (size_t)n;
+    add(&l, jit_counters, sizeof jit_counters / sizeof *jit_counters, &stats);
+    if (cache) {
+        add(&l, cache_counter, sizeof cache_counter / sizeof *cache_counter, cache);
     }
-    at = at < sizeof line ? at : sizeof line - 1;
+    l.at = l.at < sizeof l.text ? l.at : sizeof l.text - 1;
     /* One write, so that lines of several processes don't mix. */
-    fprintf(stderr, "%.*s%s", (int)at, line, json ? "}\n" : "");
+    fprintf(stderr, "%.*s%s", (int)l.at, l.text, json ? "}\n" : "");
 }

@@ -2,9 +2,10 @@
 #ifndef XEMU_RUNTIME_STATS_H
 #define XEMU_RUNTIME_STATS_H
 
+#include "cache/cache.h"
 #include "jit/jit.h"
 
-/* Prints them on standard error: one a line with its meaning, or all as one line of JSON. */
-void stats_print(const Jit *jit, bool json);
+/* Prints those of the jit, and of the cache if there is one (else NULL), on standard error: one a line with its meaning, or all as one line of JSON. */
+void stats_print(const Jit *jit, const CacheCounters *cache, bool json);
 
 #endif

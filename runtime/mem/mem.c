@@ -7,6 +7,8 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 
+#include "runtime/code/store.h"
+
 /* Flags of the host's mmap that a guest of the generic ABI doesn't know: MAP_32BIT and MAP_ABOVE4G
  * of x86. */
 enum { HOST_ONLY_MAP_FLAGS = 0x40 | 0x80 };
@@ -167,8 +169,16 @@ static uint32_t flags_of(uint64_t flags, uint64_t prot)
     return f | (flags & MAP_ANONYMOUS ? 0 : MAP_FLAG_FILE);
 }
 
+/* The file, if translations of its code can be kept: nobody else writes to the mapping. */
+static struct CodeFile *code_file(Mem *mem, uint64_t prot, uint64_t flags, int fd)
+{
+    bool code = mem->store && (prot & PROT_EXEC) && !(prot & PROT_WRITE) &&
+                !(flags & MAP_ANONYMOUS) && (flags & MAP_TYPE) == MAP_PRIVATE;
+    return code ? code_store_file(mem->store, fd) : NULL;
+}
+
 static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags,
-                        int fd, uint64_t offset)
+                        int fd, uint64_t offset, struct CodeFile *file)
 {
     int err = map_reserve(&mem->map);
     if (err) {
@@ -205,6 +215,10 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     }
     /* A mapping of huge pages is longer than asked for, but can only be unmapped as a whole. */
     map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + len, map_prot(prot), flags_of(flags, prot));
+    files_cut(&mem->files, (GuestAddr)p, (GuestAddr)p + len);
+    if (file) {
+        files_add(&mem->files, (GuestAddr)p, (GuestAddr)p + len, offset, file);
+    }
     drop_code(mem, code, (GuestAddr)p, (GuestAddr)p + len);
     guard(mem, prot);
     return p;
@@ -229,8 +243,9 @@ long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t fl
     if ((prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) && noexec_file(fd)) {
         return -EPERM;
     }
+    struct CodeFile *file = code_file(mem, prot, flags, fd);
     lock_take(&mem->lock);
-    long r = mmap_locked(mem, addr, size, prot, flags, fd, offset);
+    long r = mmap_locked(mem, addr, size, prot, flags, fd, offset, file);
     lock_release(&mem->lock);
     return r;
 }
@@ -255,6 +270,7 @@ long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len)
             r = host_raw2(SYS_munmap, from, to - from);
             if (!r) {
                 map_remove(&mem->map, from, to);
+                files_cut(&mem->files, from, to);
                 r = map_reserve(&mem->map);
             }
         }
@@ -295,7 +311,8 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
     lock_take(&mem->lock);
     long r = gains_exec(mem, addr, end, prot) ? -EACCES : map_reserve(&mem->map);
     if (!r) {
-        bool code = (!(prot & PROT_EXEC) || (prot & MEM_PROT_BTI)) && had_code(mem, addr, end);
+        bool keeps = (prot & PROT_EXEC) && !(prot & PROT_WRITE);
+        bool code = (!keeps || (prot & MEM_PROT_BTI)) && had_code(mem, addr, end);
         MapRange part;
         GuestAddr at = addr;
         while (!r && at < end && map_find(&mem->map, at, &part)) {
@@ -309,6 +326,9 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
             if (!r) {
                 map_protect(&mem->map, at, to, map_prot(prot), MAP_FLAG_BTI,
                             prot & MEM_PROT_BTI ? MAP_FLAG_BTI : 0);
+                if (!keeps) {
+                    files_cut(&mem->files, at, to);
+                }
                 r = map_reserve(&mem->map);
             }
             at = to;
@@ -360,6 +380,8 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
     }
     map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + new_len, r.prot,
             r.flags & ~(uint32_t)MAP_FLAG_HEAP);
+    files_cut(&mem->files, old, old + old_len);
+    files_cut(&mem->files, (GuestAddr)p, (GuestAddr)p + new_len);
     drop_code(mem, code, old, old + old_len);
     drop_code(mem, target_code, (GuestAddr)p, (GuestAddr)p + new_len);
     return p;
@@ -425,6 +447,7 @@ long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
                             (flags & SHM_EXEC ? PROT_EXEC : 0);
             map_set(&mem->map, (GuestAddr)r, (GuestAddr)r + size, map_prot(prot),
                     MAP_FLAG_SHARED | MAP_FLAG_FILE);
+            files_cut(&mem->files, (GuestAddr)r, (GuestAddr)r + size);
             drop_code(mem, code, (GuestAddr)r, (GuestAddr)r + size);
         }
     }
@@ -450,6 +473,7 @@ long mem_shmdt(Mem *mem, GuestAddr addr)
                 break;
             }
             map_remove(&mem->map, at, at + MEM_PAGE);
+            files_cut(&mem->files, at, at + MEM_PAGE);
         }
         drop_code(mem, code, addr, range.end);
     }
@@ -465,6 +489,9 @@ long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot,
         return -EINVAL;
     }
     long ret = host_raw5(SYS_remap_file_pages, addr, len, prot, pgoff, flags);
+    lock_take(&mem->lock);
+    files_cut(&mem->files, addr, addr + mem_page_up(len));
+    lock_release(&mem->lock);
     drop_code(mem, !ret && mem->jit && (r.prot & PROT_EXEC), addr, addr + mem_page_up(len));
     return ret;
 }
@@ -499,6 +526,28 @@ bool mem_guarded(void *ctx, GuestAddr pc)
 {
     MapRange r;
     return mem_lookup(ctx, pc, &r) && (r.flags & MAP_FLAG_BTI);
+}
+
+bool mem_module(void *ctx, GuestAddr pc, JitModule *out)
+{
+    Mem *mem = ctx;
+    FileRange f;
+    MapRange r;
+    lock_take(&mem->lock);
+    bool found = files_find(&mem->files, pc, &f) && map_find(&mem->map, pc, &r) &&
+                 (r.prot & PROT_EXEC) && !(r.prot & PROT_WRITE);
+    lock_release(&mem->lock);
+    if (found) {
+        /* No program that can be elsewhere is put as low as that. */
+        *out = (JitModule){.file = f.file,
+                           .serial = f.serial,
+                           .start = f.start > r.start ? f.start : r.start,
+                           .end = f.end < r.end ? f.end : r.end,
+                           .base = f.base,
+                           .guarded = r.flags & MAP_FLAG_BTI,
+                           .fixed = f.base < UINT64_C(1) << 32};
+    }
+    return found;
 }
 
 bool mem_any_guarded(void *ctx)

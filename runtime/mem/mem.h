@@ -15,6 +15,7 @@
 #define XEMU_RUNTIME_MEM_MEM_H
 
 #include "jit/jit.h"
+#include "runtime/code/files.h"
 #include "runtime/host/lock.h"
 #include "runtime/mem/map.h"
 
@@ -31,6 +32,8 @@ typedef struct Mem {
     Lock lock; /* guards map and the brk fields, and makes a change of the map and of the host's
                   mappings one step */
     GuestMap map;
+    struct CodeStore *store; /* NULL: nothing is kept of the code of files */
+    FileTable files;         /* what is executed as it stands in a file */
     Jit *jit;              /* told when executable bytes go; NULL before it exists and in tests */
     uint32_t no_exec_gain; /* PR_SET_MDWE: memory neither becomes executable nor is writable and
                               executable */
@@ -83,6 +86,8 @@ const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail);
 /* GuardedFn of frontend.h. */
 bool mem_guarded(void *ctx, GuestAddr pc);
 bool mem_any_guarded(void *ctx);
+/* JitHost.module; ctx is the Mem. */
+bool mem_module(void *ctx, GuestAddr pc, JitModule *out);
 /* What is mapped at addr, if anything. */
 bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out);
 /* Is all of [start, end) mapped? */

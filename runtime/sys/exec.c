@@ -132,6 +132,9 @@ static void words_add(Words *w, const char *word)
 static void hand_over(Thread *t, bool undo)
 {
     static const HostSigAction ignore = {.handler = (uintptr_t)1}; /* SIG_IGN */
+    if (!undo) {
+        process_save(t->process);
+    }
     for (int n = 1; n <= SIGNALS && !undo; n++) {
         if ((SIGNALS_SYNC & SIGNAL_BIT(n)) && t->process->sig->action[n].handler == 1) {
             host_raw4(SYS_rt_sigaction, n, &ignore, 0, sizeof(uint64_t));

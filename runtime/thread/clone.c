@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "jit/ownmem.h"
+#include "runtime/code/store.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 #include "runtime/thread/stack.h"
@@ -78,6 +79,9 @@ static void fork_done(Process *p, Thread *t, long result)
     }
     if (in_child) {
         jit_fork_child(p->jit, &t->cpu, was_alone);
+        if (p->mem->store) {
+            code_store_forked(p->mem->store);
+        }
         t->tid = (int)host_raw0(SYS_gettid);
         tracer_forget(p);
     } else {

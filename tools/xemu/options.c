@@ -324,6 +324,29 @@ static int set_tiers(Parse *p, const char *word)
     return !err && !p->cl->options.tiers ? refuse(p, "wants interp, 1 or 2") : err;
 }
 
+static int set_cache(Parse *p, const char *word)
+{
+    static const char *const modes[] = {"off", "ro", "rw"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(word, modes[i]) == 0) {
+            p->cl->options.cache = i;
+            return 0;
+        }
+    }
+    return refuse(p, "wants rw, ro or off");
+}
+
+static int set_cache_path(Parse *p, const char *word)
+{
+    p->cl->options.cache_path = word;
+    return 0;
+}
+
+static int set_cache_size(Parse *p, const char *word)
+{
+    return parse_size(word, &p->cl->options.cache_size) ? 0 : refuse(p, "wants a size in bytes");
+}
+
 static int set_stats(Parse *p, const char *word)
 {
     if (word && *word && strcmp(word, "json") != 0 && strcmp(word, "text") != 0 &&

@@ -1,0 +1,256 @@
+#include "runtime/code/store.h"
+
+#include <elf.h>
+#include <link.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+
+#include "runtime/mem/mem.h"
+
+enum { KIND_TIER1 = 1 };
+/* Less than this isn't worth writing a file for. */
+enum { LEAST_BLOCKS = 48 };
+
+struct CodeFile {
+    CodeFile *next;
+    CodeStore *store;
+    CacheFile id;
+    bool looked_up;
+    CacheEntry *entry; /* while its parts may be asked for */
+};
+
+struct CodeStore {
+    Lock lock;
+    Cache *cache;
+    CacheTarget target;
+    CodeFile *files;
+    uint64_t root_dev, root_ino;
+    char build[64];
+    char guest[512];
+};
+
+/* ---- opening ------------------------------------------------------------------------------------ */
+
+/* The linker's hash of this executable: another build makes other code. */
+static void build_id(char *text, size_t size)
+{
+    const ElfW(Phdr) *ph = (const void *)getauxval(AT_PHDR);
+    uintptr_t bias = 0;
+    size_t n = getauxval(AT_PHNUM), at = 0;
+
+    text[0] = 0;
+    for (size_t i = 0; ph && i < n; i++) {
+        if (ph[i].p_type == PT_PHDR) {
+            bias = (uintptr_t)ph - ph[i].p_vaddr;
+        }
+    }
+    for (size_t i = 0; ph && i < n; i++) {
+        const uint8_t *p = (const uint8_t *)(bias + ph[i].p_vaddr), *end = p + ph[i].p_memsz;
+        while (ph[i].p_type == PT_NOTE && p + sizeof(ElfW(Nhdr)) <= end) {
+            const ElfW(Nhdr) *note = (const void *)p;
+            const uint8_t *desc = p + sizeof *note + ((note->n_namesz + 3) & ~3u);
+            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4) {
+                for (size_t k = 0; k < note->n_descsz && at + 2 < size; k++) {
+                    static const char digits[] = "0123456789abcdef";
+                    text[at++] = digits[desc[k] >> 4];
+                    text[at++] = digits[desc[k] & 15];
+                }
+                text[at] = 0;
+            }
+            p = desc + ((note->n_descsz + 3) & ~3u);
+        }
+    }
+}
+
+/* After chroot() the folders' names mean something else. */
+static bool same_root(const CodeStore *s)
+{
+    struct stat st;
+    return !stat("/", &st) && st.st_dev == s->root_dev && st.st_ino == s->root_ino;
+}
+
+CodeStore *code_store_open(const Options *o, const Frontend *frontend)
+{
+    struct stat st;
+    CacheConfig config = {.path = o->cache_path,
+                          .mode = (CacheMode)o->cache,
+                          .secure = getauxval(AT_SECURE) != 0,
+                          .limit = o->cache_size};
+    Cache *cache = cache_open(&config);
+    CodeStore *s = cache ? calloc(1, sizeof *s) : NULL;
+    if (!s) {
+        cache_close(cache);
+        return NULL;
+    }
+    s->cache = cache;
+    build_id(s->build, sizeof s->build);
+    snprintf(s->guest, sizeof s->guest, "%s %llx %llx", frontend->name,
+             (unsigned long long)frontend->hwcap, (unsigned long long)frontend->hwcap2);
+    s->target = (CacheTarget){.build = s->build, .guest = s->guest};
+    if (!s->build[0] || stat("/", &st)) {
+        cache_close(cache);
+        free(s);
+        return NULL;
+    }
+    s->root_dev = st.st_dev;
+    s->root_ino = st.st_ino;
+    return s;
+}
+
+void code_store_target(CodeStore *s, uint64_t host_features)
+{
+    s->target.host_features = host_features;
+}
+
+CodeFile *code_store_file(CodeStore *s, int fd)
+{
+    CacheFile id;
+    if (!cache_identify(s->cache, fd, &id)) {
+        return NULL;
+    }
+    lock_take(&s->lock);
+    CodeFile *f = s->files;
+    while (f && (f->id.dev != id.dev || f->id.ino != id.ino || f->id.size != id.size ||
+                 f->id.mtime_ns != id.mtime_ns || f->id.ctime_ns != id.ctime_ns)) {
+        f = f->next;
+    }
+    if (!f && (f = calloc(1, sizeof *f))) {
+        f->store = s;
+        f->id = id;
+        f->next = s->files;
+        s->files = f;
+    }
+    lock_release(&s->lock);
+    return f;
+}
+
+/* ---- what the jit asks ---------------------------------------------------------------------------- */
+
+static unsigned kept_parts(void *ctx, void *file)
+{
+    CodeFile *f = file;
+    CodeStore *s = f->store;
+    (void)ctx;
+    lock_take(&s->lock);
+    if (!f->looked_up && same_root(s)) {
+        f->entry = cache_load(s->cache, &f->id, &s->target);
+    }
+    f->looked_up = true;
+    lock_release(&s->lock);
+    return f->entry ? cache_parts(f->entry) : 0;
+}
+
+static bool kept_info(void *ctx, void *file, unsigned part, uint8_t info[JIT_PART_INFO])
+{
+    const CodeFile *f = file;
+    const PartHeader *p = cache_part(f->entry, part);
+    (void)ctx;
+    memcpy(info, p->info, JIT_PART_INFO);
+    return p->kind == KIND_TIER1;
+}
+
+static uint32_t kept_size(void *ctx, void *file, unsigned part, unsigned frame)
+{
+    const CodeFile *f = file;
+    (void)ctx;
+    return cache_frame_size(f->entry, part, frame);
+}
+
+static bool kept_frame(void *ctx, void *file, unsigned part, unsigned frame, void *to,
+                       uint32_t size)
+{
+    CodeFile *f = file;
+    (void)ctx;
+    lock_take(&f->store->lock);
+    bool good = cache_frame(f->store->cache, f->entry, part, frame, to, size);
+    lock_release(&f->store->lock);
+    return good;
+}
+
+void code_store_host(CodeStore *s, JitHost *host)
+{
+    (void)s;
+    _Static_assert((int)JIT_PART_INFO == (int)CACHE_INFO_SIZE, "the same bytes");
+    host->module = mem_module;
+    host->kept_parts = kept_parts;
+    host->kept_info = kept_info;
+    host->kept_size = kept_size;
+    host->kept_frame = kept_frame;
+}
+
+/* ---- saving ----------------------------------------------------------------------------------------- */
+
+/* Others may have stored the same since: if little is new, it isn't worth the room. */
+static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
+{
+    const JitPart *part = ctx;
+    uint8_t *known = calloc(part->blocks / 8 + 1, 1);
+    uint32_t unknown = part->blocks;
+
+    for (unsigned i = 0; e && known && i < cache_parts(e); i++) {
+        uint32_t size = cache_frame_size(e, i, 0);
+        void *blocks = malloc(size + (size_t)1);
+        if (blocks && cache_part(e, i)->kind == KIND_TIER1 &&
+            cache_frame(c, e, i, 0, blocks, size)) {
+            unknown = jit_part_unknown(part, cache_part(e, i)->info, blocks, size, known);
+        }
+        free(blocks);
+    }
+    free(known);
+    return unknown >= LEAST_BLOCKS || unknown >= part->blocks / 2;
+}
+
+static void save_part(void *ctx, void *file, const JitPart *from)
+{
+    CodeStore *s = ctx;
+    CodeFile *f = file;
+    CachePart part = {.kind = KIND_TIER1,
+                      .units = from->blocks,
+                      .guest_bytes = from->guest_bytes,
+                      .nframes = from->nframes,
+                      .frames = (const CacheFrame *)(const void *)from->frames};
+    _Static_assert(sizeof(CacheFrame) == sizeof(JitFrame) &&
+                       offsetof(CacheFrame, size) == offsetof(JitFrame, size),
+                   "the same layout");
+
+    memcpy(part.info, from->info, sizeof part.info);
+    (void)cache_store(s->cache, &f->id, &s->target, &part, wanted,
+                      (void *)(uintptr_t)from);
+}
+
+/* A limit on file sizes makes a write raise SIGXFSZ: nobody is to see that. */
+void code_store_save(CodeStore *s, Jit *jit)
+{
+    sigset_t all, before, pending, xfsz;
+    struct timespec now = {0, 0};
+
+    if (cache_mode(s->cache) != CACHE_RW || !same_root(s)) {
+        return;
+    }
+    sigfillset(&all);
+    sigemptyset(&xfsz);
+    sigaddset(&xfsz, SIGXFSZ);
+    sigpending(&pending);
+    bool had = sigismember(&pending, SIGXFSZ) == 1;
+    sigprocmask(SIG_BLOCK, &all, &before);
+    lock_take(&s->lock);
+    jit_save(jit, LEAST_BLOCKS, save_part, s);
+    lock_release(&s->lock);
+    if (!had) {
+        sigtimedwait(&xfsz, NULL, &now);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+void code_store_forked(CodeStore *s)
+{
+    lock_reset(&s->lock);
+}
+
+const CacheCounters *code_store_counters(const CodeStore *s)
+{
+    return s ? cache_counters(s->cache) : NULL;
+}

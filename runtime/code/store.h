@@ -1,0 +1,30 @@
+/* store.h - translations kept on disk, between the jit, which makes and uses them, and cache/, which keeps them.
+ *
+ * A guest file is looked for when the first of its code is run, and added to when the process ends or executes another program.
+ */
+#ifndef XEMU_RUNTIME_CODE_STORE_H
+#define XEMU_RUNTIME_CODE_STORE_H
+
+#include "cache/cache.h"
+#include "jit/jit.h"
+#include "runtime/options.h"
+
+typedef struct CodeStore CodeStore;
+typedef struct CodeFile CodeFile;
+
+/* NULL: nothing is kept. */
+CodeStore *code_store_open(const Options *options, const Frontend *frontend);
+/* The file that is open as fd; NULL if it isn't one that code is kept of. */
+CodeFile *code_store_file(CodeStore *s, int fd);
+/* The parts of JitHost that have to do with it; ctx there must be the Mem whose `store` this is. */
+void code_store_host(CodeStore *s, JitHost *host);
+/* What makes code differ beside what the options said is known once the jit exists. */
+void code_store_target(CodeStore *s, uint64_t host_features);
+/* Keeps what was translated since. */
+void code_store_save(CodeStore *s, Jit *jit);
+/* The child of a fork has locks of its own. */
+void code_store_forked(CodeStore *s);
+/* NULL: there is none. */
+const CacheCounters *code_store_counters(const CodeStore *s);
+
+#endif
