@@ -103,3 +103,21 @@ Test(tier2, floats_of_other_modes)
     check_llvm(RANDOM_FP, 640000, TIER2_BLOCKS / 3, CPU_MODE_DN | CPU_MODE_AHP);
 }
 #endif
+
+/* Found by tests/fuzz/uop.c. */
+Test(tiers, found_by_fuzzing)
+{
+    static const struct {
+        uint64_t seed;
+        unsigned ninsns, what;
+        uint32_t mode;
+    } found[] = {
+        {UINT64_C(18433987255224612306), 15, 7, CPU_MODE_FZ | CPU_MODE_DN}, /* fround.away.exact of halves */
+    };
+    Tiers *t = tiers_create(JIT_TIER_TEMPLATE, 0);
+    cr_assert_not_null(t);
+    for (unsigned i = 0; i < sizeof found / sizeof found[0]; i++) {
+        cr_assert(tiers_agree(t, found[i].seed, found[i].ninsns, found[i].what, found[i].mode));
+    }
+    tiers_destroy(t);
+}

@@ -53,13 +53,12 @@ static bool emit_round(Emit *e, const Uop *u)
         half_check_special(e, u->type, a);
     }
     half_widen(e, u->type, x, a);
+    int y = vec_tmp(e);
+    round_quietly(e, wide, u->sub, y, x);
     if (u->flags & UOPF_EXACT) {
-        vec_mov_op_imm(e, V_ROUNDPS | wide, x, x, round_imm(u->sub));
-    } else {
-        int y = vec_tmp(e);
-        round_quietly(e, wide, u->sub, y, x);
-        x = y;
+        vec_mov_op_imm(e, V_ROUNDPS | wide, x, x, round_imm(u->sub)); /* raises inexact */
     }
+    x = y;
     half_narrow(e, wide, d, x);
     emit_slow_back(e);
     if (u->type != T_F16X8) {
