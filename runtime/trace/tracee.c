@@ -142,6 +142,7 @@ bool trace_seccomp(Thread *t, uint32_t data, uint64_t *number, uint64_t args[6])
     if (!trace_stop(t, TRACE_SECCOMP)) {
         return false;
     }
+    s->entered |= s->mode == TRACE_SYSCALL; /* its exit is reported */
     t->process->abi->syscall_args(&t->cpu, args);
     memcpy(s->args, args, sizeof s->args);
     *number = (uint64_t)(int64_t)s->nr;

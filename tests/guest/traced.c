@@ -1,11 +1,14 @@
 /* ptrace: what a tracer sees of its tracees, stop by stop. Each part forks a tracee and prints what the kernel reports of it. */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/ptrace.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -124,6 +127,45 @@ static void calls(void)
         }
     }
     printf("%s\n", shown(status));
+}
+
+/* ---- filters ------------------------------------------------------------------------------- */
+
+static void filters_itself(void)
+{
+    struct sock_filter insn[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 42),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {4, insn};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    syscall(SYS_getppid);
+    syscall(SYS_getppid);
+    _exit(4);
+}
+
+static void filters(void)
+{
+    pid_t pid = tracee(filters_itself);
+    trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP);
+    trace(PTRACE_CONT, pid, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        struct ptrace_syscall_info info;
+        unsigned long message = 0;
+        int status = next(pid);
+        memset(&info, 0, sizeof info);
+        long n = trace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, (unsigned long)&info);
+        trace(PTRACE_GETEVENTMSG, pid, 0, (unsigned long)&message);
+        printf("%s op %d size %ld message %ld\n", shown(status), info.op, n, message);
+        if (!WIFSTOPPED(status)) {
+            return;
+        }
+        /* The first call to its end; the second not. */
+        trace(i == 0 ? PTRACE_SYSCALL : PTRACE_CONT, pid, 0, 0);
+    }
 }
 
 /* ---- signals ------------------------------------------------------------------------------- */
@@ -373,6 +415,7 @@ int main(int argc, char **argv)
     self = argv[0];
     memory();
     calls();
+    filters();
     signals();
     events();
     exec(0);
