@@ -55,6 +55,19 @@ typedef struct ShadowEntry {
 
 #define CPU_FILE_SIZE 1024
 
+/* Addresses whose use stops the thread before the instruction that uses them: the interpreter looks. */
+enum { CPU_WATCH_READ = 1, CPU_WATCH_WRITE = 2, CPU_WATCH_EXEC = 4 };
+#define CPU_WATCH_MOST 16
+typedef struct CpuWatch {
+    unsigned n;
+    struct {
+        GuestAddr start, end;
+        unsigned use; /* CPU_WATCH_* */
+    } range[CPU_WATCH_MOST];
+    bool is_hit; /* CPU_EXIT_FAULT came of `hit`, an address in one of them */
+    GuestAddr hit;
+} CpuWatch;
+
 typedef struct Cpu {
     /* -- touched by emitted code; offsets are fixed by static asserts in jit/conv.h -- */
     _Alignas(64) GuestAddr pc;   /* valid whenever C code runs, unless said otherwise */
@@ -81,6 +94,7 @@ typedef struct Cpu {
     void *jit;                   /* this thread's part of the jit */
     void *host_sp;               /* C stack pointer at jit_run, for leaving from a fault */
     void *runtime;               /* this thread's part of the runtime */
+    struct CpuWatch *watch;      /* what a debugger waits for, NULL: nothing; then it is run by jit_run_watched() */
 } Cpu;
 
 #define CPU_FILE ((uint32_t)offsetof(Cpu, file))

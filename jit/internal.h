@@ -44,6 +44,7 @@ typedef struct JitThread {
     struct KeepPair *pair;
     MetaSlab *slab;
     UopBlock uops;                  /* being translated */
+    struct WatchCache *watch_cache; /* watch.c; NULL: never used */
     FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is fetched_version */
     uint64_t fetched_version;
     JitStats stats;
@@ -100,6 +101,9 @@ int jit_empty_arena(Jit *j);
 /* The micro-ops of the block at pc, optimized, in t->uops. */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */
+/* Runs the micro-ops of a block by the interpreter. */
+CpuExit jit_run_interp(JitThread *t, const Block *b);
+void jit_watch_end(JitThread *t);
 UopBlock *jit_copy_uops(const UopBlock *from);
 /* Chunks with room for a block; false when the arena is full. */
 bool jit_have_chunks(JitThread *t);

@@ -196,6 +196,7 @@ void jit_thread_end(Cpu *cpu) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     keep_leave(t);
+    jit_watch_end(t);
     pthread_mutex_lock(&j->lock);
     *t->prev = t->next;
     if (t->next) {
@@ -524,7 +525,7 @@ static void link_exit(Jit *j, Link *link, Block *to) {
 
 /* ---- running --------------------------------------------------------------------------------------------------------------- */
 
-static CpuExit run_interp(JitThread *t, Block *b) {
+CpuExit jit_run_interp(JitThread *t, const Block *b) {
     t->stats.interp_blocks++;
     CpuExit r = CPU_EXIT_FAULT;
     if (__builtin_setjmp(t->fault_jmp) == 0) {
@@ -548,7 +549,7 @@ static bool interpret_new(JitThread *t, CpuExit *r) {
     t->interpret--;
     jit_build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS);
     Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
-    *r = run_interp(t, &b);
+    *r = jit_run_interp(t, &b);
     return true;
 }
 
@@ -592,7 +593,7 @@ CpuExit jit_run(Cpu *cpu) {
         if (j->options.dump & (JIT_DUMP_EXEC | JIT_DUMP_CPU)) {
             jit_dump_exec(j, cpu, b);
         }
-        r = templ ? template_run(cpu, b, &link) : run_interp(t, b);
+        r = templ ? template_run(cpu, b, &link) : jit_run_interp(t, b);
     }
     cpu->exit_reason = r;
     __atomic_store_n(&t->epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
@@ -608,6 +609,6 @@ CpuExit jit_step(Cpu *cpu) {
     JitThread *t = cpu->jit;
     jit_build_uops(t, cpu->pc, cpu->mode, 1);
     Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
-    CpuExit r = run_interp(t, &b);
+    CpuExit r = jit_run_interp(t, &b);
     return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;
 }

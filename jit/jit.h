@@ -87,6 +87,9 @@ CpuExit jit_run(Cpu *cpu);
 /* Executes exactly one guest instruction (or the exit it makes), precisely: CPU_EXIT_INTERRUPT when done normally. */
 CpuExit jit_step(Cpu *cpu);
 
+/* The same as jit_run() while cpu->watch is set: CPU_EXIT_FAULT with is_hit set when a watched address is about to be used. */
+CpuExit jit_run_watched(Cpu *cpu);
+
 /* Asks a running thread to leave at its next poll; async-signal-safe; from any thread. */
 static inline void jit_interrupt(Cpu *cpu) { __atomic_store_n((uint32_t *)&cpu->interrupt, 1, __ATOMIC_SEQ_CST); }
 

@@ -42,6 +42,7 @@ static Thread *thread_from_pool(ThreadPool *pool)
          */
         t->cpu.interrupt = 0;
         t->cpu.ll_addr = ~(GuestAddr)0;
+        t->cpu.watch = NULL;
         memset((char *)t + sizeof t->cpu, 0, offsetof(Thread, held_info) - sizeof t->cpu);
         memset((char *)t + offsetof(Thread, faulted), 0, sizeof *t - offsetof(Thread, faulted));
     }
@@ -133,7 +134,7 @@ void thread_loop(Thread *t)
             }
             continue;
         }
-        CpuExit exit = steps ? jit_step(cpu) : jit_run(cpu);
+        CpuExit exit = steps ? jit_step(cpu) : cpu->watch ? jit_run_watched(cpu) : jit_run(cpu);
         switch (exit) {
         case CPU_EXIT_SYSCALL: sys_call(t); break;
         case CPU_EXIT_TRAP: signal_trap(t); break;

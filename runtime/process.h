@@ -107,6 +107,7 @@ struct Thread {
     uint32_t alt_flags; /* SS_DISABLE, SS_AUTODISARM */
 
     TraceState trace;
+    CpuWatch watch;              /* what trace.debug says; cpu.watch points to it */
     const struct Filter *filter; /* of seccomp; the latest */
     uint32_t seccomp;            /* SECCOMP_MODE_* */
     volatile bool park, parked;  /* it has to stand still, for a core file; it does */

@@ -75,6 +75,9 @@ static CpuExit run(Cpu *cpu, const UopBlock *block, V128 *vals) {
         switch (u->op) {
         case UOP_INSN:
             cpu->pc = u->imm64;
+            if (__builtin_expect(cpu->watch != NULL, 0) && interp_watched_pc(cpu, u->imm64)) {
+                return CPU_EXIT_FAULT;
+            }
             break;
         case UOP_GET:
             get(cpu, u, &vals[u->dst]);
@@ -111,6 +114,9 @@ static CpuExit run(Cpu *cpu, const UopBlock *block, V128 *vals) {
         default: {
             Op o = { .cpu = cpu, .u = u, .pool = block->pool, .dst = u->dst == VAL_NONE ? NULL : &vals[u->dst],
                      .a = operand(vals, u->a), .b = operand(vals, u->b), .c = operand(vals, u->c) };
+            if (__builtin_expect(cpu->watch != NULL, 0) && interp_watched(&o)) {
+                return CPU_EXIT_FAULT; /* before anything of the instruction was put */
+            }
             op_table[u->op](&o);
             break;
         }

@@ -268,3 +268,45 @@ void interp_HELPER(const Op *o) {
         o->dst->u64[0] = r;
     }
 }
+
+/* ---- watched addresses -------------------------------------------------------------------------------------------------------- */
+
+static bool hits(CpuWatch *w, GuestAddr start, GuestAddr end, unsigned use) {
+    for (unsigned i = 0; i < w->n; i++) {
+        if ((w->range[i].use & use) && start < w->range[i].end && end > w->range[i].start) {
+            w->hit = start > w->range[i].start ? start : w->range[i].start;
+            w->is_hit = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool interp_watched_pc(Cpu *cpu, GuestAddr pc) {
+    GuestAddr at = pc & cpu->frontend->pc_mask;
+    return hits(cpu->watch, at, at + 1, CPU_WATCH_EXEC);
+}
+
+bool interp_watched(const Op *o) {
+    unsigned use;
+    GuestAddr at;
+    switch (o->u->op) {
+    case UOP_LOAD:
+    case UOP_STORE:
+        at = (GuestAddr)(uintptr_t)operand_address(o);
+        use = o->u->op == UOP_LOAD ? CPU_WATCH_READ : CPU_WATCH_WRITE;
+        break;
+    case UOP_LL:
+        at = address(o);
+        use = CPU_WATCH_READ;
+        break;
+    case UOP_SC:
+    case UOP_RMW:
+    case UOP_CAS:
+        at = address(o);
+        use = CPU_WATCH_READ | CPU_WATCH_WRITE;
+        break;
+    default: return false;
+    }
+    return hits(o->cpu->watch, at, at + (1u << uop_mem_log2(o->u->sub)), use);
+}

@@ -25,6 +25,10 @@ typedef void (*OpFn)(const Op *o);
 #include "frontend/uop/uop.def"
 #undef UOP
 
+/* With cpu->watch: is a watched address about to be used by the micro-op? It is noted then. */
+bool interp_watched(const Op *o);
+bool interp_watched_pc(Cpu *cpu, GuestAddr pc);
+
 /* ---- lanes ------------------------------------------------------------------------------------------------------------- */
 /* Lane i of lanes of 1 << log2 bytes, zero-extended. */
 static inline uint64_t lane_u(const V128 *v, unsigned log2, unsigned i) {

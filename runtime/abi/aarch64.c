@@ -367,6 +367,7 @@ const Abi abi_aarch64 = {
     .pop_frame = pop_frame,
     .fault_syndrome = fault_syndrome,
     .access_address = access_address,
+    .watches = a64_watches,
     .get_regset = a64_get_regset,
     .set_regset = a64_set_regset,
 };

@@ -8,6 +8,8 @@
 uint64_t a64_pstate(const Cpu *cpu);
 void a64_set_pstate(Cpu *cpu, uint64_t pstate);
 
+/* Abi.watches. */
+void a64_watches(const struct TraceDebug *debug, CpuWatch *watch);
 /* Abi.get_regset, Abi.set_regset. */
 long a64_get_regset(const Cpu *cpu, uint32_t host_flags, const struct TraceState *state,
                     unsigned type, void *buf, unsigned *unit);

@@ -24,12 +24,19 @@ typedef struct FpRegs {
 } FpRegs;
 _Static_assert(sizeof(FpRegs) == 528, "uapi asm/ptrace.h");
 
-/* struct user_hwdebug_state with no slots: a debug architecture of version 8.0 without breakpoints
- * or watchpoints that a program could have. */
+/* struct user_hwdebug_state */
 typedef struct DebugRegs {
     uint32_t info, pad;
-    uint8_t slots[16][16];
+    struct {
+        uint64_t addr;
+        uint32_t ctrl, pad;
+    } slot[16];
 } DebugRegs;
+_Static_assert(sizeof(DebugRegs) == 264, "uapi asm/ptrace.h");
+
+/* DBGBCR, DBGWCR: bit 0 enabled, 4..3 load 1 or store 2 (0: execution), 12..5 which bytes of the
+ * aligned eight. */
+enum { CTRL_ENABLED = 1, CTRL_TYPE_SHIFT = 3, CTRL_BYTES_SHIFT = 5, CTRL_KEPT = 0x1ff9 };
 
 enum {
     DEBUG_ARCH_8 = 6 << 8,
@@ -68,7 +75,12 @@ long a64_get_regset(const Cpu *cpu, uint32_t host_flags, const TraceState *state
     case NT_ARM_TLS: return give(buf, (const uint64_t[2]){s->tpidr, 0}, 16);
     case NT_ARM_HW_BREAK:
     case NT_ARM_HW_WATCH: {
-        DebugRegs r = {.info = DEBUG_ARCH_8};
+        DebugRegs r = {.info = DEBUG_ARCH_8 | TRACE_SLOTS};
+        unsigned kind = type == NT_ARM_HW_WATCH;
+        for (unsigned i = 0; i < TRACE_SLOTS; i++) {
+            r.slot[i].addr = state->debug.addr[kind][i];
+            r.slot[i].ctrl = state->debug.ctrl[kind][i];
+        }
         *unit = 4;
         return give(buf, &r, sizeof r);
     }
@@ -80,6 +92,56 @@ long a64_get_regset(const Cpu *cpu, uint32_t host_flags, const TraceState *state
     }
     case NT_ARM_PAC_ENABLED_KEYS: return give(buf, (const uint64_t[1]){s->pac_enabled}, 8);
     default: return -EINVAL;
+    }
+}
+
+static unsigned bytes_of(uint32_t ctrl)
+{
+    return ctrl >> CTRL_BYTES_SHIFT & 0xff;
+}
+
+static long set_debug(TraceDebug *d, unsigned kind, const uint8_t *from, size_t n)
+{
+    DebugRegs r;
+    memcpy(&r, from, sizeof r);
+    for (unsigned i = 0; i < 16 && n >= offsetof(DebugRegs, slot) + (i + 1) * sizeof r.slot[0];
+         i++) {
+        uint32_t ctrl = r.slot[i].ctrl;
+        bool enabled = ctrl & CTRL_ENABLED;
+        if (i >= TRACE_SLOTS) {
+            if (enabled) {
+                return -ENOSPC;
+            }
+            continue;
+        }
+        if (enabled && (!bytes_of(ctrl) || (!kind && (ctrl >> CTRL_TYPE_SHIFT & 3)))) {
+            return -EINVAL;
+        }
+        d->addr[kind][i] = r.slot[i].addr;
+        d->ctrl[kind][i] = ctrl & CTRL_KEPT;
+    }
+    d->changed = 1;
+    return 0;
+}
+
+void a64_watches(const TraceDebug *d, CpuWatch *watch)
+{
+    watch->n = 0;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        for (unsigned i = 0; i < TRACE_SLOTS; i++) {
+            uint32_t ctrl = d->ctrl[kind][i], bytes = bytes_of(ctrl);
+            if (!(ctrl & CTRL_ENABLED) || !bytes) {
+                continue;
+            }
+            GuestAddr at = d->addr[kind][i] & ~(GuestAddr)(kind ? 7 : 3);
+            watch->range[watch->n].start = kind ? at + (unsigned)__builtin_ctz(bytes) : at;
+            watch->range[watch->n].end = kind ? at + 32 - (unsigned)__builtin_clz(bytes) : at + 4;
+            watch->range[watch->n].use =
+                kind ? (ctrl >> CTRL_TYPE_SHIFT & 1 ? CPU_WATCH_READ : 0u) |
+                           (ctrl >> CTRL_TYPE_SHIFT & 2 ? CPU_WATCH_WRITE : 0u)
+                     : CPU_WATCH_EXEC;
+            watch->n++;
+        }
     }
 }
 
@@ -120,6 +182,8 @@ long a64_set_regset(Cpu *cpu, TraceState *state, unsigned type, void *buf, size_
         return 0;
     }
     case NT_ARM_TLS: memcpy(&s->tpidr, now, sizeof s->tpidr); return 0;
+    case NT_ARM_HW_BREAK:
+    case NT_ARM_HW_WATCH: return set_debug(&state->debug, type == NT_ARM_HW_WATCH, now, n);
     case NT_ARM_SYSTEM_CALL: memcpy(&state->nr, now, sizeof state->nr); return 0;
     case NT_ARM_PAC_ENABLED_KEYS: {
         uint64_t keys;

@@ -10,6 +10,7 @@
 struct Thread;
 struct SigAction;
 struct TraceState;
+struct TraceDebug;
 
 /* What a signal frame is made from. */
 typedef struct AbiSignal {
@@ -54,9 +55,12 @@ typedef struct Abi {
     int (*pop_frame)(struct Thread *t, uint64_t *mask);
     /* ESR-like word for a fault: `error` is the x86 page fault code. */
     uint64_t (*fault_syndrome)(uint64_t error, bool mapped);
-    /* The address that the load or store `insn` at the pc accesses, without a tag. Asked for those that check their alignment. */
+    /* The address that the load or store `insn` at the pc accesses, without a tag. Asked for those
+     * that check their alignment. */
     GuestAddr (*access_address)(const Cpu *cpu, const void *insn);
 
+    /* What the debug registers ask for. */
+    void (*watches)(const struct TraceDebug *debug, CpuWatch *watch);
     /* The register sets of ptrace and of core files, by their NT_* type. buf has room for 1024
      * bytes. get: the size of the set or -EINVAL; *unit the size of its parts; host_flags: FPX_*
      * that stand in the host's control register. set: the first n bytes; *fp_control if the

@@ -274,6 +274,12 @@ void signal_force(Thread *t, int number, int code, GuestAddr address)
 
 void signal_fault(Thread *t)
 {
+    enum { HARDWARE_BREAKPOINT = 4 }; /* TRAP_HWBKPT */
+    if (t->cpu.watch && t->watch.is_hit) {
+        t->watch.is_hit = false;
+        signal_force(t, SIGTRAP, HARDWARE_BREAKPOINT, t->watch.hit);
+        return;
+    }
     siginfo_t info = t->fault_info;
     bool mapped = info.si_code != SEGV_MAPERR;
     t->faulted = false;

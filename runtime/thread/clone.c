@@ -130,6 +130,7 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
         }
         if (traced) {
             memset(&t->trace, 0, sizeof t->trace);
+            t->cpu.watch = NULL;
         }
         if (args->flags & CLONE_CLEAR_SIGHAND) {
             memset(p->sig->action, 0, sizeof p->sig->action);

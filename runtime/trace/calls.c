@@ -88,7 +88,12 @@ static long regset(const Process *p, const Tracee *x, bool set, unsigned type, G
         if (!r && state.nr != nr) {
             r = tracee_set(x, trace.nr, &state.nr);
         }
-        r = r ? r : write_cpu(x, &cpu, fp_control);
+        if (!r && state.debug.changed) {
+            r = tracee_set(x, trace.debug, &state.debug);
+            r = r ? r : tracee_set_word(x, cpu.interrupt, 1);
+        } else {
+            r = r ? r : write_cpu(x, &cpu, fp_control);
+        }
     }
     iov.iov_len = n;
     return r ? r : guest_write(iov_addr, &iov, sizeof iov);

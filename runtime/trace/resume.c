@@ -71,6 +71,8 @@ long tracer_resume(Process *p, Tracee *x, long request, TraceMode mode, int sig)
             tracee_set_word(x, trace.on, 0);
             tracee_set_word(x, trace.want, 0);
             tracee_set_word(x, trace.entered, 0);
+            TraceDebug none = {.changed = 1};
+            tracee_set(x, trace.debug, &none);
         }
         if (x->view == VIEW_CALL) {
             host_sig = leave_call(x, mode, sig);

@@ -54,6 +54,15 @@ typedef enum TraceMode {
     TRACE_SYSEMU_STEP
 } TraceMode;
 
+/* Hardware breakpoints (0) and watchpoints (1): address and control of each slot, as the guest's
+ * debug registers have them. */
+enum { TRACE_SLOTS = 4 };
+typedef struct TraceDebug {
+    uint64_t addr[2][TRACE_SLOTS];
+    uint32_t ctrl[2][TRACE_SLOTS];
+    uint32_t changed; /* since the thread looked */
+} TraceDebug;
+
 /* In struct Thread. Written by its thread while it runs, by the tracer while it is stopped; `want`
  * and Cpu.interrupt at any time. */
 typedef struct TraceState {
@@ -78,6 +87,7 @@ typedef struct TraceState {
     uint64_t args[6];
     uint64_t message;
     siginfo_t info;
+    TraceDebug debug;
 } TraceState;
 
 /* What the tracer has written over: translations of it are dropped before guest code runs again.

