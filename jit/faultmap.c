@@ -32,6 +32,15 @@ bool faultmap_add(FaultMap *m, uint32_t host, int64_t guest) {
         return false;
     }
     int64_t d = guest - m->last_guest;
+    uint64_t zigzag = (uint64_t)d << 1 ^ (uint64_t)(d >> 63);
+    if (((host - m->last_host) | zigzag) < 0x80) { /* a byte each, mostly */
+        m->bytes[m->len] = (uint8_t)(host - m->last_host);
+        m->bytes[m->len + 1] = (uint8_t)zigzag;
+        m->len += 2;
+        m->last_host = host;
+        m->last_guest = guest;
+        return true;
+    }
     uint8_t *p = put_number(m->bytes + m->len, host - m->last_host);
     p = put_number(p, (uint64_t)d << 1 ^ (uint64_t)(d >> 63));
     m->len = (uint32_t)(p - m->bytes);

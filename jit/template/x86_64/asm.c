@@ -59,22 +59,11 @@ uint8_t *asm_put_mem(uint8_t *p, unsigned reg, AsmMem m, unsigned imm_len)
     return p + 4;
 }
 
-/* An immediate of the operand size, at most 32 bits. */
-static unsigned imm_bytes(unsigned size)
-{
-    return size == 0 ? 1 : size == 1 ? 2 : 4;
-}
-
-static void emit_imm(Asm *a, unsigned bytes, int32_t imm)
-{
-    memcpy(a->p, &imm, 4);
-    a->p += bytes;
-}
 
 void asm_mov_mi(Asm *a, unsigned size, AsmMem m, int32_t imm)
 {
-    asm_rm_n(a, size, size ? 0xc7 : 0xc6, 0, m, imm_bytes(size));
-    emit_imm(a, imm_bytes(size), imm);
+    asm_rm_n(a, size, size ? 0xc7 : 0xc6, 0, m, asm_imm_bytes(size));
+    asm_imm(a, asm_imm_bytes(size), imm);
 }
 
 void asm_mov_ri(Asm *a, unsigned d, uint64_t imm)
@@ -106,13 +95,6 @@ void asm_movzx_rr(Asm *a, unsigned ssize, unsigned d, unsigned s)
         asm_rr_b(a, 2, ssize ? 0x0fb7 : 0x0fb6, d, s, ssize == 0);
 }
 
-void asm_movzx_rm(Asm *a, unsigned ssize, unsigned d, AsmMem m)
-{
-    if (ssize >= 2)
-        asm_mov_rm(a, ssize, d, m);
-    else
-        asm_rm(a, 2, ssize ? 0x0fb7 : 0x0fb6, d, m);
-}
 
 void asm_movsx_rr(Asm *a, unsigned dsize, unsigned ssize, unsigned d, unsigned s)
 {
@@ -144,20 +126,10 @@ void asm_alu_ri(Asm *a, AsmAlu op, unsigned size, unsigned d, int32_t imm)
         asm_u8(a, (uint8_t)imm);
     } else {
         asm_rr(a, size, 0x81, op, d);
-        emit_imm(a, imm_bytes(size), imm);
+        asm_imm(a, asm_imm_bytes(size), imm);
     }
 }
 
-void asm_alu_mi(Asm *a, AsmAlu op, unsigned size, AsmMem m, int32_t imm)
-{
-    if (size == 0 || imm == (int8_t)imm) {
-        asm_rm_n(a, size ? size : 2, size ? 0x83 : 0x80, op, m, 1);
-        asm_u8(a, (uint8_t)imm);
-    } else {
-        asm_rm_n(a, size, 0x81, op, m, imm_bytes(size));
-        emit_imm(a, imm_bytes(size), imm);
-    }
-}
 
 void asm_test_ri(Asm *a, unsigned size, unsigned r, int32_t imm)
 {
@@ -171,13 +143,13 @@ void asm_test_ri(Asm *a, unsigned size, unsigned r, int32_t imm)
     } else {
         asm_rr(a, size, size ? 0xf7 : 0xf6, 0, r);
     }
-    emit_imm(a, imm_bytes(size), imm);
+    asm_imm(a, asm_imm_bytes(size), imm);
 }
 
 void asm_test_mi(Asm *a, unsigned size, AsmMem m, int32_t imm)
 {
-    asm_rm_n(a, size ? size : 2, size ? 0xf7 : 0xf6, 0, m, imm_bytes(size));
-    emit_imm(a, imm_bytes(size), imm);
+    asm_rm_n(a, size ? size : 2, size ? 0xf7 : 0xf6, 0, m, asm_imm_bytes(size));
+    asm_imm(a, asm_imm_bytes(size), imm);
 }
 
 void asm_imul_rri(Asm *a, unsigned size, unsigned d, unsigned s, int32_t imm)
@@ -187,7 +159,7 @@ void asm_imul_rri(Asm *a, unsigned size, unsigned d, unsigned s, int32_t imm)
         asm_u8(a, (uint8_t)imm);
     } else {
         asm_rr(a, size, 0x69, d, s);
-        emit_imm(a, imm_bytes(size), imm);
+        asm_imm(a, asm_imm_bytes(size), imm);
     }
 }
 

@@ -165,6 +165,18 @@ static inline void asm_rm(Asm *a, unsigned size, uint32_t op, unsigned reg, AsmM
     asm_rm_n(a, size, op, reg, m, 0);
 }
 
+/* An immediate of the operand size, at most 32 bits. */
+static inline unsigned asm_imm_bytes(unsigned size)
+{
+    return size == 0 ? 1 : size == 1 ? 2 : 4;
+}
+
+static inline void asm_imm(Asm *a, unsigned bytes, int32_t imm)
+{
+    memcpy(a->p, &imm, 4);
+    a->p += bytes;
+}
+
 /* ---- moves ----------------------------------------------------------------------------------- */
 static inline void asm_mov_rr(Asm *a, unsigned size, unsigned d, unsigned s)
 {
@@ -191,7 +203,13 @@ static inline void asm_mov_ri64(Asm *a, unsigned d, uint64_t imm)
 }
 /* d (32 or 64 bits: dsize 2, 3) = zero- / sign-extended low 1 << ssize bytes. */
 void asm_movzx_rr(Asm *a, unsigned ssize, unsigned d, unsigned s);
-void asm_movzx_rm(Asm *a, unsigned ssize, unsigned d, AsmMem m);
+static inline void asm_movzx_rm(Asm *a, unsigned ssize, unsigned d, AsmMem m)
+{
+    if (ssize >= 2)
+        asm_mov_rm(a, ssize, d, m);
+    else
+        asm_rm(a, 2, ssize ? 0x0fb7 : 0x0fb6, d, m);
+}
 void asm_movsx_rr(Asm *a, unsigned dsize, unsigned ssize, unsigned d, unsigned s);
 void asm_movsx_rm(Asm *a, unsigned dsize, unsigned ssize, unsigned d, AsmMem m);
 static inline void asm_lea(Asm *a, unsigned size, unsigned d, AsmMem m)
@@ -232,7 +250,16 @@ static inline void asm_alu_mr(Asm *a, AsmAlu op, unsigned size, AsmMem m, unsign
     asm_rm(a, size, op * 8u + (size ? 1 : 0), s, m);
 }
 void asm_alu_ri(Asm *a, AsmAlu op, unsigned size, unsigned d, int32_t imm);
-void asm_alu_mi(Asm *a, AsmAlu op, unsigned size, AsmMem m, int32_t imm);
+static inline void asm_alu_mi(Asm *a, AsmAlu op, unsigned size, AsmMem m, int32_t imm)
+{
+    if (size == 0 || imm == (int8_t)imm) {
+        asm_rm_n(a, size ? size : 2, size ? 0x83 : 0x80, op, m, 1);
+        asm_u8(a, (uint8_t)imm);
+    } else {
+        asm_rm_n(a, size, 0x81, op, m, asm_imm_bytes(size));
+        asm_imm(a, asm_imm_bytes(size), imm);
+    }
+}
 static inline void asm_test_rr(Asm *a, unsigned size, unsigned x, unsigned y)
 {
     asm_rr(a, size, size ? 0x85 : 0x84, y, x);
