@@ -46,12 +46,12 @@ _Static_assert(sizeof(KeepBlock) == 24, "on disk");
 
 typedef struct KeepLink {
     int32_t target;     /* guest address, from the block's; LINK_CACHE unlinked: nothing */
-    uint32_t site, stub, cache; /* as in Link, window offsets */
-    uint8_t kind, linked;
+    uint16_t site, stub, cache; /* as in Link; from the start of the block's hot part or, KEEP_COLD_SITE, cold part; stub and cache: cold */
+    uint8_t flags;      /* LinkKind, KEEP_* */
     uint8_t tag;        /* of the target */
-    uint8_t zero;
 } KeepLink;
-_Static_assert(sizeof(KeepLink) == 20, "on disk");
+_Static_assert(sizeof(KeepLink) == 12, "on disk");
+enum { KEEP_KIND = 3, KEEP_LINKED = 4, KEEP_COLD_SITE = 8 };
 
 /* A pair that is being filled, or was. */
 typedef struct KeepPair {

@@ -5,13 +5,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "jit/ownmem.h"
 #include "jit/template/template.h"
 
 /* ---- memory --------------------------------------------------------------------------------------- */
 
 static void *map_memory(size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+    void *p = mmap(ownmem_hint(size), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
                    -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
@@ -186,12 +187,6 @@ static bool sound(const KeepSegment *s)
         if (!in_window(s, b->hot, b->host_len) || !in_window(s, b->cold, b->cold_len) || b->cold % 8)
             return false;
     }
-    for (uint32_t i = 0; i < s->nlinks; i++) {
-        const KeepLink *l = &s->links[i];
-        if (!in_window(s, l->site, 0) || l->site < 4 || !in_window(s, l->stub, 1) ||
-            !in_window(s, l->cache, 8))
-            return false;
-    }
     return true;
 }
 
@@ -265,7 +260,7 @@ static GuestAddr link_target(const KeepSegment *s, uint32_t i, const KeepLink *l
 {
     GuestAddr from = s->module->info.base + s->blocks[i].pc;
 
-    if (l->kind == LINK_CACHE && !l->linked)
+    if ((l->flags & KEEP_KIND) == LINK_CACHE && !(l->flags & KEEP_LINKED))
         return 0;
     return (from + (uint64_t)(int64_t)l->target) | (uint64_t)l->tag << 56;
 }
@@ -305,10 +300,10 @@ static Block *make(Jit *j, KeepSegment *s, uint32_t i)
         b->links[n] = (Link){
             .from = b,
             .target = link_target(s, i, from),
-            .site = window + from->site,
-            .stub = window + from->stub,
-            .cache = window + from->cache,
-            .kind = from->kind,
+            .site = window + from->site + (from->flags & KEEP_COLD_SITE ? k->cold : k->hot),
+            .stub = window + from->stub + k->cold,
+            .cache = window + from->cache + k->cold,
+            .kind = from->flags & KEEP_KIND,
         };
     }
     if (blockmap_insert(&j->blocks, b) != 0)
@@ -351,7 +346,7 @@ static void connect(Jit *j, KeepSegment *s, Block *b, uint32_t i)
 {
     for (uint32_t n = 0; n < b->nlinks; n++) {
         Link *l = &b->links[n];
-        if (!s->links[s->links_at[i] + n].linked || l->to)
+        if (!(s->links[s->links_at[i] + n].flags & KEEP_LINKED) || l->to)
             continue;
         uint32_t target = search(s, l->target, b->mode);
         Block *to = target == UINT32_MAX ? NULL : block_of(j, s, target);

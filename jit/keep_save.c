@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "jit/ownmem.h"
+
 typedef struct Save {
     Jit *j;
     const KeepModule *m;
@@ -86,28 +88,29 @@ static void put64(uint8_t *at, uint64_t value)
 }
 
 /* The exit as it is in the copy: linked if it leads to a block of the segment. */
-static void save_link(Save *s, const Block *b, const Link *l)
+static void save_link(Save *s, const KeepBlock *of, const Block *b, const Link *l)
 {
     KeepLink *k = &s->links[s->nlinks++];
     const Block *to = l->to && l->to->kept_index ? l->to : NULL;
     GuestAddr mask = s->j->frontend->pc_mask;
+    uint32_t site = window_offset(s, l->site), stub = window_offset(s, l->stub);
+    bool cold = site - of->cold <= of->cold_len;
 
-    *k = (KeepLink){.site = window_offset(s, l->site),
-                    .stub = window_offset(s, l->stub),
-                    .cache = l->kind == LINK_CACHE ? window_offset(s, l->cache) : 0,
-                    .kind = l->kind,
-                    .linked = to != NULL};
+    *k = (KeepLink){.site = (uint16_t)(site - (cold ? of->cold : of->hot)),
+                    .stub = (uint16_t)(stub - of->cold),
+                    .flags = (uint8_t)(l->kind | (to ? KEEP_LINKED : 0) | (cold ? KEEP_COLD_SITE : 0))};
     if (l->kind != LINK_CACHE || to) {
         k->target = (int32_t)(uint32_t)((l->target & mask) - (b->pc & mask));
         k->tag = (uint8_t)(l->target >> 56);
     }
-    uint32_t goal =
-        to ? window_offset(s, (uint32_t)(to->code - (uintptr_t)s->j->code.rx)) : k->stub;
-    put32(s->window + k->site - 4, goal - k->site);
+    uint32_t goal = to ? window_offset(s, (uint32_t)(to->code - (uintptr_t)s->j->code.rx)) : stub;
+    put32(s->window + site - 4, goal - site);
     if (l->kind == LINK_CACHE) {
-        put64(s->window + k->cache, to ? l->target : JIT_NO_PC);
+        uint32_t cache = window_offset(s, l->cache);
+        k->cache = (uint16_t)(cache - of->cold);
+        put64(s->window + cache, to ? l->target : JIT_NO_PC);
         if (to && !s->m->info.fixed)
-            s->relocs[s->nrelocs++] = k->cache;
+            s->relocs[s->nrelocs++] = cache;
     }
 }
 
@@ -129,7 +132,7 @@ static void save_block(Save *s, uint32_t i)
                             .tag = (uint8_t)(b->pc >> 56)};
     put64(s->window + s->out[i].cold, keep_mark(i));
     for (uint32_t n = 0; n < b->nlinks; n++)
-        save_link(s, b, &b->links[n]);
+        save_link(s, &s->out[i], b, &b->links[n]);
     memcpy(s->faults + s->nfaults, b->faultmap, b->faultmap_len);
     s->nfaults += b->faultmap_len;
     for (uint32_t n = 0; n < b->nrelocs; n++)
@@ -229,7 +232,7 @@ static bool prepare(Save *s, KeepModule *m, uint32_t least, uint32_t **lens)
         s->npairs++;
     if (!s->npairs || s->npairs > 128 || !collect(s) || !s->nblocks || s->nblocks < least || !sort_blocks(s))
         return false;
-    void *window = mmap(NULL, (size_t)s->npairs * KEEP_PAIR, PROT_READ | PROT_WRITE,
+    void *window = mmap(ownmem_hint((size_t)s->npairs * KEEP_PAIR), (size_t)s->npairs * KEEP_PAIR, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     s->window = window == MAP_FAILED ? NULL : window;
     s->window_of = calloc(s->j->code.size / CODEBUF_CHUNK, sizeof *s->window_of);

@@ -11,8 +11,6 @@
 #include "runtime/mem/mem.h"
 
 enum { KIND_TIER1 = 1 };
-/* Less than this isn't worth writing a file for. */
-enum { LEAST_BLOCKS = 48 };
 
 struct CodeFile {
     CodeFile *next;
@@ -183,7 +181,7 @@ void code_store_host(CodeStore *s, JitHost *host)
 
 /* ---- saving ----------------------------------------------------------------------------------------- */
 
-/* Others may have stored the same since: if little is new, it isn't worth the room. */
+/* Others may have stored the same since. */
 static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
 {
     const JitPart *part = ctx;
@@ -200,7 +198,7 @@ static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
         free(blocks);
     }
     free(known);
-    return unknown >= LEAST_BLOCKS || unknown >= part->blocks / 2;
+    return unknown > 0;
 }
 
 static void save_part(void *ctx, void *file, const JitPart *from)
@@ -237,7 +235,7 @@ void code_store_save(CodeStore *s, Jit *jit)
     bool had = sigismember(&pending, SIGXFSZ) == 1;
     sigprocmask(SIG_BLOCK, &all, &before);
     lock_take(&s->lock);
-    jit_save(jit, LEAST_BLOCKS, save_part, s);
+    jit_save(jit, 1, save_part, s);
     lock_release(&s->lock);
     if (!had) {
         sigtimedwait(&xfsz, NULL, &now);
