@@ -88,11 +88,15 @@ const CacheCounters *cache_counters(const Cache *c);
 /* False: not a regular file, or unreadable. Takes `path` from /proc. */
 bool cache_identify(Cache *c, int fd, CacheFile *file);
 
+/* Bytes that stand in no file; `name` is for people. */
+void cache_identify_memory(const char *name, const void *bytes, size_t size, CacheFile *file);
+
 /* What the layers have for the file; NULL if nothing. */
 CacheEntry *cache_load(Cache *c, CacheFile *file, const CacheTarget *target);
 void cache_entry_free(CacheEntry *e);
 unsigned cache_parts(const CacheEntry *e);
 const PartHeader *cache_part(const CacheEntry *e, unsigned part);
+bool cache_part_good(const CacheEntry *e, unsigned part); /* none of its frames is damaged */
 uint32_t cache_frame_size(const CacheEntry *e, unsigned part,
                           unsigned frame); /* decompressed; 0: none */
 /* False: damaged (the whole part must not be used then), or `size` isn't the frame's. */

@@ -82,6 +82,14 @@ bool cache_identify(Cache *c, int fd, CacheFile *file)
     return true;
 }
 
+void cache_identify_memory(const char *name, const void *bytes, size_t size, CacheFile *file)
+{
+    *file = (CacheFile){.size = size, .has_content = true};
+    blake3(bytes, size, file->content);
+    memcpy(file->quick, file->content, sizeof file->quick);
+    snprintf(file->path, sizeof file->path, "/%s", name);
+}
+
 /* ---- memos -------------------------------------------------------------------------------------
  */
 

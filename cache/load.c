@@ -183,6 +183,11 @@ const PartHeader *cache_part(const CacheEntry *e, unsigned part)
     return e->parts[part].part;
 }
 
+bool cache_part_good(const CacheEntry *e, unsigned part)
+{
+    return part_valid(e->parts[part].image, e->parts[part].part);
+}
+
 uint32_t cache_frame_size(const CacheEntry *e, unsigned part, unsigned frame)
 {
     const PartHeader *p = e->parts[part].part;

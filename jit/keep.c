@@ -156,8 +156,11 @@ static void drop_segments(KeepModule *m)
 
 void keep_forked(Jit *j)
 {
-    for (KeepModule *m = j->modules; m; m = m->next)
+    for (KeepModule *m = j->modules; m; m = m->next) {
         drop_pairs(m);
+        keep_free_save(m->stash);
+        m->stash = NULL;
+    }
     for (JitThread *t = j->threads; t; t = t->next) {
         if (t->module) {
             t->pair = NULL;
@@ -186,6 +189,8 @@ void keep_invalidate(Jit *j, GuestAddr start, uint64_t len)
     for (KeepModule *m = j->modules; m; m = m->next) {
         if (!overlaps(&m->info, start, len))
             continue;
+        if (m->info.start >= start && m->info.end - start <= len)
+            keep_stash(j, m); /* it goes as a whole: not because its bytes have changed */
         __atomic_store_n(&m->closed, true, __ATOMIC_RELAXED);
         for (KeepSegment *s = m->segments; s; s = s->next) {
             if (s->placed && !s->spent)
@@ -201,6 +206,7 @@ void keep_destroy(Jit *j)
         j->modules = m->next;
         drop_pairs(m);
         drop_segments(m);
+        keep_free_save(m->stash);
         free(m);
     }
 }

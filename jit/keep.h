@@ -87,6 +87,7 @@ typedef struct KeepModule {
     KeepPair *pairs, *idle;
     KeepPair *saved;      /* what has been saved; some thread may go on filling one */
     KeepSegment *segments;
+    struct KeepSave *stash; /* what there was to save when it was closed */
 } KeepModule;
 
 /* ---- keep.c ------------------------------------------------------------------------------------------------------------------ */
@@ -106,6 +107,12 @@ void keep_emptied(Jit *j);
 /* Under the lock: before blocks in the range are dropped. */
 void keep_invalidate(Jit *j, GuestAddr start, uint64_t len);
 void keep_destroy(Jit *j);
+
+/* ---- keep_save.c --------------------------------------------------------------------------------------------------------------- */
+
+/* Under the lock: the module's blocks are about to be dropped, but were right up to now: what there is to save is put aside. */
+void keep_stash(Jit *j, KeepModule *m);
+void keep_free_save(struct KeepSave *s);
 
 /* ---- keep_load.c --------------------------------------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 
 #include "jit/ownmem.h"
 
-typedef struct Save {
+typedef struct KeepSave {
     Jit *j;
     const KeepModule *m;
     uint32_t npairs, nblocks, nlinks, nfaults, nrelocs, guest_bytes;
@@ -18,6 +18,7 @@ typedef struct Save {
     KeepLink *links;
     uint8_t *faults;
     uint32_t *relocs;
+    uint32_t *lens;      /* of each chunk */
 } Save;
 
 /* ---- which blocks ----------------------------------------------------------------------------------- */
@@ -176,8 +177,8 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Under the lock. Lays out the window; *lens: how much of each chunk there is. */
-static bool copy_pairs(Save *s, uint32_t *lens)
+/* Under the lock. Lays out the window. */
+static void copy_pairs(Save *s)
 {
     uint8_t *rw = s->j->code.rx + s->j->code.rw_delta;
     uint32_t n = 0;
@@ -187,15 +188,14 @@ static bool copy_pairs(Save *s, uint32_t *lens)
         for (unsigned k = 0; k < 2; k++) {
             const CodeChunk *c = chunks[k];
             uint32_t at = n * KEEP_PAIR + k * CODEBUF_CHUNK;
-            lens[2 * n + k] = c->next - c->start;
+            s->lens[2 * n + k] = c->next - c->start;
             s->window_of[c->start / CODEBUF_CHUNK] = at + 1;
             memcpy(s->window + at, rw + c->start, c->next - c->start);
         }
     }
-    return true;
 }
 
-static void call(Save *s, const uint32_t *lens, JitSaveFn fn, void *ctx)
+static void call(Save *s, JitSaveFn fn, void *ctx)
 {
     JitFrame *frames = calloc(KEEP_CODE + 2 * s->npairs, sizeof *frames);
     JitPart part = {.blocks = s->nblocks, .guest_bytes = s->guest_bytes,
@@ -220,13 +220,13 @@ static void call(Save *s, const uint32_t *lens, JitSaveFn fn, void *ctx)
     frames[KEEP_FAULTS] = (JitFrame){s->faults, s->nfaults};
     frames[KEEP_RELOCS] = (JitFrame){s->relocs, s->nrelocs * 4};
     for (uint32_t i = 0; i < 2 * s->npairs; i++)
-        frames[KEEP_CODE + i] = (JitFrame){s->window + (size_t)i * CODEBUF_CHUNK, lens[i]};
+        frames[KEEP_CODE + i] = (JitFrame){s->window + (size_t)i * CODEBUF_CHUNK, s->lens[i]};
     fn(ctx, m->file, &part);
     free(frames);
 }
 
 /* Under the lock. What was saved isn't again: the pairs are let go of. */
-static bool prepare(Save *s, KeepModule *m, uint32_t least, uint32_t **lens)
+static bool prepare(Save *s, KeepModule *m, uint32_t least)
 {
     for (const KeepPair *p = m->pairs; p; p = p->next)
         s->npairs++;
@@ -236,10 +236,10 @@ static bool prepare(Save *s, KeepModule *m, uint32_t least, uint32_t **lens)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     s->window = window == MAP_FAILED ? NULL : window;
     s->window_of = calloc(s->j->code.size / CODEBUF_CHUNK, sizeof *s->window_of);
-    *lens = calloc(2 * s->npairs, sizeof **lens);
-    if (!s->window || !s->window_of || !*lens)
+    s->lens = calloc(2 * s->npairs, sizeof *s->lens);
+    if (!s->window || !s->window_of || !s->lens)
         return false;
-    copy_pairs(s, *lens);
+    copy_pairs(s);
     for (uint32_t i = 0; i < s->nblocks; i++)
         s->blocks[i]->kept_index = i + 1;
     for (uint32_t i = 0; i < s->nblocks; i++)
@@ -256,29 +256,58 @@ static bool prepare(Save *s, KeepModule *m, uint32_t least, uint32_t **lens)
     return true;
 }
 
+void keep_free_save(Save *s)
+{
+    if (!s)
+        return;
+    if (s->window)
+        munmap(s->window, (size_t)s->npairs * KEEP_PAIR);
+    free(s->lens);
+    free(s->window_of);
+    free(s->blocks);
+    free(s->out);
+    free(s->links);
+    free(s->faults);
+    free(s->relocs);
+    free(s);
+}
+
+/* Under the lock; NULL: less than `least`, or no memory. */
+static Save *save_module(Jit *j, KeepModule *m, uint32_t least)
+{
+    Save *s = m->pairs ? calloc(1, sizeof *s) : NULL;
+
+    if (!s)
+        return NULL;
+    s->j = j;
+    s->m = m;
+    if (!prepare(s, m, least)) {
+        keep_free_save(s);
+        return NULL;
+    }
+    return s;
+}
+
+void keep_stash(Jit *j, KeepModule *m)
+{
+    if (!m->closed && !m->stash)
+        m->stash = save_module(j, m, 1);
+}
+
 unsigned jit_save(Jit *j, uint32_t least, JitSaveFn fn, void *ctx)
 {
     unsigned calls = 0;
 
     for (KeepModule *m = j->modules; m; m = m->next) {
-        Save s = {.j = j, .m = m};
-        uint32_t *lens = NULL;
         pthread_mutex_lock(&j->lock);
-        bool good = !m->closed && prepare(&s, m, least, &lens);
+        Save *s = m->closed ? m->stash : save_module(j, m, least);
+        m->stash = NULL;
         pthread_mutex_unlock(&j->lock);
-        if (good) {
-            call(&s, lens, fn, ctx);
+        if (s) {
+            call(s, fn, ctx);
             calls++;
         }
-        if (s.window)
-            munmap(s.window, (size_t)s.npairs * KEEP_PAIR);
-        free(lens);
-        free(s.window_of);
-        free(s.blocks);
-        free(s.out);
-        free(s.links);
-        free(s.faults);
-        free(s.relocs);
+        keep_free_save(s);
     }
     return calls;
 }

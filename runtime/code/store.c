@@ -125,6 +125,20 @@ CodeFile *code_store_file(CodeStore *s, int fd)
     return f;
 }
 
+CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, size_t size)
+{
+    CodeFile *f = calloc(1, sizeof *f);
+    if (f) {
+        f->store = s;
+        cache_identify_memory(name, bytes, size, &f->id);
+        lock_take(&s->lock);
+        f->next = s->files;
+        s->files = f;
+        lock_release(&s->lock);
+    }
+    return f;
+}
+
 /* ---- what the jit asks ---------------------------------------------------------------------------- */
 
 static unsigned kept_parts(void *ctx, void *file)
@@ -191,7 +205,7 @@ static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
     for (unsigned i = 0; e && known && i < cache_parts(e); i++) {
         uint32_t size = cache_frame_size(e, i, 0);
         void *blocks = malloc(size + (size_t)1);
-        if (blocks && cache_part(e, i)->kind == KIND_TIER1 &&
+        if (blocks && cache_part(e, i)->kind == KIND_TIER1 && cache_part_good(e, i) &&
             cache_frame(c, e, i, 0, blocks, size)) {
             unknown = jit_part_unknown(part, cache_part(e, i)->info, blocks, size, known);
         }

@@ -16,6 +16,8 @@ typedef struct CodeFile CodeFile;
 CodeStore *code_store_open(const Options *options, const Frontend *frontend);
 /* The file that is open as fd; NULL if it isn't one that code is kept of. */
 CodeFile *code_store_file(CodeStore *s, int fd);
+/* Bytes that are the same in every process and stand in no file. */
+CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, size_t size);
 /* The parts of JitHost that have to do with it; ctx there must be the Mem whose `store` this is. */
 void code_store_host(CodeStore *s, JitHost *host);
 /* What makes code differ beside what the options said is known once the jit exists. */

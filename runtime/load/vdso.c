@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "runtime/code/store.h"
+
 enum {
     INSN_NOP = 0xd503201f,
     INSN_BTI_C = 0xd503245f,
@@ -201,6 +203,14 @@ int vdso_map(Mem *mem)
     memcpy(guest_ptr((GuestAddr)p), &image, sizeof image);
     long r = mem_mprotect(mem, (GuestAddr)p, MEM_PAGE, PROT_READ | PROT_EXEC);
     mem_mark(mem, (GuestAddr)p, (GuestAddr)p + MEM_PAGE, MAP_FLAG_VDSO);
+    if (mem->store) {
+        struct CodeFile *file = code_store_memory(mem->store, "vdso", &image, sizeof image);
+        lock_take(&mem->lock);
+        if (file) {
+            files_add(&mem->files, (GuestAddr)p, (GuestAddr)p + MEM_PAGE, 0, file);
+        }
+        lock_release(&mem->lock);
+    }
     mem->vdso = (GuestAddr)p;
     mem->vdso_end = (GuestAddr)p + MEM_PAGE;
     return (int)r;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/process.h"
+#include "tools/xemu/cachectl.h"
 #include "tools/xemu/options.h"
 
 /* -D FILE, with %d as the process id. */
@@ -55,6 +56,9 @@ int main(int argc, char **argv, char **envp)
     }
     if (err || cl.done) {
         return err;
+    }
+    if (cl.cachectl) {
+        return cachectl(&cl.options, argc - cl.program, argv + cl.program);
     }
     if (cl.program >= argc) {
         fprintf(stderr, "xemu: no program named; usage: xemu [options] program [arguments...]\n");

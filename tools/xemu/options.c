@@ -342,6 +342,13 @@ static int set_cache_path(Parse *p, const char *word)
     return 0;
 }
 
+static int set_cachectl(Parse *p, const char *word)
+{
+    (void)word;
+    p->cl->cachectl = true;
+    return 0;
+}
+
 static int set_cache_size(Parse *p, const char *word)
 {
     return parse_size(word, &p->cl->options.cache_size) ? 0 : refuse(p, "wants a size in bytes");
@@ -567,7 +574,7 @@ int options_parse(CommandLine *cl, int argc, char **argv, char **envp)
     }
     int err = from_environment(&p, envp);
     int at = 1;
-    for (; !err && !cl->done && at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+    for (; !err && !cl->done && !cl->cachectl && at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;

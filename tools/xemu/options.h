@@ -8,6 +8,7 @@ typedef struct CommandLine {
     Options options;
     int program; /* index in argv of the program; argc if none is named */
     char **envp; /* the program's environment: owned array, strings borrowed */
+    bool cachectl; /* `program` is a command of --cachectl */
     bool done;   /* -h, -version and the like: printed, nothing to run */
 } CommandLine;
 

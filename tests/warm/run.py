@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""Runs guest programs with the cache, cold and warm, and around its edges. One line PASS or FAIL each."""
+import argparse
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+LIMIT = 120
+SYSROOT = "/usr/aarch64-linux-gnu"
+# Small and large, threads, signals, processes, faults, libraries, code that changes.
+PROGRAMS = ["hello", "threads", "signals", "process", "plugins", "sort", "varargs", "floats", "cgoto", "recursion",
+            "landing", "rewrite", "patch", "environment"]
+results = [0, 0]
+
+
+def report(name, problem):
+    results[problem is not None] += 1
+    print(f"FAIL {name}: {problem}" if problem else f"PASS {name}", flush=True)
+
+
+def test(function):
+    function.is_test = True
+    return function
+
+
+class Run:
+    """What a program did: exit status, output, counters."""
+
+    def __init__(self, status, out, err):
+        self.status, self.out = status, out
+        lines = err.decode("utf-8", "replace").splitlines()
+        counters = [line for line in lines if line.startswith("{")]
+        self.stats = json.loads(counters[-1]) if counters else {}
+        self.errors = [line for line in lines if not line.startswith("{")]
+
+    def __getattr__(self, name):
+        return self.stats.get(name)
+
+
+class Warm:
+    def __init__(self, xemu, programs, folder):
+        self.xemu, self.programs, self.folder = os.path.abspath(xemu), os.path.abspath(programs), folder
+        self.cache = os.path.join(folder, "cache")
+
+    def environment(self, **more):
+        base = {k: v for k, v in os.environ.items() if not k.startswith(("XEMU_", "QEMU_", "XDG_CACHE"))}
+        return {**base, "HOME": self.folder, "XEMU_CACHE": "rw", "XEMU_CACHE_PATH": self.cache, "XEMU_LD_PREFIX": SYSROOT,
+                "XEMU_STATS": "json", **more}
+
+    def start(self, program, *args, **more):
+        return subprocess.Popen([self.xemu, program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env=self.environment(**more), cwd=self.folder)
+
+    def run(self, program, *args, **more):
+        p = self.start(program, *args, **more)
+        try:
+            out, err = p.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.communicate()
+            return Run(None, b"", b"")
+        return Run(p.returncode, out, err)
+
+    def program(self, name, build="O2-dynamic"):
+        return os.path.join(self.programs, f"{name}-{build}")
+
+    def clear(self):
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    def entries(self):
+        return sorted(glob.glob(os.path.join(self.cache, "code", "*", "*")))
+
+    def control(self, *args, **more):
+        return subprocess.run([self.xemu, "--cachectl", *args], capture_output=True, env=self.environment(**more),
+                              cwd=self.folder)
+
+    # ---- the same again ---------------------------------------------------------------------------------
+
+    @test
+    def nothing_is_translated_twice(self):
+        for name in PROGRAMS:
+            for build in ("O1-static", "O2-dynamic"):
+                program = self.program(name, build)
+                if not os.path.exists(program):
+                    continue
+                self.clear()
+                cold, problem = self.run(program), None
+                for _ in range(3):
+                    warm = self.run(program)
+                    if (warm.status, warm.out) != (cold.status, cold.out):
+                        problem = f"status {warm.status}, cold {cold.status}; {warm.errors[-1:]}"
+                if not cold.blocks:
+                    problem = f"cold: {cold.status} {cold.errors[-1:]}"
+                # Code that is written or changed in memory is translated each time; so are ways that depend on time.
+                elif name not in ("rewrite", "patch", "landing", "threads", "signals", "process") and warm.blocks:
+                    problem = f"{warm.blocks} blocks translated, cold {cold.blocks}"
+                elif not warm.kept_blocks:
+                    problem = "nothing placed"
+                report(f"twice {os.path.basename(program)}", problem)
+
+    @test
+    def the_name_does_not_matter(self):
+        self.clear()
+        first = self.run(self.program("sort"))
+        copy = os.path.join(self.folder, "renamed")
+        shutil.copy(self.program("sort"), copy)
+        again = self.run(copy)
+        report("another name", None if again.blocks == 0 and again.out == first.out else f"{again.stats}")
+
+    @test
+    def another_program_under_the_same_name(self):
+        path = os.path.join(self.folder, "same")
+        problem = None
+        for name in ("sort", "cgoto", "sort", "varargs"):
+            shutil.copy(self.program(name, "O2-static"), path)
+            expected = self.run(self.program(name, "O2-static"), XEMU_CACHE="off")
+            for _ in range(2):
+                r = self.run(path)
+                if (r.status, r.out) != (expected.status, expected.out):
+                    problem = f"{name}: {r.status} {r.out[:100]}"
+        report("another program under the same name", problem)
+
+    @test
+    def a_file_changed_in_place(self):
+        path = os.path.join(self.folder, "changed")
+        shutil.copy(self.program("hello", "O2-static"), path)
+        before = [self.run(path) for _ in range(2)]
+        with open(path, "rb") as f:
+            code = f.read()
+        at = code.find(b"ello")
+        with open(path, "r+b") as f:
+            f.seek(at)
+            f.write(b"ELLO")
+        after = [self.run(path) for _ in range(2)]
+        good = (before[1].out == before[0].out and after[0].out == after[1].out == before[0].out.replace(b"ello", b"ELLO")
+                and after[0].blocks > 0 and after[1].blocks == 0)
+        report("a file changed in place", None if good else f"{before[0].out} {after[0].out} {after[1].stats}")
+
+    @test
+    def other_options_are_other_entries(self):
+        self.clear()
+        program = self.program("floats", "O2-static")
+        first = self.run(program)
+        other = [self.run(program, XEMU_HOST_FEATURES="-avx512,-avx2,-avx") for _ in range(2)]
+        again = self.run(program)
+        good = (other[0].blocks > 0 and other[1].blocks == 0 and again.blocks == 0 and
+                first.out == other[0].out == other[1].out == again.out)
+        report("other host features", None if good else f"{other[0].blocks} {other[1].blocks} {again.blocks}")
+
+    # ---- what can go wrong -------------------------------------------------------------------------------
+
+    @test
+    def damage(self):
+        program = self.program("sort")
+        self.clear()
+        expected = self.run(program)
+        pristine = {path: open(path, "rb").read() for path in self.entries()}
+        chance, met, problem = random.Random(1), 0, None
+        for i in range(60):
+            for path, good in pristine.items():
+                bad = bytearray(good)
+                kind = chance.randrange(4)
+                if kind == 0:
+                    bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+                elif kind == 1:
+                    del bad[chance.randrange(len(bad)):]
+                elif kind == 2:
+                    at = chance.randrange(len(bad))
+                    bad[at:at + 512] = bytes(len(bad[at:at + 512]))
+                else:
+                    at, to = chance.randrange(len(bad)), chance.randrange(len(bad))
+                    bad[at:at + 64], bad[to:to + 64] = bad[to:to + 64], bad[at:at + 64]
+                with open(path, "wb") as f:
+                    f.write(bad)
+            r = self.run(program, XEMU_CACHE="ro" if i % 2 else "rw")
+            met += r.cache_corrupt or 0
+            if (r.status, r.out) != (expected.status, expected.out):
+                problem = f"round {i}: status {r.status}"
+        for _ in range(2):
+            r = self.run(program)
+        if not problem and (r.blocks or not met):
+            problem = f"{r.blocks} blocks translated afterwards, {met} damages met"
+        report("damaged entries", problem)
+
+    @test
+    def many_at_once(self):
+        program = self.program("sort")
+        self.clear()
+        expected = self.run(program, XEMU_CACHE="off")
+        running = [self.start(program) for _ in range(24)]
+        chance, killed, problem = random.Random(2), 0, None
+        for p in chance.sample(running, 6):
+            time.sleep(chance.random() * 0.05)
+            p.kill()
+        for p in running:
+            out, _ = p.communicate(timeout=LIMIT)
+            killed += p.returncode == -signal.SIGKILL
+            if p.returncode != -signal.SIGKILL and (p.returncode, out) != (expected.status, expected.out):
+                problem = f"status {p.returncode}"
+        verify = self.control("verify", "--json")
+        after = self.run(program)
+        if not problem and (json.loads(verify.stdout)["damaged"] or after.blocks or after.out != expected.out):
+            problem = f"{verify.stdout} {after.blocks} blocks"
+        report(f"24 at once, {killed} killed", problem)
+
+    @test
+    def folders_that_cannot_be_used(self):
+        program = self.program("sort", "O2-static")
+        expected = self.run(program, XEMU_CACHE="off")
+        hostile = os.path.join(self.folder, "hostile")
+        self.clear()
+        self.run(program)
+        shutil.copytree(self.cache, hostile)
+        os.chmod(hostile, 0o777)
+        link = os.path.join(self.folder, "link")
+        os.symlink(self.cache, link)
+        cases = {"a folder for all to write": {"XEMU_CACHE_PATH": hostile}, "a symbolic link": {"XEMU_CACHE_PATH": link},
+                 "no folder": {"XEMU_CACHE_PATH": "/proc/no/folder"}, "no home": {"XEMU_CACHE_PATH": "", "HOME": "/no/home"},
+                 "no cache wanted": {"XEMU_CACHE": "off"}}
+        for name, more in cases.items():
+            r = self.run(program, **more)
+            good = (r.status, r.out) == (expected.status, expected.out) and r.blocks > 0 and not r.errors
+            report(name, None if good else f"{r.status} {r.blocks} {r.errors}")
+
+    @test
+    def read_only(self):
+        self.clear()
+        program = self.program("cgoto", "O2-static")
+        r = self.run(program, XEMU_CACHE="ro")
+        report("ro writes nothing", None if r.blocks and not os.path.exists(self.cache) else f"{r.stats}")
+        self.run(program)
+        layered = self.run(program, XEMU_CACHE_PATH=f"{self.folder}/upper:{self.cache}")
+        good = layered.blocks == 0 and not glob.glob(f"{self.folder}/upper/code/*/*")
+        report("a layer below is used", None if good else f"{layered.stats}")
+
+    # ---- looking after it ------------------------------------------------------------------------------------
+
+    @test
+    def cachectl(self):
+        self.clear()
+        program = self.program("sort")
+        self.run(program)
+        listed = json.loads(self.control("ls", "--json").stdout)
+        names = {e["name"] for e in listed}
+        report("ls", None if {"sort-O2-dynamic", "libc.so.6"} <= names and not any(e["damaged"] for e in listed) else names)
+        path = self.control("path")
+        report("path", None if path.stdout.decode().strip() == self.cache else path.stdout)
+        files = [os.path.join(self.folder, f"export{i}") for i in range(2)]
+        for f in files:
+            self.control("export", f)
+        same = open(files[0], "rb").read() == open(files[1], "rb").read()
+        self.clear()
+        imported = self.control("import", files[0], "--json")
+        r = self.run(program)
+        good = same and json.loads(imported.stdout)["imported"] == len(listed) and r.blocks == 0
+        report("export and import", None if good else f"{same} {imported} {r.blocks}")
+        with open(files[0], "r+b") as f:
+            f.truncate(1000)
+        report("import of half a file", None if self.control("import", files[0]).returncode == 1 else "taken")
+        self.control("prune", XEMU_CACHE_SIZE="1")
+        report("prune", None if not self.entries() else self.entries())
+        self.run(program)
+        self.control("clear")
+        report("clear", None if not os.listdir(self.cache) else os.listdir(self.cache))
+        report("usage", None if self.control("what").returncode == 2 else "no status 2")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--xemu", required=True)
+    parser.add_argument("--programs", required=True)
+    parser.add_argument("--only", default="", help="tests with this in their names")
+    args = parser.parse_args()
+    if not os.path.exists(os.path.join(args.programs, "hello-O2-static")):
+        print("no guest programs: build the target guest-programs first")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="xemu-warm-") as folder:
+        os.chmod(folder, 0o755)
+        warm = Warm(args.xemu, args.programs, folder)
+        for name in [n for n in dir(warm) if getattr(getattr(warm, n), "is_test", False) and args.only in n]:
+            getattr(warm, name)()
+    print(f"{results[0]} passed, {results[1]} failed")
+    return 1 if results[1] else 0
+
+
+sys.exit(main())
