@@ -1,4 +1,5 @@
 // Code that stands in the program's own file, changed in memory while it runs, and then executed: the file's bytes don't count any more.
+// guest: flags=-fno-toplevel-reorder
 #include "guest.h"
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -6,7 +7,7 @@
 
 enum { PAGE = 65536 };
 
-__attribute__((noinline, noclone, aligned(PAGE), section(".text.answer"))) static int answer(void)
+__attribute__((noinline, noclone, used, aligned(PAGE), section(".text.answer"))) static int answer(void)
 {
 #ifdef __aarch64__
     int r;
@@ -18,10 +19,16 @@ __attribute__((noinline, noclone, aligned(PAGE), section(".text.answer"))) stati
 #endif
 }
 
-__attribute__((noinline, noclone, section(".text.answer"))) static int other(void)
+__attribute__((noinline, noclone, used, section(".text.answer"))) static int other(void)
 {
     volatile int r = 7;
     return r;
+}
+
+// The rest of their page, and more: nothing else that runs is in it.
+__attribute__((used, noinline, noclone, section(".text.answer"))) static void filler(void)
+{
+    __asm__ volatile(".skip 131072");
 }
 
 static int call(int (*volatile f)(void))
@@ -68,11 +75,11 @@ int main(void)
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     path[n > 0 ? n : 0] = 0;
     int fd = open(path, O_RDONLY);
-    char *whole = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    char *whole = mmap(NULL, 5 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
     int found = 0;
 #ifdef __aarch64__
     // answer() as the file has it: mov #1 and three nops.
-    for (char *at = whole; at < whole + 3 * PAGE - 64 && !found; at += 4) {
+    for (char *at = whole; at < whole + 5 * PAGE - 64 && !found; at += 4) {
         uint32_t w[4];
         memcpy(w, at, sizeof w);
         if ((w[0] & ~31u) == 0x52800020u && w[1] == 0xd503201fu && w[2] == w[1] && w[3] == w[1]) {
