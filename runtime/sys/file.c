@@ -176,6 +176,62 @@ long sys_mq_getsetattr(Thread *t, const uint64_t a[6])
     return host_call(&t->cpu, SYS_mq_getsetattr, a[0], a[1], a[2]);
 }
 
+/* Descriptors of xemu's own aren't listed in /proc/PID/fd. */
+static long hide_own(const Process *p, int dir, GuestAddr entries, long n)
+{
+    struct {
+        uint64_t ino, off;
+        uint16_t size;
+        uint8_t type;
+        char name[13];
+    } e;
+    char link[48], folder[64];
+    long kept = 0;
+    for (long at = 0; at < n; at += e.size) {
+        memset(&e, 0, sizeof e);
+        /* (a short last entry: its name ends within it) */
+        if (guest_read(&e, entries + (uint64_t)at,
+                       n - at < (long)sizeof e ? (size_t)(n - at) : sizeof e)) {
+            return -EFAULT;
+        }
+        char *end;
+        long fd = strtol(e.name, &end, 10);
+        bool own = end != e.name && *end == 0 && (fd == p->exe_fd || fd == p->prefix_fd);
+        if (own) {
+            snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+            long length = host_raw4(SYS_readlinkat, AT_FDCWD, link, folder, sizeof folder - 1);
+            folder[length > 0 ? length : 0] = 0;
+            const char *last = strrchr(folder, '/');
+            own = !strncmp(folder, "/proc/", 6) && last &&
+                  (!strcmp(last, "/fd") || !strcmp(last, "/fdinfo"));
+        }
+        if (!own) {
+            if (kept != at) {
+                uint8_t copy[300];
+                if (e.size > sizeof copy || guest_read(copy, entries + (uint64_t)at, e.size) ||
+                    guest_write(entries + (uint64_t)kept, copy, e.size)) {
+                    return -EFAULT;
+                }
+            }
+            kept += e.size;
+        }
+    }
+    return kept;
+}
+
+long sys_getdents64(Thread *t, const uint64_t a[6])
+{
+    const Process *p = t->process;
+    long r, all;
+    do {
+        r = all = host_syscall(&t->cpu, SYS_getdents64, a);
+        if (r > 0 && (p->exe_fd >= 0 || p->prefix_fd >= 0)) {
+            r = hide_own(p, (int)a[0], a[1], r);
+        }
+    } while (r == 0 && all > 0); /* nothing but those: what comes next */
+    return r;
+}
+
 long sys_ioctl(Thread *t, const uint64_t a[6])
 {
     /* Numbers and structures are the same on both sides but for what tells of system calls. */

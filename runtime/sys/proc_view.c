@@ -49,8 +49,8 @@ bool proc_path_parse(const char *path, ProcPath *out)
 
 static bool means_something(const char *name)
 {
-    static const char *const names[] = {"maps",   "smaps", "smaps_rollup", "stat", "statm",
-                                        "status", "exe",   "cpuinfo",      "mem"};
+    static const char *const names[] = {"maps",   "smaps",  "smaps_rollup", "stat",    "statm",
+                                        "status", "limits", "exe",          "cpuinfo", "mem"};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!strcmp(name, names[i])) {
             return true;
@@ -153,6 +153,7 @@ static bool view_own(Process *p, ProcView *v)
     }
     lock_release(&p->mem->lock);
     note_signals(v, p->sig);
+    v->as_limit = p->as_limit;
     const Thread *t = thread_current;
     v->seccomp = t ? t->seccomp : 0;
     for (const Filter *f = t ? t->filter : NULL; f; f = f->earlier) {
@@ -188,6 +189,7 @@ static bool view_other(int pid, ProcView *v)
               peek(pid, table, p->sig, sizeof *table);
     if (ok) {
         note_signals(v, table);
+        v->as_limit = p->as_limit;
         /* It may change meanwhile: then once more. */
         for (int tries = 0; tries < 3 && !map_walk(&mem->map, peek_remote, add_remote, &remote);
              tries++) {

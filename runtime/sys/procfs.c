@@ -150,8 +150,9 @@ static const struct {
     const char *name;
     void (*fill)(Text *x, const ProcView *v, const char *path);
 } process_files[] = {
-    {"maps", procfs_maps}, {"smaps", procfs_smaps}, {"smaps_rollup", procfs_smaps_rollup},
-    {"stat", procfs_stat}, {"statm", procfs_statm}, {"status", procfs_status},
+    {"maps", procfs_maps},     {"smaps", procfs_smaps}, {"smaps_rollup", procfs_smaps_rollup},
+    {"stat", procfs_stat},     {"statm", procfs_statm}, {"status", procfs_status},
+    {"limits", procfs_limits},
 };
 
 /* A file of a process: made anew if that is an xemu and the host lets this one read the file. */

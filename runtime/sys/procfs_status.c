@@ -41,6 +41,34 @@ void procfs_statm(Text *x, const ProcView *v, const char *path)
     lines_close(&l);
 }
 
+static void put_limit(char to[24], rlim_t v)
+{
+    if (v == RLIM_INFINITY) {
+        strcpy(to, "unlimited");
+    } else {
+        snprintf(to, 24, "%llu", (unsigned long long)v);
+    }
+}
+
+void procfs_limits(Text *x, const ProcView *v, const char *path)
+{
+    Lines l;
+    if (!lines_open(&l, path)) {
+        return;
+    }
+    for (char *line; (line = lines_next(&l));) {
+        if (!strncmp(line, "Max address space", 17)) {
+            char soft[24], hard[24];
+            put_limit(soft, v->as_limit.rlim_cur);
+            put_limit(hard, v->as_limit.rlim_max);
+            text_print(x, "%-25s %-20s %-20s bytes     \n", "Max address space", soft, hard);
+        } else {
+            text_print(x, "%s\n", line);
+        }
+    }
+    lines_close(&l);
+}
+
 static uint64_t mask_of(const char *line)
 {
     unsigned long long mask = 0;
