@@ -41,6 +41,7 @@ int main(void)
     Pair *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int child = fork(), torn = 0;
     if (child == 0) {
+        alarm(60); /* in case nobody is left to say stop */
         for (uint64_t i = 0; !p->stop; i++) {
             store(p, i & 1 ? UINT64_MAX : i);
         }

@@ -203,8 +203,7 @@ static void fold_shift(Emit *e, const Uop *u, ValState *d)
         uop_last_use(e->ub, add->dst) && uop_is_int(u->type) && e->i + 3 < e->ub->count &&
         add[1].op != UOP_FLAGS && add[2].op != UOP_FLAGS) {
         d->flags |= VF_FOLDED;
-        ValState *s = &e->vals[u->a];
-        s->last = s->last > e->i + 1 ? s->last : e->i + 1;
+        ra_extend(e, u->a, e->i + 1);
     }
 }
 

@@ -458,6 +458,16 @@ void ra_tmp_g_fixed(Emit *e, unsigned r)
     e->tmp_g |= 1u << r;
 }
 
+static void hold_slot(Emit *e, uint32_t off, unsigned bytes, uint32_t until)
+{
+    uint32_t at = off - (uint32_t)offsetof(Cpu, spill);
+
+    if (at >= sizeof((Cpu *)0)->spill)
+        return;
+    for (uint32_t k = at / 8; k < (at + bytes + 7) / 8; k++)
+        e->slot_until[k] = until > e->slot_until[k] ? until : e->slot_until[k];
+}
+
 void ra_alias(Emit *e, Val dst, Val a)
 {
     const ValState *s = emit_val(e, a);
@@ -478,12 +488,8 @@ void ra_alias(Emit *e, Val dst, Val a)
         d->kind = VK_MEM;
         d->off = s->off;
         d->home = s->home;
-        if (s->off >= offsetof(Cpu, spill) &&
-            s->off < offsetof(Cpu, spill) + sizeof((Cpu *)0)->spill) {
-            uint32_t k = (s->off - (uint32_t)offsetof(Cpu, spill)) / 8;
-            for (unsigned i = 0; i < (uop_type_bytes(s->type) + 7u) / 8; i++)
-                e->slot_until[k + i] =
-                    d->last > e->slot_until[k + i] ? d->last : e->slot_until[k + i];
+        if (s->off - offsetof(Cpu, spill) < sizeof((Cpu *)0)->spill) {
+            hold_slot(e, s->off, uop_type_bytes(s->type), d->last);
         } else if (s->off) {
             ra_note_home(e, dst, s->off);
         }
@@ -491,6 +497,18 @@ void ra_alias(Emit *e, Val dst, Val a)
         unsigned r = uop_is_int(s->type) ? ra_use_g(e, a) : ra_use_x(e, a);
         enlist(e, dst, uop_is_int(s->type) ? VK_GPR : VK_XMM, r);
     }
+}
+
+void ra_extend(Emit *e, Val v, uint32_t until)
+{
+    ValState *s = emit_val(e, v);
+
+    if (s->last >= until)
+        return;
+    s->last = until;
+    if (s->kind == VK_MEM)
+        hold_slot(e, s->off, val_bytes(s), until);
+    hold_slot(e, s->home, val_bytes(s), until);
 }
 
 /* ---- the register file ----------------------------------------------------------------------- */
