@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontend/cpu.h"
+#include "jit/jit.h"
 #include "tests/uop/tiers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
