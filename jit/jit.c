@@ -515,7 +515,7 @@ Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
 static void link_exit(Jit *j, Link *link, Block *to) {
     pthread_mutex_lock(&j->lock);
     if (!link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
-        link->to = to;
+        __atomic_store_n(&link->to, to, __ATOMIC_RELAXED);
         link->next_in = to->incoming;
         to->incoming = link;
         template_link(j, link, to);

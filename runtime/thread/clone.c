@@ -19,6 +19,7 @@
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 #include "runtime/thread/stack.h"
+#include "runtime/thread/tsan.h"
 
 /* Of the C library: character tables of a new thread; its allocator's locks around fork (its own
  * fork() can't be used: it expects threads of its own making). Another allocator, as sanitizers
@@ -254,7 +255,11 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     uint64_t mask = block_all();
     process_add_thread(p, child);
     atomic_fetch_add(&p->pool->others, 1);
+#if XEMU_TSAN
+    r = is_thread ? tsan_thread(&host, run, kept) : host_clone3(&host, sizeof host, run, kept);
+#else
     r = host_clone3(&host, sizeof host, run, kept);
+#endif
     if (waits || r < 0) {
         atomic_fetch_sub(&p->pool->others, 1);
     }

@@ -70,7 +70,8 @@ Test(tiers, sse2_only)
     check_without(~UINT64_C(0), RANDOM_FP, 530000, 1000, CPU_MODE_FZ | CPU_MODE_DN);
 }
 
-/* ---- tier 2: compiling a block takes milliseconds -------------------------------------------------------------------- */
+/* ---- tier 2: compiling a block takes milliseconds
+ * -------------------------------------------------------------------- */
 #ifdef XEMU_LLVM
 static void check_llvm(unsigned what, uint64_t first, unsigned count, uint32_t mode)
 {
@@ -104,20 +105,15 @@ Test(tier2, floats_of_other_modes)
 }
 #endif
 
-/* Found by tests/fuzz/uop.c. */
-Test(tiers, found_by_fuzzing)
+/* Longer blocks: values are saved to memory and brought back all the time. */
+Test(tiers, many_values)
 {
-    static const struct {
-        uint64_t seed;
-        unsigned ninsns, what;
-        uint32_t mode;
-    } found[] = {
-        {UINT64_C(18433987255224612306), 15, 7, CPU_MODE_FZ | CPU_MODE_DN}, /* fround.away.exact of halves */
-    };
+    static const uint32_t modes[] = {0, CPU_MODE_FZ | CPU_MODE_DN, CPU_MODE_FZ16};
     Tiers *t = tiers_create(JIT_TIER_TEMPLATE, 0);
     cr_assert_not_null(t);
-    for (unsigned i = 0; i < sizeof found / sizeof found[0]; i++) {
-        cr_assert(tiers_agree(t, found[i].seed, found[i].ninsns, found[i].what, found[i].mode));
+    for (uint64_t seed = 600000; seed < 603000; seed++) {
+        cr_assert(tiers_agree(t, seed, 10 + (unsigned)(seed % 9), RANDOM_FP | RANDOM_MEMORY,
+                              modes[seed % 3]));
     }
     tiers_destroy(t);
 }

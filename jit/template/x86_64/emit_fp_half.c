@@ -47,18 +47,8 @@ void half_widen(Emit *e, uint8_t type, int d, int x)
 
 void half_check(Emit *e, uint8_t type, int d, int t)
 {
-    if (type == T_F16) {
-        unsigned g = ra_tmp_g(e);
-        asm_movq_rx(&e->a, 2, g, (unsigned)d);
-        asm_alu_ri(&e->a, ALU_AND, 2, g, ABS);
-        asm_alu_ri(&e->a, ALU_CMP, 2, g, MIN_NORMAL);
-        emit_slow(e, CC_E);
-        asm_alu_ri(&e->a, ALU_CMP, 2, g, INFINITY_BITS);
-        emit_slow(e, CC_A);
-        return;
-    }
     int nan = vec_tmp(e);
-    vec_op_const(e, V_PAND, t, d, vec_repeat(1, ABS));
+    vec_op_const(e, V_PAND, t, d, halves(type, ABS));
     vec_const(e, nan, vec_repeat(1, INFINITY_BITS));
     vec_op(e, V_PCMPGTW, nan, t, nan);
     vec_op_const(e, V_PCMPEQW, t, t, vec_repeat(1, MIN_NORMAL));
@@ -141,14 +131,13 @@ static bool arithmetic(Emit *e, const Uop *u, VecOp ps, VecOp ss)
     VecOp wide = half_wide(u);
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = unary ? a : vec_use(e, u->b);
-    int d = vec_def(e, u), x = vec_tmp(e), y = x;
+    int d = vec_def(e, u), x = vec_tmp(e), y = unary ? x : vec_tmp(e);
     if (u->op == UOP_FMUL && u->sub == UOP_FMUL_X) { /* infinity times zero isn't invalid */
         half_check_special(e, u->type, a);
         half_check_special(e, u->type, b);
     }
     half_widen(e, u->type, x, a);
     if (!unary) {
-        y = vec_tmp(e);
         half_widen(e, u->type, y, b);
     }
     if (u->op == UOP_FDIV && flushes(e)) {
@@ -238,11 +227,12 @@ static bool fused(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     int a = vec_use(e, u->a), b = vec_use(e, u->b), c = step ? -1 : vec_use(e, u->c),
         d = vec_def(e, u);
+    int x = vec_tmp(e), y = vec_tmp(e),
+        z = vec_tmp(e); /* before the first jump: see ra_before_slow */
     if (step) {
         half_check_special(e, u->type, a);
         half_check_special(e, u->type, b);
     }
-    int x = vec_tmp(e), y = vec_tmp(e), z = vec_tmp(e);
     for (int high = 0; high <= (u->type == T_F16X8); high++) {
         widen_to_double(e, u->type, high, x, a);
         widen_to_double(e, u->type, high, y, b);

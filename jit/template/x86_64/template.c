@@ -81,8 +81,8 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
         __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
 }
 
-/* The exit that the tag at the return address names; NULL if none, or if its code isn't to be linked
- * any more: then *target is where it leads all the same. */
+/* The exit that the tag at the return address names; NULL if none, or if its code isn't to be
+ * linked any more: then *target is where it leads all the same. */
 static Link *tagged_link(Jit *jit, uintptr_t return_address, GuestAddr *target)
 {
     uint32_t tag;
@@ -124,7 +124,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     tt->running = false;
     if (reason == TEMPLATE_LINK) {
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
-        *link = l && l->to ? NULL : l;
+        *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS) {
@@ -134,7 +134,8 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         tt->fill = true;
         /* An inline cache is for one target in its life: a thread may stand between its comparison
          * and its jump. */
-        if (l && !l->to && (l->target == 0 || l->target == cpu->pc)) {
+        if (l && !__atomic_load_n(&l->to, __ATOMIC_RELAXED) &&
+            (l->target == 0 || l->target == cpu->pc)) {
             l->target = cpu->pc;
             *link = l;
         }
@@ -221,7 +222,8 @@ bool template_fault(JitThread *t, Block *b, void *ucontext)
     const Frontend *f = t->jit->frontend;
 
     if (b->tier2) {
-        /* Precise code has stored everything, pc included. Else nobody looks at the registers: the fault is deadly. */
+        /* Precise code has stored everything, pc included. Else nobody looks at the registers: the
+         * fault is deadly. */
         if (!(b->mode & CPU_MODE_PRECISE))
             cpu->pc = b->pc;
         leave_by(t, uc);

@@ -1,0 +1,51 @@
+/* A guest thread on a thread that ThreadSanitizer knows: it needs its own state in each, which clone3 doesn't make. */
+#include "runtime/thread/tsan.h"
+
+#if XEMU_TSAN
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+
+typedef struct Go {
+    const struct clone_args *args;
+    void (*run)(void *);
+    void *arg;
+    int tid; /* 0: not there yet */
+} Go;
+
+static void *enter(void *p)
+{
+    Go *go = p;
+    void (*run)(void *) = go->run;
+    void *arg = go->arg;
+    int tid = (int)host_raw0(SYS_gettid);
+    if (go->args->flags & CLONE_CHILD_SETTID) {
+        *(int *)(uintptr_t)go->args->child_tid = tid;
+    }
+    if (go->args->flags & CLONE_CHILD_CLEARTID) {
+        host_raw1(SYS_set_tid_address, go->args->child_tid);
+    }
+    __atomic_store_n(&go->tid, tid, __ATOMIC_RELEASE); /* `go` is the parent's again */
+    run(arg);
+    return NULL;
+}
+
+long tsan_thread(const struct clone_args *args, void (*run)(void *), void *arg)
+{
+    Go go = {.args = args, .run = run, .arg = arg};
+    pthread_t thread;
+    int err = pthread_create(&thread, NULL, enter, &go);
+    if (err) {
+        return -err;
+    }
+    pthread_detach(thread);
+    int tid;
+    while ((tid = __atomic_load_n(&go.tid, __ATOMIC_ACQUIRE)) == 0) {
+        sched_yield();
+    }
+    if (args->flags & CLONE_PARENT_SETTID) {
+        *(int *)(uintptr_t)args->parent_tid = tid;
+    }
+    return tid;
+}
+#endif
