@@ -10,7 +10,8 @@
 
 /* Memory for blocks, links and fault maps: slabs that are freed together with a generation. */
 typedef struct MetaSlab {
-    struct MetaSlab *next;
+    struct MetaSlab *next;  /* Jit.slabs */
+    struct MetaSlab *spare; /* Jit.spare_slabs */
     size_t used, size;
     _Alignas(16) uint8_t bytes[];
 } MetaSlab;
@@ -43,6 +44,7 @@ typedef struct JitThread {
     struct KeepModule *module;      /* of hot and cold; NULL: none */
     struct KeepPair *pair;
     MetaSlab *slab;
+    bool can_translate;             /* uops and what the emitter needs are there */
     UopBlock uops;                  /* being translated */
     struct WatchCache *watch_cache; /* watch.c; NULL: never used */
     FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is fetched_version */
@@ -71,8 +73,10 @@ struct Jit {
     uint64_t generation;            /* counts emptyings of the arena */
     uint64_t epoch;
     JitThread *threads;
+    uint32_t nthreads;
     MetaSlab *slabs;                /* of this generation */
-    CodeChunk *spare;               /* chunks of this generation that threads left behind */
+    CodeChunk *spare;               /* chunks of this generation that threads left behind, and slabs */
+    MetaSlab *spare_slabs;
     Retired *retired;
     uint64_t dead_bytes;            /* of blocks dropped in this generation */
     uint32_t put_off;               /* links that weren't made because the code is shared */

@@ -212,6 +212,7 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
         t->next = NULL;
         t->prev = &j->threads;
         j->threads = t;
+        j->nthreads = 1;
         pthread_mutex_unlock(&j->lock);
     }
 }

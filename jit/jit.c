@@ -25,12 +25,23 @@
 
 #define DEFAULT_ARENA ((size_t)256 << 20)
 #define META_SLAB ((size_t)256 << 10)
+/* More threads than these share chunks of the arena and of memory: they take one for each block, so that a thousand threads don't use up the arena with a few blocks each. */
+#define THREADS_WITH_CHUNKS 8
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------- */
 
 void *jit_meta_alloc(JitThread *t, size_t size) {
     size = (size + 15) & ~(size_t)15;
     MetaSlab *s = t->slab;
+    if (!s && (s = t->jit->spare_slabs)) {
+        pthread_mutex_lock(&t->jit->lock);
+        s = t->generation == t->jit->generation ? t->jit->spare_slabs : NULL;
+        if (s) {
+            t->jit->spare_slabs = s->spare;
+            t->slab = s;
+        }
+        pthread_mutex_unlock(&t->jit->lock);
+    }
     if (!s || s->size - s->used < size) {
         size_t bytes = sizeof *s + size > META_SLAB ? (sizeof *s + size + 4095) & ~(size_t)4095 : META_SLAB;
         /* Zeroed, and its pages at once: faults would cost more than the blocks. */
@@ -141,19 +152,21 @@ void jit_forget_targets(Cpu *cpu) {
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
 }
 
+/* What a thread needs: its part of the jit and behind it the cache of targets. Pages of its own, since most of them are never touched. */
+static size_t thread_bytes(void) {
+    return ((sizeof(JitThread) + 63) & ~(size_t)63) + CPU_IBTC_SIZE * sizeof(IbtcEntry);
+}
+
 int jit_thread_start(Jit *j, Cpu *cpu) {
-    JitThread *t = calloc(1, sizeof *t);
-    cpu->ibtc = calloc(CPU_IBTC_SIZE, sizeof *cpu->ibtc);
-    if (!t || !cpu->ibtc) {
-        free(t);
-        free(cpu->ibtc);
+    JitThread *t = mmap(NULL, thread_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (t == MAP_FAILED) {
         return -ENOMEM;
     }
+    cpu->ibtc = (IbtcEntry *)(void *)((uint8_t *)t + thread_bytes() - CPU_IBTC_SIZE * sizeof *cpu->ibtc);
     empty_ibtc(cpu);
     t->jit = j;
     t->cpu = cpu;
     t->epoch = JIT_OUTSIDE;
-    uop_block_init(&t->uops);
     cpu->frontend = j->frontend;
     cpu->jit = t;
     cpu->ll_addr = ~(GuestAddr)0;
@@ -161,9 +174,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     j->frontend->reset(cpu);
     int err = j->options.tiers & JIT_TIERS_NATIVE ? template_thread_start(t) : 0;
     if (err) {
-        uop_block_free(&t->uops);
-        free(cpu->ibtc);
-        free(t);
+        munmap(t, thread_bytes());
         return err;
     }
     pthread_mutex_lock(&j->lock);
@@ -174,6 +185,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
         t->next->prev = &t->next;
     }
     j->threads = t;
+    j->nthreads++;
     pthread_mutex_unlock(&j->lock);
     return 0;
 }
@@ -184,12 +196,22 @@ static void add_stats(JitStats *sum, const JitStats *s) {
 #undef JIT_STAT
 }
 
-/* Under the lock: another thread goes on filling it. */
-static void leave_chunk(JitThread *t, CodeChunk *c) {
-    if (c && t->generation == t->jit->generation) {
-        c->spare = t->jit->spare;
-        t->jit->spare = c;
+/* Under the lock: another thread goes on filling them. */
+static void leave_chunks(JitThread *t) {
+    Jit *j = t->jit;
+    CodeChunk *chunks[] = { t->hot, t->cold };
+    for (unsigned i = 0; i < 2 && t->generation == j->generation; i++) {
+        if (chunks[i]) {
+            chunks[i]->spare = j->spare;
+            j->spare = chunks[i];
+        }
     }
+    if (t->slab && t->generation == j->generation) {
+        t->slab->spare = j->spare_slabs;
+        j->spare_slabs = t->slab;
+    }
+    t->hot = t->cold = NULL;
+    t->slab = NULL;
 }
 
 void jit_thread_end(Cpu *cpu) {
@@ -203,15 +225,16 @@ void jit_thread_end(Cpu *cpu) {
         t->next->prev = t->prev;
     }
     add_stats(&j->ended, &t->stats);
-    leave_chunk(t, t->hot);
-    leave_chunk(t, t->cold);
+    leave_chunks(t);
+    j->nthreads--;
     pthread_mutex_unlock(&j->lock);
     if (j->options.tiers & JIT_TIERS_NATIVE) {
         template_thread_end(t);
     }
-    uop_block_free(&t->uops);
-    free(cpu->ibtc);
-    free(t);
+    if (t->can_translate) {
+        uop_block_free(&t->uops);
+    }
+    munmap(t, thread_bytes());
     cpu->jit = NULL;
     cpu->ibtc = NULL;
 }
@@ -256,6 +279,7 @@ int jit_empty_arena(Jit *j) {
     j->code = fresh;
     j->slabs = NULL;
     j->spare = NULL;
+    j->spare_slabs = NULL;
     j->dead_bytes = 0;
     j->ended.arena_flushes++;
     j->keep_slab = NULL;
@@ -387,6 +411,18 @@ bool jit_have_chunks(JitThread *t) {
     return t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
 }
 
+/* Many threads only run what others have translated. */
+static bool can_translate(JitThread *t) {
+    if (!t->can_translate) {
+        uop_block_init(&t->uops);
+        t->can_translate = !(t->jit->options.tiers & JIT_TIERS_NATIVE) || template_prepare(t) == 0;
+        if (!t->can_translate) {
+            uop_block_free(&t->uops);
+        }
+    }
+    return t->can_translate;
+}
+
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
     Jit *j = t->jit;
     FlagsCtx fc = { .frontend = j->frontend,
@@ -434,6 +470,9 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     bool sampled = j->options.time_translation && t->stats.blocks % SAMPLE == 0;
     uint64_t before = sampled ? now_ns() : 0, start = sampled ? now_ns() : 0;
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
+    if (!can_translate(t)) {
+        return NULL;
+    }
     if (templ && !codebuf_may_append(&j->code)) {
         pthread_mutex_lock(&j->lock);
         int err = jit_own_code(j);
@@ -495,6 +534,9 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
         other = b;
         (void)tier_anchor(j, b);
     }
+    if (j->nthreads > THREADS_WITH_CHUNKS) {
+        leave_chunks(t);
+    }
     pthread_mutex_unlock(&j->lock);
     if (other != b && b->uops) {
         uop_block_free(b->uops);
@@ -539,7 +581,7 @@ CpuExit jit_run_interp(JitThread *t, const Block *b) {
 /* Interprets the block at pc if it isn't translated. */
 static bool interpret_new(JitThread *t, CpuExit *r) {
     Cpu *cpu = t->cpu;
-    if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode)) {
+    if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode) || !can_translate(t)) {
         return false;
     }
     keep_enter(t, cpu->pc);
@@ -607,6 +649,9 @@ CpuExit jit_run(Cpu *cpu) {
 
 CpuExit jit_step(Cpu *cpu) {
     JitThread *t = cpu->jit;
+    if (!can_translate(t)) {
+        return cpu->exit_reason = CPU_EXIT_INTERRUPT; /* no memory: try again */
+    }
     jit_build_uops(t, cpu->pc, cpu->mode, 1);
     Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
     CpuExit r = jit_run_interp(t, &b);

@@ -2,6 +2,7 @@
 #include "runtime/process.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,7 +27,7 @@ Process *process_first;
  */
 static void *const arena_place = (void *)0xd8000000;
 
-enum { POOL_MOST = 256 };
+enum { POOL_MOST = 8 };
 
 static Thread *thread_from_pool(ThreadPool *pool)
 {
@@ -263,6 +264,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
     };
     process_first = p;
+    mallopt(M_ARENA_MAX, 1); /* one per thread would be 64 MB of the guest's address space each */
     mem_init(p->mem, options->reserved_va);
     p->mem->store = code_store_open(options, p->frontend);
     path_set_prefix(p, options->prefix);

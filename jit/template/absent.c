@@ -8,6 +8,7 @@ int template_create(Jit *jit) { (void)jit; return -ENOSYS; }
 void template_destroy(Jit *jit) { (void)jit; }
 int template_arena(Jit *jit, CodeBuf *code) { (void)jit; (void)code; return -ENOSYS; }
 int template_thread_start(JitThread *t) { (void)t; return -ENOSYS; }
+int template_prepare(JitThread *t) { (void)t; return -ENOSYS; }
 void template_thread_end(JitThread *t) { (void)t; }
 int template_emit(JitThread *t, const UopBlock *ub, Block *b) { (void)t; (void)ub; (void)b; return -ENOSYS; }
 CpuExit template_run(Cpu *cpu, Block *b, Link **link) { (void)cpu; (void)b; (void)link; return CPU_EXIT_FAULT; }

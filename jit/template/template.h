@@ -13,6 +13,8 @@ int template_arena(Jit *jit, CodeBuf *code);
 /* Puts a copy of the stubs at the start of a chunk, which code in it uses. */
 void template_stubs(Jit *jit, CodeChunk *c);
 int template_thread_start(JitThread *t);
+/* Before the thread's first template_emit. 0 or -errno. */
+int template_prepare(JitThread *t);
 void template_thread_end(JitThread *t);
 
 /* Emits ub (optimized) into the thread's chunks, fills in code, host_len, cold, cold_len, links, faultmap of b and commits the pieces. 0, -ENOSPC (the thread's

@@ -112,6 +112,7 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
 {
     Process *p = t->process;
     uint64_t mask = block_all();
+    host_stack_trim();
     long r = fork_prepare(p);
     if (t->trace.on) {
         t->trace.newborn = t->trace.on;
@@ -157,6 +158,7 @@ static void end_thread(Thread *t, HostStack *stack)
     process_remove_thread(p, t);
     thread_current = NULL;
     thread_dispose(t, p->pool);
+    host_stack_put(stack);
     atomic_fetch_sub(&p->pool->others, 1);
     host_exit_thread(&stack->in_use);
 }
@@ -275,6 +277,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
         return r;
     }
     /* A vfork child has executed another program or ended: what it had in this memory is free. */
+    atomic_store(&stack->in_use, 0);
     host_stack_put(stack);
 fail:
     if (child) {

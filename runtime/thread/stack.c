@@ -1,5 +1,6 @@
 #include "runtime/thread/stack.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/single_threaded.h>
@@ -7,7 +8,10 @@
 #include "jit/ownmem.h"
 #include "runtime/host/lock.h"
 
-enum { STACK_SIZE = 512 << 10, GUARD_SIZE = 4096 };
+enum { STACK_SIZE = 512 << 10, GUARD_SIZE = 4096, IDLE_MOST = 8 };
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
 
 /* Of the C library's dynamic linker (also in its static form): storage for a new thread,
  * initialized; returns the thread pointer. */
@@ -15,6 +19,8 @@ void *_dl_allocate_tls(void *mem);
 
 static Lock lock;
 static HostStack *all;
+static HostStack *idle, *bare; /* not taken: with memory, and without */
+static unsigned nidle;
 
 /* The head of the thread control block on x86-64 (tcbhead_t): words 0 and 2 point to itself, 5 and
  * 6 are the stack and pointer guards, the same in every thread. */
@@ -32,26 +38,62 @@ static void *make_tls(void)
     return tcb;
 }
 
-static HostStack *make(void)
+static int map_stack(HostStack *s)
 {
     long at =
         host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(STACK_SIZE), STACK_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0);
     if (at < 0) {
-        return NULL;
+        return -ENOMEM;
     }
-    char *low = guest_ptr((uint64_t)at);
-    host_raw3(SYS_mprotect, low, GUARD_SIZE, PROT_NONE);
-    HostStack *s = (HostStack *)(void *)(low + STACK_SIZE - 64);
-    _Static_assert(sizeof(HostStack) <= 64, "fits above the stack");
-    s->base = low + GUARD_SIZE;
-    s->size = STACK_SIZE - GUARD_SIZE - 64;
-    s->tls = make_tls();
-    if (!s->tls) {
-        host_raw2(SYS_munmap, low, STACK_SIZE);
-        return NULL;
+    s->low = guest_ptr((uint64_t)at);
+    /* Linux 6.13 can guard a page without making a mapping of its own of it, which fork would copy.
+     */
+    if (host_raw3(SYS_madvise, s->low, GUARD_SIZE, MADV_GUARD_INSTALL)) {
+        host_raw3(SYS_mprotect, s->low, GUARD_SIZE, PROT_NONE);
+    }
+    s->base = s->low + GUARD_SIZE;
+    s->size = STACK_SIZE - GUARD_SIZE;
+    return 0;
+}
+
+static void unmap_stack(HostStack *s)
+{
+    host_raw2(SYS_munmap, s->low, STACK_SIZE);
+    s->low = NULL;
+}
+
+static HostStack *make(void)
+{
+    HostStack *s = calloc(1, sizeof *s);
+    if (s && !(s->tls = make_tls())) {
+        free(s);
+        s = NULL;
+    }
+    if (s) {
+        s->next = all;
+        all = s;
     }
     return s;
+}
+
+/* Takes the first that its thread has really left. */
+static HostStack *take_idle(void)
+{
+    for (HostStack **at = &idle, *s; (s = *at); at = &s->idle) {
+        if (!atomic_load(&s->in_use)) {
+            *at = s->idle;
+            nidle--;
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void put_bare(HostStack *s)
+{
+    s->idle = bare;
+    bare = s;
 }
 
 HostStack *host_stack_get(void)
@@ -59,19 +101,57 @@ HostStack *host_stack_get(void)
     /* The C library doesn't know of these threads: it must take its locks from now on. */
     __libc_single_threaded = 0;
     lock_take(&lock);
-    HostStack *s = all;
-    while (s && atomic_load(&s->in_use)) {
-        s = s->next;
-    }
-    if (!s && (s = make())) {
-        s->next = all;
-        all = s;
+    HostStack *s = take_idle();
+    if (!s) {
+        if ((s = bare)) {
+            bare = s->idle;
+        } else {
+            s = make();
+        }
+        if (s && map_stack(s)) {
+            put_bare(s);
+            s = NULL;
+        }
     }
     if (s) {
+        s->taken = true;
         atomic_store(&s->in_use, 1);
     }
     lock_release(&lock);
     return s;
+}
+
+static void put(HostStack *s)
+{
+    s->taken = false;
+    s->idle = idle;
+    idle = s;
+    nidle++;
+}
+
+static void trim(void)
+{
+    for (HostStack *old; nidle >= IDLE_MOST && (old = take_idle());) {
+        unmap_stack(old);
+        put_bare(old);
+    }
+}
+
+void host_stack_put(HostStack *s)
+{
+    lock_take(&lock);
+    trim();
+    put(s);
+    lock_release(&lock);
+}
+
+void host_stack_trim(void)
+{
+    if (nidle > IDLE_MOST) { /* threads that ended at one time kept each other's stacks */
+        lock_take(&lock);
+        trim();
+        lock_release(&lock);
+    }
 }
 
 void host_stack_fork_prepare(void)
@@ -84,6 +164,9 @@ void host_stack_fork_done(int in_child, const HostStack *mine)
     for (HostStack *s = in_child ? all : NULL; s; s = s->next) {
         if (s != mine) {
             atomic_store(&s->in_use, 0);
+            if (s->taken) {
+                put(s);
+            }
         }
     }
     lock_release(&lock);

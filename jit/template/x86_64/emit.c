@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
@@ -670,22 +671,25 @@ int emit_create_tables(TemplateShared *s, const Frontend *f)
     return 0;
 }
 
+#define VALS_BYTES ((VAL_MAX + 16) * sizeof(ValState))
+
 Emit *emit_new(void)
 {
     Emit *e = calloc(1, sizeof *e);
+    /* Of these two megabytes a few pages are ever touched. */
+    void *vals = e ? mmap(NULL, VALS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
 
-    if (e)
-        e->vals = calloc(VAL_MAX + 16, sizeof *e->vals);
-    if (e && !e->vals) {
+    if (vals == MAP_FAILED) {
         free(e);
-        e = NULL;
+        return NULL;
     }
+    e->vals = vals;
     return e;
 }
 
 void emit_free(Emit *e)
 {
     if (e)
-        free(e->vals);
+        munmap(e->vals, VALS_BYTES);
     free(e);
 }

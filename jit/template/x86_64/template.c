@@ -45,16 +45,16 @@ void template_stubs(Jit *jit, CodeChunk *c)
 
 int template_thread_start(JitThread *t)
 {
-    TemplateThread *tt = calloc(1, sizeof *tt);
+    t->tpl = calloc(1, sizeof(TemplateThread));
+    return t->tpl ? 0 : -ENOMEM;
+}
 
-    if (tt)
-        tt->emit = emit_new();
-    if (!tt || !tt->emit) {
-        free(tt);
-        return -ENOMEM;
-    }
-    t->tpl = tt;
-    return 0;
+int template_prepare(JitThread *t)
+{
+    TemplateThread *tt = t->tpl;
+
+    tt->emit = emit_new();
+    return tt->emit ? 0 : -ENOMEM;
 }
 
 void template_thread_end(JitThread *t)
