@@ -273,7 +273,7 @@ int jit_empty_arena(Jit *j) {
     }
     r->code = j->code;
     r->slabs = j->slabs;
-    r->epoch = j->epoch++;
+    r->epoch = j->epoch;
     r->next = j->retired;
     j->retired = r;
     j->code = fresh;
@@ -284,9 +284,11 @@ int jit_empty_arena(Jit *j) {
     j->ended.arena_flushes++;
     j->keep_slab = NULL;
     keep_emptied(j);
-    j->generation++;
+    __atomic_store_n(&j->generation, j->generation + 1, __ATOMIC_RELEASE);
     blockmap_each(&j->blocks, free_block_uops, NULL);
     blockmap_clear(&j->blocks);
+    /* Last: a thread that notes the new epoch finds nothing of the old generation any more. */
+    __atomic_store_n(&j->epoch, j->epoch + 1, __ATOMIC_SEQ_CST);
     for (JitThread *t = j->threads; t; t = t->next) {
         jit_interrupt(t->cpu);
     }
@@ -534,7 +536,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
         other = b;
         (void)tier_anchor(j, b);
     }
-    if (j->nthreads > THREADS_WITH_CHUNKS) {
+    if (j->nthreads > THREADS_WITH_CHUNKS && !t->module) {
         leave_chunks(t);
     }
     pthread_mutex_unlock(&j->lock);
