@@ -135,6 +135,25 @@ def options(cli):
         report("bad options: " + " ".join(a.replace(show, "PROG") for a in args), problem)
 
 
+# A value for each option of tools/xemu/options.def that a user would give: long name, variable, value (None: it takes none).
+FORMS = [("ld-prefix", "LD_PREFIX", "/"), ("set-env", "SET_ENV", "T_X=1"), ("unset-env", "UNSET_ENV", "T_X"), ("argv0", "ARGV0", "zero"),
+         ("cpu", "CPU", "max"), ("stack-size", "STACK_SIZE", "16M"), ("guest-base", "GUEST_BASE", "0x10000000"),
+         ("reserved-va", "RESERVED_VA", "64G"), ("strace", "STRACE", None), ("log-file", "LOG_FILENAME", "log.txt"),
+         ("log", "LOG", "strace"), ("one-insn-per-tb", "ONE_INSN_PER_TB", None), ("tiers", "TIERS", "interp"), ("stats", "STATS", None),
+         ("dump", "DUMP", "uop"), ("host-features", "HOST_FEATURES", "-avx512")]
+
+
+def forms(cli):
+    """Each option with two dashes and as a variable of either name; what it does is tested above."""
+    show = cli.program("show-O2-static")
+    for name, variable, value in FORMS:
+        words = [[f"--{name}"]] if value is None else [[f"--{name}={value}"], [f"--{name}", value]]
+        for word in words:
+            cli.expect(" ".join(word), word + [show, "x"], r"^argv", 2)
+        for prefix in "QEMU_", "XEMU_":
+            cli.expect(prefix + variable, [show, "x"], r"^argv", 2, {prefix + variable: "1" if value is None else value})
+
+
 def bad_files(cli):
     with open(cli.program("hello-O2-static"), "rb") as file:
         good = file.read()
@@ -220,6 +239,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         cli = Cli(os.path.abspath(arguments.xemu), os.path.abspath(arguments.programs), folder)
         options(cli)
+        forms(cli)
         bad_files(cli)
     print(f"{results[0]} passed, {results[1]} failed")
     return 1 if results[1] else 0
