@@ -26,7 +26,7 @@ static bool load_whole(const Pair *p)
 #else
 static void store(Pair *p, uint64_t v)
 {
-    p->lo = p->hi = v;
+    *(volatile uint64_t *)&p->lo = v;
 }
 
 static bool load_whole(const Pair *p)
