@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "cache/internal.h"
@@ -12,7 +13,17 @@ static bool add_layer(Cache *c, const char *path, size_t len)
 {
     if (!len || c->nlayers == CACHE_LAYERS)
         return true;
-    c->layers[c->nlayers] = strndup(path, len);
+    char here[4096];
+    if (path[0] != '/' && getcwd(here, sizeof here)) {
+        /* The guest may go to another folder. */
+        size_t room = strlen(here) + len + 2;
+        char *whole = malloc(room);
+        if (whole)
+            snprintf(whole, room, "%s/%.*s", here, (int)len, path);
+        c->layers[c->nlayers] = whole;
+    } else {
+        c->layers[c->nlayers] = strndup(path, len);
+    }
     return c->layers[c->nlayers] && ++c->nlayers;
 }
 

@@ -44,17 +44,22 @@ static int open_dir(Cache *c, int at, const char *name)
     return checked(c, fd, S_IFDIR, &st);
 }
 
-/* mkdir -p, for what is missing at the end of the path: a new home has no .cache yet. */
-static void make_parents(const char *path)
+/* A folder, and the one it is in: a new home has no .cache yet. A home that doesn't exist isn't
+ * made. */
+static int make_layer(const char *path)
 {
-    char *copy = strdup(path);
-
-    for (char *at = copy ? strchr(copy + 1, '/') : NULL; at; at = strchr(at + 1, '/')) {
-        *at = 0;
-        mkdir(copy, 0700);
-        *at = '/';
+    if (!mkdir(path, 0700) || errno == EEXIST)
+        return 0;
+    char *parent = errno == ENOENT ? strdup(path) : NULL,
+         *end = parent ? strrchr(parent, '/') : NULL;
+    int err = -errno;
+    if (end && end > parent) {
+        *end = 0;
+        if (!mkdir(parent, 0700) || errno == EEXIST)
+            err = mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
     }
-    free(copy);
+    free(parent);
+    return err;
 }
 
 int dir_layer(Cache *c, unsigned layer, bool make)
@@ -63,10 +68,9 @@ int dir_layer(Cache *c, unsigned layer, bool make)
     int fd = open_dir(c, AT_FDCWD, path);
 
     if (fd == -ENOENT && make) {
-        make_parents(path);
-        if (mkdir(path, 0700) && errno != EEXIST)
-            return -errno;
-        fd = open_dir(c, AT_FDCWD, path);
+        fd = make_layer(path);
+        if (!fd)
+            fd = open_dir(c, AT_FDCWD, path);
     }
     return fd;
 }

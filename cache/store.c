@@ -16,7 +16,8 @@
 #include "cache/check.h"
 #include "cache/internal.h"
 
-/* Of translated code, level 1 makes a third, level 3 hardly less in twice the time; the negative levels are a fifth larger and a tenth faster. */
+/* Of translated code, level 1 makes a third, level 3 hardly less in twice the time; the negative
+ * levels are a fifth larger and a tenth faster. */
 enum { LEVEL = 1, LOCK_MS = 3000 };
 
 /* ---- the lock ----------------------------------------------------------------------------------

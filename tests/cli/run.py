@@ -31,7 +31,8 @@ class Cli:
         base = {k: v for k, v in os.environ.items() if not k.startswith(("QEMU_", "XEMU_", "T_"))}
         try:
             return subprocess.run([self.xemu, *args], stdin=stdin, capture_output=True, timeout=LIMIT,
-                                  env={**base, **(env or {})}, cwd=self.folder)
+                                  env={**base, "XDG_CACHE_HOME": os.path.join(self.folder, "cache"), **(env or {})},
+                                  cwd=self.folder)
         except subprocess.TimeoutExpired:
             return None
 

@@ -36,12 +36,17 @@ def difference(want, got):
     return None
 
 
+# Translations are kept from one program to the next, but not in the user's own cache.
+CACHE = tempfile.TemporaryDirectory(prefix="xemu-guest-")
+
+
 def run(command, env):
     """(exit status, output, errors); a status of None when the time ran out."""
     with tempfile.TemporaryDirectory() as directory:
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, cwd=directory,
-                                  env={**os.environ, "HOME": "/", "LC_ALL": "C", **env})
+                                  env={**os.environ, "HOME": "/", "LC_ALL": "C", "XDG_CACHE_HOME": CACHE.name,
+                                       **({"XEMU_CACHE": "off"} if "XEMU_COVERAGE" in os.environ else {}), **env})
             return done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired:
             return None, b"", b""

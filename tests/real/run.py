@@ -28,11 +28,16 @@ def read_cases(path):
         yield head, words[0], int(words[1]) if len(words) > 1 else 0, commands, expected.strip("\n")
 
 
+# Translations are kept from one case to the next, but not in the user's own cache.
+CACHE = tempfile.TemporaryDirectory(prefix="xemu-real-")
+
+
 def run(emulator, root, tier, commands):
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "TZ": "UTC", "XEMU": emulator,
-           "ROOT": root, "XEMU_TIERS": tier}
+           "ROOT": root, "XEMU_TIERS": tier, "XDG_CACHE_HOME": CACHE.name}
     if "XEMU_COVERAGE" in os.environ:
         env["XEMU_COVERAGE"] = os.environ["XEMU_COVERAGE"]
+        env["XEMU_CACHE"] = "off"  # what isn't translated isn't counted
     with tempfile.TemporaryDirectory() as directory:
         try:
             done = subprocess.run(["bash", "-c", PRELUDE + commands], stdin=subprocess.DEVNULL, capture_output=True,

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "cache/cache.h"
 #include "jit/host.h"
 #include "jit/jit.h"
 
@@ -559,6 +560,7 @@ static int one_option(Parse *p, int argc, char **argv, int *at)
 int options_parse(CommandLine *cl, int argc, char **argv, char **envp)
 {
     *cl = (CommandLine){.program = argc};
+    cl->options.cache = CACHE_RW;
     cl->options.execfd = -1;
     cl->options.exe_fd = -1;
     cl->options.filters = -1;
