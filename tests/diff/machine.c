@@ -14,12 +14,12 @@
 #include "frontend/aarch64/state.h"
 #include "jit/jit.h"
 
-const char *const diff_tier_names[DIFF_TIERS] = {"interpreter, stepping", "interpreter", "tier 1"};
+const char *const diff_tier_names[DIFF_MACHINES] = {"interpreter, stepping", "interpreter", "tier 1", "tier 2"};
 
 static struct {
     Jit *jit;
     Cpu *cpu;
-} machines[DIFF_TIERS];
+} machines[DIFF_MACHINES];
 static uint64_t fresh_data[DIFF_DATA_SIZE / 8];
 
 static uint8_t *code_writable; /* the code area once more: the guest's own view is read-only */
@@ -127,7 +127,8 @@ static void map_areas(void)
 
 static bool make(DiffTier tier, uint64_t off)
 {
-    JitOptions options = {.tiers = tier == DIFF_TEMPLATE ? JIT_TIER_TEMPLATE : JIT_TIER_INTERP,
+    static const uint32_t tiers[DIFF_MACHINES] = {JIT_TIER_INTERP, JIT_TIER_INTERP, JIT_TIER_TEMPLATE, JIT_TIER_LLVM};
+    JitOptions options = {.tiers = tiers[tier],
                           .host_features_off = off};
     JitHost host = {.fetch = fetch};
     Cpu *cpu = aligned_alloc(64, sizeof(Cpu));
@@ -155,6 +156,15 @@ bool machine_open(uint64_t host_features_off)
     return make(DIFF_TEMPLATE, host_features_off);
 }
 
+bool machine_open_llvm(void)
+{
+#ifdef XEMU_LLVM
+    return make(DIFF_LLVM, 0);
+#else
+    return false;
+#endif
+}
+
 static void place(const DiffCase *c)
 {
     uint32_t *at = (uint32_t *)(void *)(code_writable + (c->in.pc - DIFF_CODE));
@@ -165,7 +175,7 @@ static void place(const DiffCase *c)
 
 static void forget(uint64_t at, uint64_t len)
 {
-    for (unsigned t = 0; t < DIFF_TIERS; t++) {
+    for (unsigned t = 0; t < DIFF_MACHINES; t++) {
         if (machines[t].cpu) {
             jit_invalidate(machines[t].jit, at, len);
         }
@@ -249,6 +259,7 @@ void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r)
     running_case = c;
     running_tier = tier;
     enter(cpu, c);
+    cpu->mode |= tier == DIFF_LLVM ? CPU_MODE_PRECISE : 0; /* else a fault leaves no registers */
     CpuExit why = CPU_EXIT_INTERRUPT;
     alarm(HANG_SECONDS);
     for (unsigned i = 0; why == CPU_EXIT_INTERRUPT && (tier != DIFF_STEP || i < MAX_STEPS); i++) {

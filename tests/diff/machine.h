@@ -10,12 +10,16 @@ typedef enum DiffTier {
     DIFF_STEP,     /* interpreter, one instruction a block */
     DIFF_INTERP,   /* interpreter, whole blocks */
     DIFF_TEMPLATE, /* tier 1 */
-    DIFF_TIERS
+    DIFF_TIERS,
+    DIFF_LLVM = DIFF_TIERS, /* tier 2, precise: compiling a case takes milliseconds */
+    DIFF_MACHINES
 } DiffTier;
-extern const char *const diff_tier_names[DIFF_TIERS];
+extern const char *const diff_tier_names[DIFF_MACHINES];
 
 /* Maps code and data areas and makes the jits. host_features_off: JIT_HOST_* that tier 1 must do without. False: tier 1 isn't there. */
 bool machine_open(uint64_t host_features_off);
+/* Tier 2 as well; false if this build has none. */
+bool machine_open_llvm(void);
 
 /* Puts the code of all cases into their slots and empties the others; or changes one slot only. */
 void machine_load(const DiffCase *cases, unsigned n);

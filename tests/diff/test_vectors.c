@@ -14,7 +14,7 @@
 #include "oracle.h"
 #include "vectors.h"
 
-static unsigned run_line(const char *file, unsigned number, const char *line, bool tier1) {
+static unsigned run_line(const char *file, unsigned number, const char *line, bool tier1, bool tier2) {
     DiffCase c;
     DiffResult want, got;
     unsigned failures = 0;
@@ -24,8 +24,8 @@ static unsigned run_line(const char *file, unsigned number, const char *line, bo
         return 1;
     }
     machine_load_one(&c);
-    for (unsigned t = 0; t < DIFF_TIERS; t++) {
-        if (t == DIFF_TEMPLATE && !tier1) {
+    for (unsigned t = 0; t < DIFF_MACHINES; t++) {
+        if ((t == DIFF_TEMPLATE && !tier1) || (t == DIFF_LLVM && !tier2)) {
             continue;
         }
         machine_run((DiffTier)t, &c, &got);
@@ -39,7 +39,7 @@ static unsigned run_line(const char *file, unsigned number, const char *line, bo
 }
 
 Test(diff, vectors) {
-    bool tier1 = machine_open(0);
+    bool tier1 = machine_open(0), tier2 = machine_open_llvm();
     unsigned failures = 0, lines = 0;
     glob_t files;
     cr_assert_eq(glob(XEMU_TEST_DIR "/vectors/*.vec", 0, NULL, &files), 0);
@@ -49,7 +49,7 @@ Test(diff, vectors) {
         cr_assert(f);
         for (unsigned number = 1; fgets(line, sizeof(line), f); number++) {
             if (line[0] != '#' && line[0] != '\n') {
-                failures += run_line(files.gl_pathv[i], number, line, tier1);
+                failures += run_line(files.gl_pathv[i], number, line, tier1, tier2);
                 lines++;
             }
         }
