@@ -54,6 +54,7 @@ typedef struct ShadowEntry {
 #define CPU_SHADOW_SIZE 128 /* entries: emitted code lets the index wrap as a byte */
 
 #define CPU_FILE_SIZE 1024
+#define CPU_HOT_SIZE 256 /* counters of tier 1's edges, by hash */
 
 /* Addresses whose use stops the thread before the instruction that uses them: the interpreter looks. */
 enum { CPU_WATCH_READ = 1, CPU_WATCH_WRITE = 2, CPU_WATCH_EXEC = 4 };
@@ -84,6 +85,7 @@ typedef struct Cpu {
     V128 tmp[4];                 /* operands and result of operations run by C for emitted code: [0] result, [1..3] a, b, c */
     uint64_t spill[64];          /* tier 1 spill slots (vector values take two) */
     ShadowEntry shadow[CPU_SHADOW_SIZE];
+    int32_t hot[CPU_HOT_SIZE];   /* executions left until the runtime hears of it (tier 2) */
     /* exclusive monitor (LL/SC) */
     GuestAddr ll_addr;           /* ~0: no reservation */
     V128 ll_value;

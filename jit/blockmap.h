@@ -49,7 +49,9 @@ typedef struct Block {
     uint32_t counter;       /* executions, when counted */
     uint8_t heat;           /* promotion (tier.c): how often its hot counter has run out */
     bool tier2;             /* its code is a region's (lift/), entered here */
+    uint8_t deaths;         /* of the optimizer while it was at this block's region */
     bool no_promotion;      /* tier 2 has refused, or is at it */
+    struct Block *replaced_by; /* the region that has taken its place */
     struct Block *region;   /* an anchor: not in the table, it keeps guest code of that region in the lists of pages */
     struct Block *anchors;  /* tier2: [nanchors] */
     uint32_t nanchors;

@@ -84,6 +84,7 @@ struct Jit {
     MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */
+    struct Tier *tier;              /* promotion to tier 2 (tier.c); NULL: none */
 };
 
 static inline JitThread *jit_thread(const Cpu *cpu) {
@@ -102,6 +103,8 @@ int jit_own_code(Jit *j);
 bool jit_may_link(Jit *j);
 /* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. 0 or -errno. */
 int jit_empty_arena(Jit *j);
+/* Under the lock: no thread finds b's code any more by an indirect branch or a return. */
+void jit_forget_block(Jit *j, const Block *b);
 /* The micro-ops of the block at pc, optimized, in t->uops. */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */

@@ -5,12 +5,13 @@
 
 #include "jit/keep.h"
 #include "jit/template/template.h"
+#include "jit/tier.h"
 
 /* ---- invalidation ---------------------------------------------------------------------------------------------------------- */
 
 /* No thread finds b's code any more by an indirect branch or a return. A thread that just read the entry runs it once more, as if the change had come a moment
  * later. */
-static void forget_block(Jit *j, const Block *b) {
+void jit_forget_block(Jit *j, const Block *b) {
     uint32_t slot = (uint32_t)(b->pc >> j->frontend->insn_shift) & (CPU_IBTC_SIZE - 1);
     uintptr_t end = b->code + b->host_len;
     for (JitThread *t = j->threads; t; t = t->next) {
@@ -79,7 +80,7 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
         if (b->code) {
             unlink_incoming(j, b);
             unlink_outgoing(b);
-            forget_block(j, b);
+            jit_forget_block(j, b);
         }
         if (b->uops) {
             retire_uops(j, b);
@@ -203,6 +204,10 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
     JitThread *t = cpu->jit;
     if (j->code.rx) {
         codebuf_fork_child(&j->code);
+    }
+    if (j->tier) { /* the optimizer is the parent's: another is started when it's needed */
+        tier_destroy(j, true);
+        (void)tier_create(j);
     }
     if (!(~j->options.tiers & (JIT_TIER_TEMPLATE | JIT_TIER_INTERP))) {
         t->interpret = INTERPRETED_AFTER_FORK;

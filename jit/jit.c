@@ -94,6 +94,9 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
             err = template_create(j);
         }
     }
+    if (!err && (options->tiers & JIT_TIERS_NATIVE) == JIT_TIERS_NATIVE && tier_create(j) != 0) {
+        j->options.tiers &= ~(uint32_t)JIT_TIER_LLVM; /* tier 1 alone */
+    }
     if (err) {
         jit_destroy(j);
         return err;
@@ -124,6 +127,7 @@ static void free_retired(Jit *j, uint64_t oldest) {
 }
 
 void jit_destroy(Jit *j) {
+    tier_destroy(j, false);
     if (j->blocks.table) {
         blockmap_each(&j->blocks, free_block_uops, NULL);
         blockmap_destroy(&j->blocks);
@@ -171,6 +175,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     cpu->jit = t;
     cpu->ll_addr = ~(GuestAddr)0;
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
+    tier_reset_counters(cpu);
     j->frontend->reset(cpu);
     int err = j->options.tiers & JIT_TIERS_NATIVE ? template_thread_start(t) : 0;
     if (err) {
@@ -244,6 +249,7 @@ void jit_stats(const Jit *j, JitStats *out) {
     for (const JitThread *t = j->threads; t; t = t->next) {
         add_stats(out, &t->stats);
     }
+    tier_stats(j, out);
 }
 
 /* ---- emptying the arena -------------------------------------------------------------------------------------------------- */

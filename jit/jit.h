@@ -71,6 +71,8 @@ typedef struct JitHost {
     bool (*kept_info)(void *ctx, void *file, unsigned part, uint8_t info[JIT_PART_INFO]);
     uint32_t (*kept_size)(void *ctx, void *file, unsigned part, unsigned frame);
     bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to, uint32_t size);
+    /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none. */
+    const int *exe_fd;
 } JitHost;
 
 /* 0 or -errno. */

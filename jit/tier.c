@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "jit/dump.h"
+#include "jit/orc/client.h"
+#include "jit/orc/channel.h"
 #include "jit/template/template.h"
 #include "lift/lift.h"
 
@@ -297,6 +299,245 @@ int tier_anchor(Jit *j, Block *b)
     }
     return 0;
 }
+
+/* ---- promotion ----------------------------------------------------------------------------------------------------- */
+
+enum { HOT_START = 4000, HEAT_FOR_PROMOTION = 10, PROMOTED_BLOCKS = 120, PROMOTED_INSNS = 1200, FOLLOWED = 8, MAX_DEATHS = 3 };
+
+typedef struct Pending {
+    Block *entry; /* tier 1's; NULL: none */
+    uint64_t generation;
+    uint32_t n, insns;
+    Block *blocks[MAX_BLOCKS];     /* of all guest code in the region */
+    GuestAddr pcs[MAX_BLOCKS];
+    uint32_t lens[MAX_BLOCKS];
+} Pending;
+
+struct Tier {
+    pthread_mutex_t lock;
+    Client *client;
+    Pending pending[CHANNEL_SLOTS];
+    uint64_t lost;
+};
+
+int tier_create(Jit *j)
+{
+    struct Tier *tier = calloc(1, sizeof *tier);
+    if (!tier || !(tier->client = client_create(j->host.exe_fd))) {
+        free(tier);
+        return -ENOMEM;
+    }
+    pthread_mutex_init(&tier->lock, NULL);
+    j->tier = tier;
+    return 0;
+}
+
+void tier_destroy(Jit *j, bool forked)
+{
+    if (j->tier) {
+        client_destroy(j->tier->client, forked);
+        free(j->tier);
+        j->tier = NULL;
+    }
+}
+
+void tier_reset_counters(Cpu *cpu)
+{
+    for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
+        cpu->hot[i] = HOT_START;
+    }
+}
+
+void tier_stats(const Jit *j, JitStats *out)
+{
+    if (j->tier) {
+        client_counters(j->tier->client, &out->optimizers, &out->optimizer_kb);
+        out->optimizers_lost += j->tier->lost;
+    }
+}
+
+/* Is the guest code of b still as it was? A block that was replaced by a region lives on in that. */
+static bool is_alive(const Block *b)
+{
+    while (b->replaced_by) {
+        b = b->replaced_by;
+    }
+    return !__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE);
+}
+
+/* Under Jit.lock: everything that led to `old` leads to `new`. */
+static void replace(Jit *j, Block *old, Block *new)
+{
+    old->replaced_by = new;
+    blockmap_remove(&j->blocks, old);
+    if (blockmap_insert(&j->blocks, new) != 0 || tier_anchor(j, new) != 0) {
+        return; /* out of memory: the block is translated again */
+    }
+    for (Link *l = old->incoming, *next; l; l = next) {
+        next = l->next_in;
+        l->to = new;
+        l->next_in = new->incoming;
+        new->incoming = l;
+        template_link(j, l, new);
+    }
+    old->incoming = NULL;
+    jit_forget_block(j, old);
+}
+
+/* Under Tier.lock. */
+static void install(JitThread *t, Pending *p, const CodeObject *o)
+{
+    Jit *j = t->jit;
+    Block *old = p->entry;
+    if (p->generation != t->generation || !jit_have_chunks(t)) {
+        return;
+    }
+    Block *b = jit_meta_alloc(t, sizeof *b + sizeof(Block) * p->n);
+    if (!b) {
+        return;
+    }
+    *b = (Block){.pc = old->pc, .mode = old->mode, .guest_len = old->guest_len, .ninsns = p->insns, .tier2 = true,
+                 .anchors = b + 1, .nanchors = p->n - 1};
+    for (uint32_t i = 1; i < p->n; i++) {
+        b->anchors[i - 1] = (Block){.pc = p->pcs[i], .mode = b->mode, .guest_len = p->lens[i], .region = b};
+    }
+    if (place(t, o, b) != 0) {
+        return;
+    }
+    pthread_mutex_lock(&j->lock);
+    bool ok = p->generation == j->generation && jit_may_link(j) && p->generation == j->generation;
+    for (uint32_t i = 0; i < p->n && ok; i++) {
+        ok = is_alive(p->blocks[i]);
+    }
+    ok = ok && blockmap_find(&j->blocks, old->pc, old->mode) == old;
+    if (ok) {
+        replace(j, old, b);
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (ok) {
+        t->stats.regions++;
+        t->stats.region_blocks += p->n;
+        t->stats.region_insns += p->insns;
+        t->stats.region_bytes += o->len;
+        t->stats.lift_fallbacks += o->fallbacks;
+    }
+}
+
+static void take_answers(JitThread *t, struct Tier *tier)
+{
+    CodeObject o;
+    int err;
+    for (int slot; (slot = client_take(tier->client, &o, &err)) >= 0;) {
+        Pending *p = &tier->pending[slot];
+        if (!err) {
+            t->stats.lift_ns += o.lift_ns;
+            t->stats.passes_ns += o.passes_ns;
+            t->stats.codegen_ns += o.codegen_ns;
+            /* A region that mostly calls C is better off in tier 1. */
+            if (p->entry && o.fallbacks * 16 <= p->insns) {
+                install(t, p, &o);
+            } else {
+                t->stats.regions_refused++;
+            }
+            code_object_free(&o);
+        } else {
+            t->stats.regions_refused++;
+        }
+        p->entry = NULL;
+    }
+}
+
+/* What was being compiled when the optimizer died may have killed it: it gets few more chances. */
+static void after_death(struct Tier *tier)
+{
+    tier->lost++;
+    for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
+        Block *b = tier->pending[i].entry;
+        if (b && ++b->deaths < MAX_DEATHS) {
+            b->no_promotion = false;
+        }
+        tier->pending[i].entry = NULL;
+    }
+}
+
+static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
+{
+    Jit *j = t->jit;
+    Region *r = calloc(1, sizeof *r);
+    if (!r) {
+        return false;
+    }
+    *r = (Region){.t = t, .mode = entry->mode, .known_only = true, .max_blocks = PROMOTED_BLOCKS, .max_insns = PROMOTED_INSNS};
+    bool asked = false;
+    Block *more[FOLLOWED];
+    uint32_t nmore = 0;
+    if (collect(r, entry->pc)) {
+        LiftRegion lr = {.frontend = j->frontend, .mode = entry->mode, .precise = entry->mode & CPU_MODE_PRECISE, .blocks = r->blocks,
+                         .nblocks = r->nblocks, .contexts = r->contexts, .ncontexts = r->ncontexts};
+        Pending p = {.entry = entry, .generation = t->generation, .insns = r->insns};
+        bool whole = true;
+        for (uint32_t i = 0; i < r->nblocks; i++) {
+            const UopBlock *ub = r->blocks[i].ub;
+            p.blocks[p.n] = blockmap_find(&j->blocks, ub->pc, entry->mode);
+            p.pcs[p.n] = ub->pc;
+            p.lens[p.n] = ub->guest_len;
+            whole &= p.blocks[p.n++] != NULL;
+        }
+        int slot = whole ? client_ask(tier->client, &lr) : -EAGAIN;
+        if (slot >= 0) {
+            tier->pending[slot] = p;
+            entry->no_promotion = true;
+            asked = true;
+            t->stats.promotions++;
+        } else if (slot == -E2BIG) {
+            entry->no_promotion = true;
+        }
+        /* Where calls of the region come back to is as hot. */
+        for (uint32_t i = 0; i < r->nblocks && follow && asked; i++) {
+            const UopBlock *ub = r->blocks[i].ub;
+            const Uop *last = &ub->uops[ub->count - 1];
+            GuestAddr back = ub->pc + ub->guest_len;
+            Block *b = last->op == UOP_EXIT && last->sub == UOP_EXIT_CALL && !has(r, back, r->blocks[i].context)
+                           ? blockmap_find(&j->blocks, back, entry->mode)
+                           : NULL;
+            if (b && !b->tier2 && !b->no_promotion && nmore < FOLLOWED) {
+                more[nmore++] = b;
+            }
+        }
+    }
+    free_region(r);
+    for (uint32_t i = 0; i < nmore; i++) {
+        more[i]->heat = HEAT_FOR_PROMOTION;
+        if (!ask(t, tier, more[i], false)) {
+            break;
+        }
+    }
+    return asked;
+}
+
+void tier_hot(JitThread *t, GuestAddr pc)
+{
+    struct Tier *tier = t->jit->tier;
+    Cpu *cpu = t->cpu;
+    for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
+        if (cpu->hot[i] < 0) {
+            cpu->hot[i] = HOT_START;
+        }
+    }
+    if (!tier || pthread_mutex_trylock(&tier->lock) != 0) {
+        return;
+    }
+    if (client_answers(tier->client)) {
+        take_answers(t, tier);
+    } else if (client_lost(tier->client)) {
+        after_death(tier);
+    }
+    Block *b = blockmap_find(&t->jit->blocks, pc, cpu->mode);
+    if (b && !b->tier2 && !b->no_promotion && (b->heat >= HEAT_FOR_PROMOTION || ++b->heat == HEAT_FOR_PROMOTION)) {
+        ask(t, tier, b, true);
+    }
+    pthread_mutex_unlock(&tier->lock);
+}
 #else
 #include "jit/tier.h"
 
@@ -314,5 +555,36 @@ int tier_anchor(Jit *j, Block *b)
     (void)j;
     (void)b;
     return 0;
+}
+
+int tier_create(Jit *j)
+{
+    (void)j;
+    return -EOPNOTSUPP;
+}
+
+void tier_destroy(Jit *j, bool forked)
+{
+    (void)j;
+    (void)forked;
+}
+
+void tier_hot(JitThread *t, GuestAddr pc)
+{
+    (void)pc;
+    tier_reset_counters(t->cpu);
+}
+
+void tier_reset_counters(Cpu *cpu)
+{
+    for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
+        cpu->hot[i] = INT32_MAX;
+    }
+}
+
+void tier_stats(const Jit *j, JitStats *out)
+{
+    (void)j;
+    (void)out;
 }
 #endif

@@ -11,4 +11,13 @@ int tier_translate(JitThread *t, Block *b);
 /* Under the lock, with b in the table: invalidation finds b by any guest code of its region. */
 int tier_anchor(Jit *j, Block *b);
 
+/* Promotion (--tiers=1,2), when both tiers are there. */
+int tier_create(Jit *j);
+void tier_destroy(Jit *j, bool forked);
+/* A counter of tier 1 has run out on the way to pc; the thread goes on there. */
+void tier_hot(JitThread *t, GuestAddr pc);
+void tier_reset_counters(Cpu *cpu);
+/* What the optimizer's processes have cost. */
+void tier_stats(const Jit *j, JitStats *out);
+
 #endif

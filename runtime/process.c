@@ -215,7 +215,8 @@ static int start_jit(Process *p)
                     .ctx = p->mem,
                     .map_version = &p->mem->map.version,
                     .guarded = mem_guarded,
-                    .any_guarded = mem_any_guarded};
+                    .any_guarded = mem_any_guarded,
+                    .exe_fd = &p->exe_fd};
     if (p->mem->store) {
         code_store_host(p->mem->store, &host);
     }

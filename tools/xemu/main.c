@@ -6,6 +6,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#ifdef XEMU_LLVM
+#include "jit/orc/channel.h"
+#endif
 #include "runtime/process.h"
 #include "tools/xemu/cachectl.h"
 #include "tools/xemu/options.h"
@@ -40,6 +43,11 @@ enum { AT_FLAGS_PRESERVE_ARGV0 = 1 };
 
 int main(int argc, char **argv, char **envp)
 {
+#ifdef XEMU_LLVM
+    if (!strcmp(argv[0], "xemu-optimizer")) { /* started by jit/orc/client.c */
+        return optimizer_main(3);
+    }
+#endif
     /* The allocator keeps to the heap behind the image: see jit/ownmem.h. */
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_ARENA_MAX, 1);

@@ -37,10 +37,16 @@ static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t
     return e->nlinks++;
 }
 
+/* Do executions lead to tier 2? */
+static bool promotes(const Emit *e)
+{
+    return (e->jit->options.tiers & JIT_TIERS_NATIVE) == JIT_TIERS_NATIVE;
+}
+
 /* jmp to a guest pc. */
 static void jump_to(Emit *e, GuestAddr target)
 {
-    if (target == e->ub->pc && !e->jit->options.count_blocks) {
+    if (target == e->ub->pc && !e->jit->options.count_blocks && !promotes(e)) {
         asm_jmp(&e->a, e->entry);
         return;
     }
@@ -50,7 +56,7 @@ static void jump_to(Emit *e, GuestAddr target)
 
 static void jump_if(Emit *e, unsigned cc, GuestAddr target)
 {
-    if (target == e->ub->pc && !e->jit->options.count_blocks) {
+    if (target == e->ub->pc && !e->jit->options.count_blocks && !promotes(e)) {
         asm_jcc(&e->a, cc, e->entry);
         return;
     }
@@ -75,6 +81,32 @@ static void cold_leave_reg(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
 }
 
+/* arg: guest pc */
+static void cold_hot(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    emit_mov_guest(e, HR_RAX, p->arg);
+    asm_jmp(&e->a, emit_stub(e, STUB_HOT));
+}
+
+/* imm: the register with the guest pc */
+static void cold_hot_reg(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    if (p->imm != HR_RAX)
+        asm_mov_rr(&e->a, 3, HR_RAX, p->imm);
+    asm_jmp(&e->a, emit_stub(e, STUB_HOT));
+}
+
+/* Counts down; when the counter of `key` has run out the runtime hears of it. */
+static uint8_t *count_down(Emit *e, GuestAddr key)
+{
+    uint32_t at = (uint32_t)(key >> e->jit->frontend->insn_shift) % CPU_HOT_SIZE;
+
+    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(OFF(hot) + 4 * at), 1);
+    return asm_jcc32(&e->a, CC_S);
+}
+
 /* Goes to target, with a look at Cpu.interrupt if that closes a cycle. */
 static void go_to(Emit *e, GuestAddr target)
 {
@@ -82,6 +114,8 @@ static void go_to(Emit *e, GuestAddr target)
         jump_to(e, target);
         return;
     }
+    if (promotes(e))
+        emit_cold(e, cold_hot, count_down(e, target))->arg = target;
     asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
     jump_if(e, CC_E, target);
     emit_cold(e, cold_leave, asm_jmp32(&e->a))->arg = target;
@@ -231,6 +265,8 @@ static void indirect(Emit *e, unsigned target)
 {
     unsigned t1 = ra_tmp_g(e), t2 = ra_tmp_g(e);
 
+    if (promotes(e))
+        emit_cold(e, cold_hot_reg, count_down(e, insn_pc(e)))->imm = target;
     asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
     emit_cold(e, cold_leave_reg, asm_jcc32(&e->a, CC_NE))->imm = target;
     uint8_t *cache = emit_data(e, 8);
@@ -316,6 +352,8 @@ bool emit_exit(Emit *e, const Uop *u)
     switch (u->sub) {
     case UOP_EXIT_CALL:
         push_return(e);
+        if (promotes(e) && u->imm64 > insn_pc(e))
+            emit_cold(e, cold_hot, count_down(e, u->imm64))->arg = u->imm64;
         go_to(e, u->imm64);
         break;
     case UOP_EXIT_SYSCALL:

@@ -228,6 +228,8 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     leave_with_pc(&a, TEMPLATE_MISS, save_and_leave);
     BEGIN(OP);
     stub_op(&a, jit->frontend);
+    BEGIN(HOT);
+    leave_with_pc(&a, TEMPLATE_HOT, save_and_leave);
     BEGIN(T2_LEAVE);
     asm_mov_ri(&a, HR_RAX, CPU_EXIT_NONE);
     asm_jmp(&a, save_and_leave);

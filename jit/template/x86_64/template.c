@@ -8,6 +8,7 @@
 
 #include "jit/keep.h"
 #include "jit/template/x86_64/template.h"
+#include "jit/tier.h"
 
 int template_create(Jit *jit)
 {
@@ -139,6 +140,10 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
             l->target = cpu->pc;
             *link = l;
         }
+        return CPU_EXIT_NONE;
+    }
+    if (reason == TEMPLATE_HOT) {
+        tier_hot(t, cpu->pc);
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS_T2) {

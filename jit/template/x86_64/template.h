@@ -19,6 +19,7 @@ typedef enum Stub {
     STUB_MISS, /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
     STUB_OP,   /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
                   Result in Cpu.tmp[0]; keeps all registers */
+    STUB_HOT,        /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
@@ -30,7 +31,7 @@ typedef enum Stub {
 } Stub;
 
 /* Reasons to leave beyond CpuExit: Cpu.exit_arg is the return address. */
-enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2 };
+enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2, TEMPLATE_HOT };
 
 /* Behind calls of STUB_LINK and STUB_MISS: link index << 22 | distance of the return address from
  * the start of the cold part, where the Block * stands. */
