@@ -18,6 +18,7 @@ enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_AS
 
 typedef struct JitOptions {
     uint32_t tiers;        /* JIT_TIER_* */
+    uint32_t hot;          /* executions of an edge until its target is promoted to tier 2; 0: default */
     uint32_t dump;         /* JIT_DUMP_*, to `log` */
     FILE *log;             /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */

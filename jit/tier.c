@@ -11,10 +11,11 @@
 #include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "jit/dump.h"
-#include "jit/orc/client.h"
 #include "jit/orc/channel.h"
+#include "jit/orc/client.h"
 #include "jit/template/template.h"
 #include "lift/lift.h"
 
@@ -138,6 +139,11 @@ static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_B
 static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr return_pc)
 {
     GuestAddr pcs[CALLEE_BLOCKS];
+    for (uint32_t c = 1; c < r->ncontexts; c++) { /* two blocks may end in the same call */
+        if (r->contexts[c].parent == context && r->contexts[c].return_pc == return_pc) {
+            return;
+        }
+    }
     if (r->ncontexts == MAX_CONTEXTS || depth(r, context) >= MAX_DEPTH) {
         return;
     }
@@ -300,15 +306,24 @@ int tier_anchor(Jit *j, Block *b)
     return 0;
 }
 
-/* ---- promotion ----------------------------------------------------------------------------------------------------- */
+/* ---- promotion
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-enum { HOT_START = 4000, HEAT_FOR_PROMOTION = 10, PROMOTED_BLOCKS = 120, PROMOTED_INSNS = 1200, FOLLOWED = 8, MAX_DEATHS = 3 };
+enum {
+    HOT = 40000,
+    COUNTER = 4000,
+    PROMOTED_BLOCKS = 120,
+    PROMOTED_INSNS = 1200,
+    FOLLOWED = 8,
+    MAX_DEATHS = 3
+};
 
 typedef struct Pending {
     Block *entry; /* tier 1's; NULL: none */
     uint64_t generation;
     uint32_t n, insns;
-    Block *blocks[MAX_BLOCKS];     /* of all guest code in the region */
+    Block *blocks[MAX_BLOCKS]; /* of all guest code in the region */
     GuestAddr pcs[MAX_BLOCKS];
     uint32_t lens[MAX_BLOCKS];
 } Pending;
@@ -328,6 +343,7 @@ int tier_create(Jit *j)
         return -ENOMEM;
     }
     pthread_mutex_init(&tier->lock, NULL);
+    j->options.hot = j->options.hot ? j->options.hot : HOT;
     j->tier = tier;
     return 0;
 }
@@ -341,10 +357,23 @@ void tier_destroy(Jit *j, bool forked)
     }
 }
 
+/* How far a counter counts, and how often it has to run out. */
+static uint32_t counter_start(const Jit *j)
+{
+    return j->options.hot < COUNTER ? j->options.hot - 1 : COUNTER;
+}
+
+static uint32_t heat_wanted(const Jit *j)
+{
+    uint32_t n = j->options.hot / (counter_start(j) + 1);
+    return n < UINT8_MAX ? n : UINT8_MAX;
+}
+
 void tier_reset_counters(Cpu *cpu)
 {
+    const Jit *j = jit_thread(cpu)->jit;
     for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
-        cpu->hot[i] = HOT_START;
+        cpu->hot[i] = j->tier ? (int32_t)counter_start(j) : INT32_MAX;
     }
 }
 
@@ -356,7 +385,8 @@ void tier_stats(const Jit *j, JitStats *out)
     }
 }
 
-/* Is the guest code of b still as it was? A block that was replaced by a region lives on in that. */
+/* Is the guest code of b still as it was? A block that was replaced by a region lives on in that.
+ */
 static bool is_alive(const Block *b)
 {
     while (b->replaced_by) {
@@ -396,10 +426,16 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
     if (!b) {
         return;
     }
-    *b = (Block){.pc = old->pc, .mode = old->mode, .guest_len = old->guest_len, .ninsns = p->insns, .tier2 = true,
-                 .anchors = b + 1, .nanchors = p->n - 1};
+    *b = (Block){.pc = old->pc,
+                 .mode = old->mode,
+                 .guest_len = old->guest_len,
+                 .ninsns = p->insns,
+                 .tier2 = true,
+                 .anchors = b + 1,
+                 .nanchors = p->n - 1};
     for (uint32_t i = 1; i < p->n; i++) {
-        b->anchors[i - 1] = (Block){.pc = p->pcs[i], .mode = b->mode, .guest_len = p->lens[i], .region = b};
+        b->anchors[i - 1] =
+            (Block){.pc = p->pcs[i], .mode = b->mode, .guest_len = p->lens[i], .region = b};
     }
     if (place(t, o, b) != 0) {
         return;
@@ -463,17 +499,26 @@ static void after_death(struct Tier *tier)
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
-    Region *r = calloc(1, sizeof *r);
+    Region *r = client_has_room(tier->client) ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;
     }
-    *r = (Region){.t = t, .mode = entry->mode, .known_only = true, .max_blocks = PROMOTED_BLOCKS, .max_insns = PROMOTED_INSNS};
+    *r = (Region){.t = t,
+                  .mode = entry->mode,
+                  .known_only = true,
+                  .max_blocks = PROMOTED_BLOCKS,
+                  .max_insns = PROMOTED_INSNS};
     bool asked = false;
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
     if (collect(r, entry->pc)) {
-        LiftRegion lr = {.frontend = j->frontend, .mode = entry->mode, .precise = entry->mode & CPU_MODE_PRECISE, .blocks = r->blocks,
-                         .nblocks = r->nblocks, .contexts = r->contexts, .ncontexts = r->ncontexts};
+        LiftRegion lr = {.frontend = j->frontend,
+                         .mode = entry->mode,
+                         .precise = entry->mode & CPU_MODE_PRECISE,
+                         .blocks = r->blocks,
+                         .nblocks = r->nblocks,
+                         .contexts = r->contexts,
+                         .ncontexts = r->ncontexts};
         Pending p = {.entry = entry, .generation = t->generation, .insns = r->insns};
         bool whole = true;
         for (uint32_t i = 0; i < r->nblocks; i++) {
@@ -497,7 +542,8 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             const UopBlock *ub = r->blocks[i].ub;
             const Uop *last = &ub->uops[ub->count - 1];
             GuestAddr back = ub->pc + ub->guest_len;
-            Block *b = last->op == UOP_EXIT && last->sub == UOP_EXIT_CALL && !has(r, back, r->blocks[i].context)
+            Block *b = last->op == UOP_EXIT && last->sub == UOP_EXIT_CALL &&
+                               !has(r, back, r->blocks[i].context)
                            ? blockmap_find(&j->blocks, back, entry->mode)
                            : NULL;
             if (b && !b->tier2 && !b->no_promotion && nmore < FOLLOWED) {
@@ -507,12 +553,26 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     }
     free_region(r);
     for (uint32_t i = 0; i < nmore; i++) {
-        more[i]->heat = HEAT_FOR_PROMOTION;
+        more[i]->heat = UINT8_MAX;
         if (!ask(t, tier, more[i], false)) {
             break;
         }
     }
     return asked;
+}
+
+/* For tests: what is asked for is in place when the thread goes on. */
+static void wait_for_answers(JitThread *t, struct Tier *tier)
+{
+    for (bool waiting = true; waiting && !client_lost(tier->client);) {
+        take_answers(t, tier);
+        waiting = false;
+        for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
+            waiting |= tier->pending[i].entry != NULL;
+        }
+        struct timespec ms = {.tv_nsec = 200000};
+        nanosleep(&ms, NULL);
+    }
 }
 
 void tier_hot(JitThread *t, GuestAddr pc)
@@ -521,7 +581,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     Cpu *cpu = t->cpu;
     for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
         if (cpu->hot[i] < 0) {
-            cpu->hot[i] = HOT_START;
+            cpu->hot[i] = tier ? (int32_t)counter_start(t->jit) : INT32_MAX;
         }
     }
     if (!tier || pthread_mutex_trylock(&tier->lock) != 0) {
@@ -533,8 +593,14 @@ void tier_hot(JitThread *t, GuestAddr pc)
         after_death(tier);
     }
     Block *b = blockmap_find(&t->jit->blocks, pc, cpu->mode);
-    if (b && !b->tier2 && !b->no_promotion && (b->heat >= HEAT_FOR_PROMOTION || ++b->heat == HEAT_FOR_PROMOTION)) {
-        ask(t, tier, b, true);
+    if (b && !b->tier2 && !b->no_promotion) {
+        b->heat += b->heat < UINT8_MAX;
+        if (b->heat >= heat_wanted(t->jit)) {
+            ask(t, tier, b, true);
+            if (t->jit->options.hot == 1) {
+                wait_for_answers(t, tier);
+            }
+        }
     }
     pthread_mutex_unlock(&tier->lock);
 }

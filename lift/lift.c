@@ -105,6 +105,8 @@ static void make_function(Lift *l)
     LLVMSetVisibility(l->fn, LLVMHiddenVisibility);
     attribute(l, l->fn, "nounwind");
     attribute(l, l->fn, "strictfp");
+    attribute(l, l->fn,
+              "null_pointer_is_valid"); /* a guest's base may be 0, and its index the address */
     l->cpu = LLVMGetParam(l->fn, 0);
 }
 

@@ -15,8 +15,16 @@ static bool is_volatile(const Lift *l, const Uop *u)
 
 static V pointer(Lift *l, const Uop *u)
 {
-    V p = LLVMBuildIntToPtr(l->b, lift_val(l, u->a), l->ptr, "");
     bool indexed = u->op == UOP_LOAD || u->op == UOP_STORE;
+    if (indexed && u->b != VAL_NONE &&
+        LLVMIsConstant(lift_val(l, u->a))) { /* no pointer to anything */
+        V sum = LLVMBuildAdd(
+            l->b, LLVMBuildShl(l->b, lift_val(l, u->b), lift_i64(l, uop_mem_scale(u->sub)), ""),
+            lift_val(l, u->a), "");
+        sum = LLVMBuildAdd(l->b, sum, lift_i64(l, (uint64_t)(int64_t)u->imm), "");
+        return LLVMBuildIntToPtr(l->b, sum, l->ptr, "");
+    }
+    V p = LLVMBuildIntToPtr(l->b, lift_val(l, u->a), l->ptr, "");
     if (indexed && u->b != VAL_NONE) {
         V index = LLVMBuildShl(l->b, lift_val(l, u->b), lift_i64(l, uop_mem_scale(u->sub)), "");
         p = LLVMBuildGEP2(l->b, l->i8, p, &index, 1, "");

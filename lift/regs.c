@@ -213,7 +213,7 @@ static unsigned successors(const Lift *l, uint32_t index, uint32_t *out, unsigne
                 k = lift_find(l->r, u->imm64, lb->context);
             } else if (u->sub == UOP_EXIT_CALL && u->a == VAL_NONE) {
                 GuestAddr ret = lb->ub->pc + lb->ub->guest_len;
-                for (unsigned c = 1; c < l->r->ncontexts; c++) {
+                for (unsigned c = 1; c < l->r->ncontexts && k < 0; c++) {
                     if (l->r->contexts[c].parent == lb->context &&
                         l->r->contexts[c].return_pc == ret) {
                         k = lift_find(l->r, u->imm64, c);
@@ -334,6 +334,17 @@ static V get_whole(Lift *l, const Unit *u)
     return lift_cast(l, r, l->v2i64);
 }
 
+/* A scalar with zeros above, as lift_widen128 makes it. */
+static bool only_lane_0(V v, Ty lane)
+{
+    while (LLVMIsABitCastInst(v)) {
+        v = LLVMGetOperand(v, 0);
+    }
+    return LLVMIsAInsertElementInst(v) && LLVMGetElementType(LLVMTypeOf(v)) == lane &&
+           LLVMIsNull(LLVMGetOperand(v, 0)) && LLVMIsAConstantInt(LLVMGetOperand(v, 2)) &&
+           LLVMConstIntGetZExtValue(LLVMGetOperand(v, 2)) == 0;
+}
+
 static void put_whole(Lift *l, const Unit *u, V v)
 {
     if (u->bytes == 8) {
@@ -343,6 +354,8 @@ static void put_whole(Lift *l, const Unit *u, V v)
     v = lift_cast(l, v, l->v2i64);
     if (u->scalar != T_NONE) {
         LLVMBuildStore(l->b, lift_from128(l, v, u->scalar), u->slot[0]);
+        v = only_lane_0(v, scalar_type(l, u)) ? LLVMConstNull(l->v2i64)
+                                              : v; /* whose lane 0 nobody looks at */
     }
     LLVMBuildStore(l->b, v, u->slot[1]);
 }

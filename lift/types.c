@@ -102,6 +102,11 @@ V lift_widen128(Lift *l, V v, uint8_t type)
         V r = LLVMBuildInsertElement(l->b, LLVMConstNull(v4f32), v, lift_i32(l, 0), "");
         return lift_cast(l, r, l->v2i64);
     }
+    if (type == T_F64) {
+        Ty v2f64 = LLVMVectorType(l->f64, 2);
+        V r = LLVMBuildInsertElement(l->b, LLVMConstNull(v2f64), v, lift_i32(l, 0), "");
+        return lift_cast(l, r, l->v2i64);
+    }
     V x = LLVMBuildZExt(l->b, as_int(l, v, type), l->i64, "");
     return LLVMBuildInsertElement(l->b, LLVMConstNull(l->v2i64), x, lift_i32(l, 0), "");
 }
@@ -115,6 +120,10 @@ V lift_from128(Lift *l, V v, uint8_t type)
     }
     if (type == T_F32) {
         return LLVMBuildExtractElement(l->b, lift_cast(l, v, LLVMVectorType(l->f32, 4)),
+                                       lift_i32(l, 0), "");
+    }
+    if (type == T_F64) {
+        return LLVMBuildExtractElement(l->b, lift_cast(l, v, LLVMVectorType(l->f64, 2)),
                                        lift_i32(l, 0), "");
     }
     V x = LLVMBuildExtractElement(l->b, lift_cast(l, v, l->v2i64), lift_i32(l, 0), "");

@@ -13,6 +13,7 @@ typedef struct Options {
     uint64_t stack_size;  /* -s; 0: the stack's resource limit */
     uint64_t reserved_va; /* -R; 0: all */
     bool strace;
+    uint32_t hot;                /* JitOptions.hot */
     uint32_t tiers;              /* JIT_TIER_*; 0: all that there are */
     uint32_t dump;               /* JIT_DUMP_* */
     uint64_t dump_from, dump_to; /* guest addresses; 0, 0: all */

@@ -202,6 +202,7 @@ static int start_jit(Process *p)
     const Options *o = p->options;
     JitOptions jit_options = {
         .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
+        .hot = o->hot,
         .dump = o->dump,
         .dump_from = o->dump_from,
         .dump_to = o->dump_to,

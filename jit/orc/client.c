@@ -1,7 +1,8 @@
 /* client.c - starts the optimizer, asks it, takes its answers.
  *
- * The optimizer is nobody's child: a process in between starts it and ends, so that no wait of the guest's can see it. It has its own session and no descriptor
- * of the guest's. What it needs of the guest process is the memory file.
+ * The optimizer is nobody's child: a process in between starts it and ends, so that no wait of the
+ * guest's can see it. It has its own session and no descriptor of the guest's. What it needs of the
+ * guest process is the memory file.
  */
 #ifdef XEMU_LLVM
 #include "jit/orc/client.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "jit/orc/channel.h"
+#include "jit/ownmem.h"
 
 struct Client {
     Channel *ch;
@@ -69,7 +71,9 @@ void client_destroy(Client *c, bool forked)
     free(c);
 }
 
-/* ---- starting ----------------------------------------------------------------------------------------------------- */
+/* ---- starting
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Start {
     int memory, exe, nothing;
@@ -78,7 +82,8 @@ typedef struct Start {
 
 static const unsigned exec_flags = CLONE_VM | CLONE_VFORK;
 
-/* Descriptors 0 to 2 can neither be read nor written, 3 is the memory, 4 the executable. All system calls: the parent's memory is shared until exec. */
+/* Descriptors 0 to 2 can neither be read nor written, 3 is the memory, 4 the executable. All system
+ * calls: the parent's memory is shared until exec. */
 static int become_optimizer(void *arg)
 {
     static char name[] = "xemu-optimizer";
@@ -125,8 +130,10 @@ static bool start(Client *c)
 {
     int ends[2] = {-1, -1};
     bool ok = false;
-    uint8_t *stacks = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    Start s = {.memory = high(memfd_create("xemu-optimizer", MFD_CLOEXEC)), .exe = high(open("/proc/self/exe", O_PATH | O_CLOEXEC)),
+    uint8_t *stacks = mmap(ownmem_hint(2 * STACK), 2 * STACK, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    Start s = {.memory = high(memfd_create("xemu-optimizer", MFD_CLOEXEC)),
+               .exe = high(open("/proc/self/exe", O_PATH | O_CLOEXEC)),
                .nothing = -1};
     if (s.exe < 0 && *c->exe_fd >= 0) {
         s.exe = high(dup(*c->exe_fd));
@@ -135,10 +142,12 @@ static bool start(Client *c)
         s.nothing = high(ends[0]);
         close(ends[1]);
     }
-    if (s.memory < 0 || s.exe < 0 || s.nothing < 0 || stacks == MAP_FAILED || ftruncate(s.memory, sizeof(Channel)) != 0) {
+    if (s.memory < 0 || s.exe < 0 || s.nothing < 0 || stacks == MAP_FAILED ||
+        ftruncate(s.memory, sizeof(Channel)) != 0) {
         goto done;
     }
-    c->ch = mmap(NULL, sizeof(Channel), PROT_READ | PROT_WRITE, MAP_SHARED, s.memory, 0);
+    c->ch = mmap(ownmem_hint(sizeof(Channel)), sizeof(Channel), PROT_READ | PROT_WRITE, MAP_SHARED,
+                 s.memory, 0);
     if (c->ch == MAP_FAILED) {
         c->ch = NULL;
         goto done;
@@ -177,7 +186,22 @@ done:
     return ok;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+bool client_has_room(const Client *c)
+{
+    if (!c->ch) {
+        return now() >= c->wait_until;
+    }
+    for (int i = 0; i < CHANNEL_SLOTS; i++) {
+        if (__atomic_load_n(&c->ch->slots[i].state, __ATOMIC_ACQUIRE) == SLOT_FREE) {
+            return true;
+        }
+    }
+    return false;
+}
 
 int client_ask(Client *c, const LiftRegion *r)
 {

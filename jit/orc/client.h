@@ -1,4 +1,5 @@
-/* client.h - a guest process's side of its optimizer. Under the caller's lock, but for client_answers(). */
+/* client.h - a guest process's side of its optimizer. Under the caller's lock, but for
+ * client_answers(). */
 #ifndef XEMU_JIT_ORC_CLIENT_H
 #define XEMU_JIT_ORC_CLIENT_H
 
@@ -6,17 +7,23 @@
 
 typedef struct Client Client;
 
-/* exe_fd: xemu's own executable, where /proc/self/exe may be out of reach (-1: not known). NULL: out of memory. Starts nothing yet. */
+/* exe_fd: xemu's own executable, where /proc/self/exe may be out of reach (-1: not known). NULL:
+ * out of memory. Starts nothing yet. */
 Client *client_create(const int *exe_fd);
 /* Lets the optimizer end. `forked`: in a child, whose parent goes on with it. */
 void client_destroy(Client *c, bool forked);
-/* Asks for the region, and starts the optimizer if there is none. The slot's number, or -EAGAIN: no room, or it can't be started now. */
+/* Would client_ask take a request now? */
+bool client_has_room(const Client *c);
+/* Asks for the region, and starts the optimizer if there is none. The slot's number, or -EAGAIN: no
+ * room, or it can't be started now. */
 int client_ask(Client *c, const LiftRegion *r);
 /* Has anything been answered since client_take last said that nothing was? Any thread, cheap. */
 bool client_answers(const Client *c);
-/* An answer, if there is one: its slot's number (which is free then) and 0 in *err and the code, or -EOPNOTSUPP: refused, or the optimizer died over it. -EAGAIN: none. */
+/* An answer, if there is one: its slot's number (which is free then) and 0 in *err and the code, or
+ * -EOPNOTSUPP: refused, or the optimizer died over it. -EAGAIN: none. */
 int client_take(Client *c, CodeObject *o, int *err);
-/* Looks, not too often, whether the optimizer has died: true if so; all that was asked is lost, the next client_ask starts another. */
+/* Looks, not too often, whether the optimizer has died: true if so; all that was asked is lost, the
+ * next client_ask starts another. */
 bool client_lost(Client *c);
 /* Counters: optimizers started, peak memory in KB. */
 void client_counters(const Client *c, uint64_t *started, uint64_t *peak_kb);

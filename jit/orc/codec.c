@@ -55,8 +55,11 @@ static bool put(Cursor *c, const void *from, size_t n)
 size_t request_write(uint8_t *data, size_t size, const LiftRegion *r)
 {
     Cursor c = {data, size};
-    RequestHeader h = {.mode = r->mode, .nblocks = r->nblocks, .ncontexts = r->ncontexts,
-                       .flags_offset = r->frontend->flags_offset, .insn_shift = r->frontend->insn_shift};
+    RequestHeader h = {.mode = r->mode,
+                       .nblocks = r->nblocks,
+                       .ncontexts = r->ncontexts,
+                       .flags_offset = r->frontend->flags_offset,
+                       .insn_shift = r->frontend->insn_shift};
     memcpy(h.int_pins, r->frontend->int_pins, sizeof h.int_pins);
     memcpy(h.vec_pins, r->frontend->vec_pins, sizeof h.vec_pins);
     RequestHeader *header = take(&c, sizeof h);
@@ -70,15 +73,21 @@ size_t request_write(uint8_t *data, size_t size, const LiftRegion *r)
         while (same < i && r->blocks[same].ub != ub) {
             same++;
         }
-        blocks[i] = (RequestBlock){.count = r->blocks[i].count, .context = r->blocks[i].context,
+        blocks[i] = (RequestBlock){.count = r->blocks[i].count,
+                                   .context = r->blocks[i].context,
                                    .ub = same < i ? blocks[same].ub : h.nubs++};
         if (same < i) {
             continue;
         }
-        RequestUops u = {.pc = ub->pc, .guest_len = ub->guest_len, .ninsns = ub->ninsns, .count = ub->count, .nvals = ub->nvals,
-                         .npool = ub->npool, .mode = ub->mode};
-        if (!put(&c, &u, sizeof u) || !put(&c, ub->uops, sizeof *ub->uops * ub->count) || !put(&c, ub->val_type, ub->nvals) ||
-            !put(&c, ub->pool, sizeof *ub->pool * ub->npool)) {
+        RequestUops u = {.pc = ub->pc,
+                         .guest_len = ub->guest_len,
+                         .ninsns = ub->ninsns,
+                         .count = ub->count,
+                         .nvals = ub->nvals,
+                         .npool = ub->npool,
+                         .mode = ub->mode};
+        if (!put(&c, &u, sizeof u) || !put(&c, ub->uops, sizeof *ub->uops * ub->count) ||
+            !put(&c, ub->val_type, ub->nvals) || !put(&c, ub->pool, sizeof *ub->pool * ub->npool)) {
             return 0;
         }
     }
@@ -95,7 +104,8 @@ Request *request_read(const uint8_t *data, size_t size)
     }
     const RequestBlock *blocks = take(&c, sizeof *blocks * h->nblocks);
     const LiftContext *contexts = take(&c, sizeof *contexts * h->ncontexts);
-    Request *r = calloc(1, sizeof *r + sizeof(LiftBlock) * h->nblocks + sizeof(UopBlock) * h->nubs + 64);
+    Request *r =
+        calloc(1, sizeof *r + sizeof(LiftBlock) * h->nblocks + sizeof(UopBlock) * h->nubs + 64);
     if (!blocks || !contexts || !r) {
         free(r);
         return NULL;
@@ -108,8 +118,13 @@ Request *request_read(const uint8_t *data, size_t size)
             free(r);
             return NULL;
         }
-        ubs[i] = (UopBlock){.pc = u->pc, .guest_len = u->guest_len, .ninsns = u->ninsns, .count = u->count, .nvals = u->nvals,
-                            .npool = u->npool, .mode = u->mode};
+        ubs[i] = (UopBlock){.pc = u->pc,
+                            .guest_len = u->guest_len,
+                            .ninsns = u->ninsns,
+                            .count = u->count,
+                            .nvals = u->nvals,
+                            .npool = u->npool,
+                            .mode = u->mode};
         ubs[i].uops = take(&c, sizeof(Uop) * u->count);
         ubs[i].val_type = take(&c, u->nvals);
         ubs[i].pool = take(&c, sizeof(V128) * u->npool);
@@ -123,23 +138,37 @@ Request *request_read(const uint8_t *data, size_t size)
             free(r);
             return NULL;
         }
-        lb[i] = (LiftBlock){.ub = &ubs[blocks[i].ub], .context = (uint16_t)blocks[i].context, .count = blocks[i].count};
+        lb[i] = (LiftBlock){.ub = &ubs[blocks[i].ub],
+                            .context = (uint16_t)blocks[i].context,
+                            .count = blocks[i].count};
     }
     r->frontend.flags_offset = h->flags_offset;
     r->frontend.insn_shift = (uint8_t)h->insn_shift;
     memcpy(r->frontend.int_pins, h->int_pins, sizeof h->int_pins);
     memcpy(r->frontend.vec_pins, h->vec_pins, sizeof h->vec_pins);
-    r->region = (LiftRegion){.frontend = &r->frontend, .mode = h->mode, .precise = h->mode & CPU_MODE_PRECISE, .blocks = lb,
-                             .nblocks = h->nblocks, .contexts = contexts, .ncontexts = h->ncontexts};
+    r->region = (LiftRegion){.frontend = &r->frontend,
+                             .mode = h->mode,
+                             .precise = h->mode & CPU_MODE_PRECISE,
+                             .blocks = lb,
+                             .nblocks = h->nblocks,
+                             .contexts = contexts,
+                             .ncontexts = h->ncontexts};
     return r;
 }
 
 size_t answer_write(uint8_t *data, size_t size, const CodeObject *o)
 {
     Cursor c = {data, size};
-    AnswerHeader h = {.len = o->len, .text_len = o->text_len, .nexits = o->nexits, .nrelocs = o->nrelocs, .fallbacks = o->fallbacks,
-                      .lift_ns = o->lift_ns, .passes_ns = o->passes_ns, .codegen_ns = o->codegen_ns};
-    bool fits = put(&c, &h, sizeof h) && put(&c, o->code, o->len) && put(&c, o->exits, sizeof *o->exits * o->nexits) &&
+    AnswerHeader h = {.len = o->len,
+                      .text_len = o->text_len,
+                      .nexits = o->nexits,
+                      .nrelocs = o->nrelocs,
+                      .fallbacks = o->fallbacks,
+                      .lift_ns = o->lift_ns,
+                      .passes_ns = o->passes_ns,
+                      .codegen_ns = o->codegen_ns};
+    bool fits = put(&c, &h, sizeof h) && put(&c, o->code, o->len) &&
+                put(&c, o->exits, sizeof *o->exits * o->nexits) &&
                 put(&c, o->relocs, sizeof *o->relocs * o->nrelocs);
     return fits ? size - c.left : 0;
 }
@@ -158,8 +187,14 @@ int answer_read(const uint8_t *data, size_t size, CodeObject *o)
 {
     Cursor c = {(uint8_t *)(uintptr_t)data, size};
     const AnswerHeader *h = take(&c, sizeof *h);
-    *o = (CodeObject){.len = h->len, .text_len = h->text_len, .nexits = h->nexits, .nrelocs = h->nrelocs, .fallbacks = h->fallbacks,
-                      .lift_ns = h->lift_ns, .passes_ns = h->passes_ns, .codegen_ns = h->codegen_ns};
+    *o = (CodeObject){.len = h->len,
+                      .text_len = h->text_len,
+                      .nexits = h->nexits,
+                      .nrelocs = h->nrelocs,
+                      .fallbacks = h->fallbacks,
+                      .lift_ns = h->lift_ns,
+                      .passes_ns = h->passes_ns,
+                      .codegen_ns = h->codegen_ns};
     o->code = copy_of(&c, o->len);
     o->exits = copy_of(&c, sizeof *o->exits * o->nexits);
     o->relocs = copy_of(&c, sizeof *o->relocs * o->nrelocs);

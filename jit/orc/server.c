@@ -1,4 +1,5 @@
-/* server.c - the optimizer: a process that compiles regions for one guest process, one after the other, and ends with it. */
+/* server.c - the optimizer: a process that compiles regions for one guest process, one after the
+ * other, and ends with it. */
 #ifdef XEMU_LLVM
 #include <errno.h>
 #include <linux/futex.h>
@@ -21,7 +22,8 @@ static Slot *oldest(Channel *ch)
     Slot *best = NULL;
     for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
         Slot *s = &ch->slots[i];
-        if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_ASKED && (!best || (int32_t)(s->order - best->order) < 0)) {
+        if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_ASKED &&
+            (!best || (int32_t)(s->order - best->order) < 0)) {
             best = s;
         }
     }
@@ -31,7 +33,8 @@ static Slot *oldest(Channel *ch)
 static void serve(Channel *ch, Slot *s)
 {
     uint32_t asked = SLOT_ASKED, result = SLOT_REFUSED;
-    if (!__atomic_compare_exchange_n(&s->state, &asked, SLOT_AT_WORK, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&s->state, &asked, SLOT_AT_WORK, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
         return;
     }
     Request *r = request_read(s->data, sizeof s->data);
@@ -50,7 +53,8 @@ static void serve(Channel *ch, Slot *s)
 
 static bool guest_is_gone(const Channel *ch)
 {
-    return __atomic_load_n(&ch->closed, __ATOMIC_ACQUIRE) || (kill(ch->guest, 0) != 0 && errno == ESRCH);
+    return __atomic_load_n(&ch->closed, __ATOMIC_ACQUIRE) ||
+           (kill(ch->guest, 0) != 0 && errno == ESRCH);
 }
 
 int optimizer_main(int fd)

@@ -69,7 +69,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--xemu", required=True, help="the emulator (any with qemu-user's options)")
     parser.add_argument("--programs", required=True, help="folder of the built programs")
-    parser.add_argument("--tiers", default="interp,1", help="values of XEMU_TIERS to run with (default %(default)s)")
+    parser.add_argument("--tiers", default="interp,1", help="values of XEMU_TIERS to run with, 1+2 for 1,2 (default %(default)s)")
     parser.add_argument("--prefix", default="/usr/aarch64-linux-gnu", help="-L for the dynamic ones")
     parser.add_argument("--only", default="", help="regular expression of program names")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -88,7 +88,7 @@ def main():
             continue
         for tier in options.tiers.split(","):
             command = [emulator] + (["-L", options.prefix] if match[2] == "dynamic" else [])
-            cases.append((f"{name} tiers={tier}", command, {"XEMU_TIERS": tier}, os.path.join(folder, name),
+            cases.append((f"{name} tiers={tier}", command, {"XEMU_TIERS": tier.replace("+", ",")}, os.path.join(folder, name),
                           natives[match[1]]))
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

@@ -355,6 +355,17 @@ static int set_cache_size(Parse *p, const char *word)
     return parse_size(word, &p->cl->options.cache_size) ? 0 : refuse(p, "wants a size in bytes");
 }
 
+static int set_hot(Parse *p, const char *word)
+{
+    char *end;
+    unsigned long n = strtoul(word, &end, 10);
+    if (*end || end == word || n == 0 || n > 1000000000) {
+        return refuse(p, "wants a number");
+    }
+    p->cl->options.hot = (uint32_t)n;
+    return 0;
+}
+
 static int set_stats(Parse *p, const char *word)
 {
     if (word && *word && strcmp(word, "json") != 0 && strcmp(word, "text") != 0 &&
