@@ -1,4 +1,5 @@
-// Signal handlers that jump out, run on a stack that overflowed, follow writes by protection; timers at high rates.
+// Signal handlers that jump out, run on a stack that overflowed, follow writes by protection;
+// timers at high rates.
 #include "guest.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,7 +13,10 @@
 static sigjmp_buf back;
 static volatile int depth;
 static volatile uintptr_t where;
-static void jump(int n) { siglongjmp(back, n); }
+static void jump(int n)
+{
+    siglongjmp(back, n);
+}
 static void note(int n, siginfo_t *info, void *context)
 {
     where = (uintptr_t)info->si_addr;

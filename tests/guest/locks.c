@@ -1,4 +1,5 @@
-// Robust and priority-inheriting mutexes whose owners die, futex calls that the C library doesn't make, storms of threads.
+// Robust and priority-inheriting mutexes whose owners die, futex calls that the C library doesn't
+// make, storms of threads.
 #include "guest.h"
 #include <errno.h>
 #include <linux/futex.h>
@@ -50,7 +51,8 @@ static void owners_die(void)
             }
             waitpid(pid, NULL, 0);
         }
-        int r1 = pthread_mutex_lock(m), r2 = pthread_mutex_consistent(m), r3 = pthread_mutex_unlock(m);
+        int r1 = pthread_mutex_lock(m), r2 = pthread_mutex_consistent(m),
+            r3 = pthread_mutex_unlock(m);
         if (r1 != EOWNERDEAD || r2 || r3)
             printf("round %d: %d %d %d\n", round, r1, r2, r3);
     }
@@ -63,7 +65,8 @@ static void *wait_for_any(void *arg)
     struct futex_waitv v[4];
     memset(v, 0, sizeof v);
     for (int i = 0; i < 4; i++)
-        v[i] = (struct futex_waitv){.uaddr = (uintptr_t)&words[i], .val = 0, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+        v[i] = (struct futex_waitv){
+            .uaddr = (uintptr_t)&words[i], .val = 0, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += 20;
@@ -75,7 +78,8 @@ static void *wait_on(void *arg)
     return (void *)(intptr_t)(syscall(SYS_futex, arg, FUTEX_WAIT_PRIVATE, 0, NULL) ? -errno : 0);
 }
 
-static long futex(uint32_t *at, int op, unsigned long val, unsigned long val2, uint32_t *at2, uint32_t val3)
+static long futex(uint32_t *at, int op, unsigned long val, unsigned long val2, uint32_t *at2,
+                  uint32_t val3)
 {
     long r = syscall(SYS_futex, at, op, val, val2, at2, val3);
     return r < 0 ? -errno : r;
@@ -113,17 +117,24 @@ static void rare_calls(void)
         bad += result != NULL;
     }
     printf("rest %ld bad %ld\n", rest, bad);
-    long r0 = futex(&words[3], FUTEX_WAKE_OP_PRIVATE, 1, 1, &words[3], FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_GT, 3));
+    long r0 = futex(&words[3], FUTEX_WAKE_OP_PRIVATE, 1, 1, &words[3],
+                    FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_GT, 3));
     printf("wake op %ld value %u\n", r0, words[3]);
-    printf("errors %ld %ld %ld\n", futex(&words[3], FUTEX_WAIT_PRIVATE, 1, 0, NULL, 0), futex(NULL, FUTEX_WAKE_PRIVATE, 1, 0, NULL, 0),
+    printf("errors %ld %ld %ld\n", futex(&words[3], FUTEX_WAIT_PRIVATE, 1, 0, NULL, 0),
+           futex(NULL, FUTEX_WAKE_PRIVATE, 1, 0, NULL, 0),
            futex((uint32_t *)((char *)words + 1), FUTEX_WAKE_PRIVATE, 1, 0, NULL, 0));
     uint32_t pi = 0;
-    long r1 = futex(&pi, FUTEX_LOCK_PI_PRIVATE, 0, 0, NULL, 0), mine = pi == (uint32_t)syscall(SYS_gettid);
-    long r2 = futex(&pi, FUTEX_LOCK_PI_PRIVATE, 0, 0, NULL, 0), r3 = futex(&pi, FUTEX_UNLOCK_PI_PRIVATE, 0, 0, NULL, 0);
+    long r1 = futex(&pi, FUTEX_LOCK_PI_PRIVATE, 0, 0, NULL, 0),
+         mine = pi == (uint32_t)syscall(SYS_gettid);
+    long r2 = futex(&pi, FUTEX_LOCK_PI_PRIVATE, 0, 0, NULL, 0),
+         r3 = futex(&pi, FUTEX_UNLOCK_PI_PRIVATE, 0, 0, NULL, 0);
     printf("pi %ld %ld %ld %ld %u\n", r1, mine, r2, r3, pi);
 }
 
-static void *nothing(void *arg) { return arg; }
+static void *nothing(void *arg)
+{
+    return arg;
+}
 
 enum { STORM = 64 };
 static pthread_mutex_t lock[3];
@@ -131,7 +142,10 @@ static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static long counter, waves;
 static int pipes[2];
 static volatile sig_atomic_t got;
-static void count(int n) { __atomic_fetch_add(&got, 1, __ATOMIC_RELAXED); }
+static void count(int n)
+{
+    __atomic_fetch_add(&got, 1, __ATOMIC_RELAXED);
+}
 
 static void *storm(void *arg)
 {
