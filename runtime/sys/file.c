@@ -1,5 +1,6 @@
 /* Files: paths that may lie below the prefix or in /proc, open flags, struct stat. */
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -351,6 +352,27 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
 
 /* xemu starts itself again for every program that the guest executes: it has to be found after the
  * root has changed. */
+/* Executing a program of the guest's means executing xemu, which the guest's rules can't know of:
+ * one more rule. */
+long sys_landlock_restrict_self(Thread *t, const uint64_t a[6])
+{
+    static const uint64_t accesses[] = {LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_READ_FILE};
+    long fd = t->process->exe_fd;
+    if (fd < 0) {
+        fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
+    }
+    for (unsigned i = 0; fd >= 0 && i < sizeof accesses / sizeof accesses[0]; i++) {
+        /* (refused if the rules don't restrict that access) */
+        struct landlock_path_beneath_attr rule = {.allowed_access = accesses[i],
+                                                  .parent_fd = (int)fd};
+        host_raw4(SYS_landlock_add_rule, a[0], LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    }
+    if (fd >= 0 && fd != t->process->exe_fd) {
+        host_raw1(SYS_close, fd);
+    }
+    return host_call(&t->cpu, SYS_landlock_restrict_self, a[0], a[1]);
+}
+
 long sys_chroot(Thread *t, const uint64_t a[6])
 {
     own_fd_keep_exe(t->process);
