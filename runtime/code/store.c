@@ -233,8 +233,11 @@ static void save_part(void *ctx, void *file, const JitPart *from)
                    "the same layout");
 
     memcpy(part.info, from->info, sizeof part.info);
+    /* Not around jit_save(): the jit asks for parts with its own lock held. */
+    lock_take(&s->lock);
     (void)cache_store(s->cache, &f->id, &s->target, &part, wanted,
                       (void *)(uintptr_t)from);
+    lock_release(&s->lock);
 }
 
 /* A limit on file sizes makes a write raise SIGXFSZ: nobody is to see that. */
@@ -252,9 +255,7 @@ void code_store_save(CodeStore *s, Jit *jit)
     sigpending(&pending);
     bool had = sigismember(&pending, SIGXFSZ) == 1;
     sigprocmask(SIG_BLOCK, &all, &before);
-    lock_take(&s->lock);
     jit_save(jit, 1, save_part, s);
-    lock_release(&s->lock);
     if (!had) {
         sigtimedwait(&xfsz, NULL, &now);
     }
