@@ -564,14 +564,17 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 /* For tests: what is asked for is in place when the thread goes on. */
 static void wait_for_answers(JitThread *t, struct Tier *tier)
 {
-    for (bool waiting = true; waiting && !client_lost(tier->client);) {
+    for (bool waiting = true; waiting;) {
         take_answers(t, tier);
+        if (client_lost(tier->client)) {
+            after_death(tier);
+        }
         waiting = false;
         for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
             waiting |= tier->pending[i].entry != NULL;
         }
-        struct timespec ms = {.tv_nsec = 200000};
-        nanosleep(&ms, NULL);
+        struct timespec pause = {.tv_nsec = 200000};
+        nanosleep(&pause, NULL);
     }
 }
 
