@@ -80,7 +80,8 @@ typedef struct Start {
     uint8_t *stack; /* of the optimizer-to-be */
 } Start;
 
-static const unsigned exec_flags = CLONE_VM | CLONE_VFORK;
+/* (a debugger of this process has nothing to do with it) */
+static const unsigned exec_flags = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED;
 
 /* Descriptors 0 to 2 can neither be read nor written, 3 is the memory, 4 the executable. All system
  * calls: the parent's memory is shared until exec. */

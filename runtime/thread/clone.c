@@ -295,7 +295,10 @@ static long do_clone(Thread *t, struct clone_args *args, GuestAddr sp)
     if (t->queued) {
         return -HOST_ERESTART;
     }
-    return args->flags & CLONE_VM ? start_sharing(t, args, sp) : fork_process(t, args, sp);
+    t->trace.cloning = 1;
+    long r = args->flags & CLONE_VM ? start_sharing(t, args, sp) : fork_process(t, args, sp);
+    t->trace.cloning = 0;
+    return r;
 }
 
 long sys_clone(Thread *t, const uint64_t a[6])

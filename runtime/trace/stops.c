@@ -203,6 +203,12 @@ static bool signal_stop(Tracee *x, int *status, const siginfo_t *info,
     return hide(x, 0);
 }
 
+static bool is_cloning(const Tracee *x)
+{
+    uint32_t cloning = 1;
+    return x->foreign || tracee_get(x, &cloning, trace.cloning) || cloning;
+}
+
 static bool examine(Process *p, int pid, int *status)
 {
     int sig = *status >> 8 & 0xff, event = *status >> 16;
@@ -235,6 +241,9 @@ static bool examine(Process *p, int pid, int *status)
         shown = stopped                 ? show(x, VIEW_POINT, false)
                 : tracee_in_call(&regs) ? show(x, VIEW_CALL, false)
                                         : want(x, *status);
+    } else if (event && event <= PTRACE_EVENT_VFORK_DONE && event != PTRACE_EVENT_EXEC &&
+               !is_cloning(x)) {
+        shown = hide(x, 0); /* xemu's own */
     } else if (event) {
         x->by_message = false;
         shown = show(x, VIEW_HOST, false);

@@ -68,6 +68,7 @@ typedef struct TraceDebug {
 typedef struct TraceState {
     uint32_t on;       /* there is a tracer, as far as this thread has heard */
     uint32_t newborn;  /* being created by a thread that is traced */
+    uint32_t cloning;  /* in a clone of the guest's (xemu makes one of its own for the optimizer) */
     uint32_t stopped;  /* stands in trace_stop() */
     uint32_t kind;     /* TraceKind */
     uint32_t mode;     /* TraceMode */
