@@ -290,10 +290,11 @@ int jit_empty_arena(Jit *j) {
     j->ended.arena_flushes++;
     j->keep_slab = NULL;
     keep_emptied(j);
-    __atomic_store_n(&j->generation, j->generation + 1, __ATOMIC_RELEASE);
     blockmap_each(&j->blocks, free_block_uops, NULL);
     blockmap_clear(&j->blocks);
-    /* Last: a thread that notes the new epoch finds nothing of the old generation any more. */
+    /* In this order: who has joined the new generation finds no block of the old one any more (its caches of targets would lead there), and who notes the new epoch, after which the old arena may go, joins
+     * the generation next. */
+    __atomic_store_n(&j->generation, j->generation + 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&j->epoch, j->epoch + 1, __ATOMIC_SEQ_CST);
     for (JitThread *t = j->threads; t; t = t->next) {
         jit_interrupt(t->cpu);
