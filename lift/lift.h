@@ -84,8 +84,5 @@ typedef struct CodeObject {
  * caller's. One thread at a time. */
 int lift_compile(const LiftRegion *region, CodeObject *out);
 void code_object_free(CodeObject *o);
-/* What LLVM would compile slowly or worse than tier 1: true when the block had better stay there.
- */
-bool lift_unsuited(const UopBlock *ub, uint32_t mode);
 
 #endif

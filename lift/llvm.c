@@ -99,8 +99,7 @@ int llvm_emit(Lift *l, CodeObject *out)
 #endif
     uint64_t start = now_ns();
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    const char *pipeline = getenv("XEMU_LLVM_PASSES");
-    LLVMErrorRef e = LLVMRunPasses(l->mod, pipeline ? pipeline : passes, machine, options);
+    LLVMErrorRef e = LLVMRunPasses(l->mod, passes, machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (e) {
         LLVMConsumeError(e);
