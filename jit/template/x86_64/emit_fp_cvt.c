@@ -589,7 +589,11 @@ static bool emit_convert(Emit *e, const Uop *u)
     if (half && e->mode & CPU_MODE_AHP) {
         return fp_by_softfp(e, u);
     }
-    if (u->sub == UOP_ROUND_ODD || (uop_lane(u->type) == LANE_F16 && uop_lane(from) == LANE_F64)) {
+    bool to_half = uop_lane(u->type) == LANE_F16, from_double = uop_lane(from) == LANE_F64;
+    if (to_half && u->sub == UOP_ROUND_ODD) {
+        return fp_by_softfp(e, u);
+    }
+    if (from_double && (to_half || u->sub == UOP_ROUND_ODD)) { /* others aren't rounded */
         return emit_fp_half_cvt(e, u);
     }
     emit_clobber_flags(e);
