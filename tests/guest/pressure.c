@@ -1,5 +1,6 @@
 // More values of 32 bits alive at once than a compiler of blocks has registers, some of them operands of shifted additions whose shift and
-// sum become one host instruction: what was spilled stays where it is until then.
+// sum become one host instruction: what was spilled stays where it is until then. And registers of the guest in memory that are overwritten while
+// their old values are still wanted, when none of the host's is free.
 #include "guest.h"
 
 typedef struct Values {
@@ -21,6 +22,21 @@ static void mix(Values *r, const uint32_t *x)
                      : "r"(out), "r"(in)
                      : "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x20", "x21", "x22", "x23", "memory");
 }
+
+/* Turns the eight words one place, adding to each what has moved on. */
+static void turn(uint64_t *x)
+{
+    __asm__ volatile("ldp x6, x7, [%0]\n ldp x8, x9, [%0, #16]\n ldp x10, x11, [%0, #32]\n ldp x12, x13, [%0, #48]\n"
+                     "mov x14, x6\n mov x15, x7\n mov x16, x8\n mov x17, x9\n"
+                     "mov x6, x10\n mov x7, x11\n mov x8, x12\n mov x9, x13\n"
+                     "add x10, x14, x6\n add x11, x15, x7\n add x12, x16, x8\n add x13, x17, x9\n"
+                     "eor x6, x7, x8\n eor x7, x8, x9\n eor x8, x9, x10\n eor x9, x10, x11\n"
+                     "add x6, x6, x14\n add x7, x7, x15\n add x8, x8, x16\n add x9, x9, x17\n"
+                     "stp x6, x7, [%0]\n stp x8, x9, [%0, #16]\n stp x10, x11, [%0, #32]\n stp x12, x13, [%0, #48]\n"
+                     :
+                     : "r"(x)
+                     : "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+}
 #else
 static void mix(Values *r, const uint32_t *x)
 {
@@ -34,11 +50,26 @@ static void mix(Values *r, const uint32_t *x)
         r->v[2 * i + 1] = r->v[2 * i] + (d[2 * i + 1] << second[i]);
     }
 }
+
+static void turn(uint64_t *x)
+{
+    uint64_t a[8];
+    for (int i = 0; i < 4; i++) {
+        a[i] = x[i + 4];
+        a[i + 4] = x[i] + x[i + 4];
+    }
+    uint64_t b[4] = {a[1] ^ a[2], a[2] ^ a[3], a[3] ^ a[4], a[4] ^ a[5]};
+    for (int i = 0; i < 4; i++) {
+        x[i] = b[i] + x[i];
+        x[i + 4] = a[i + 4];
+    }
+}
 #endif
 
 int main(void)
 {
     uint32_t state = 1, x[8];
+    uint64_t wheel[8] = {1, 2, 3, 5, 7, 11, 13, 17};
     for (int i = 0; i < 20; i++) {
         Values r;
         for (int k = 0; k < 8; k++) {
@@ -46,8 +77,10 @@ int main(void)
         }
         mix(&r, x);
         for (int k = 0; k < 8; k++) {
-            printf("%08x%c", r.v[k], k < 7 ? ' ' : '\n');
+            printf("%08x ", r.v[k]);
         }
+        turn(wheel);
+        printf("%016llx %016llx\n", (unsigned long long)wheel[i % 8], (unsigned long long)wheel[(i + 3) % 8]);
     }
     return 0;
 }

@@ -79,6 +79,7 @@ static bool get(Emit *e, const Uop *u)
     d->kind = VK_MEM;
     d->off = (uint16_t)off;
     ra_note_home(e, u->dst, off);
+    ra_end(e);
     return true;
 }
 
@@ -112,13 +113,15 @@ static __attribute__((noinline)) bool put(Emit *e, const Uop *u)
         return put_pin(e, u, conv_int_pins[e->int_pin_at[off / 8] - 1]);
     if (e->pin_granule[off / 8] || s->kind != VK_GPR || (s->flags & VF_CONST))
         return false;
+    unsigned r = ra_use_g(e, u->a); /* and stays there while others are saved */
     if (e->nhomes)
         ra_overwrite(e, off, 8);
-    asm_mov_mr(&e->a, 3, asm_cpu(off), s->reg);
+    asm_mov_mr(&e->a, 3, asm_cpu(off), r);
     if (s->last <= e->i)
         kill_operand(e, u->a);
     else if (!s->home)
         ra_note_home(e, u->a, off);
+    ra_end(e);
     return true;
 }
 
