@@ -162,7 +162,7 @@ static size_t thread_bytes(void) {
 }
 
 int jit_thread_start(Jit *j, Cpu *cpu) {
-    JitThread *t = mmap(NULL, thread_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    JitThread *t = mmap(ownmem_hint(thread_bytes()), thread_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (t == MAP_FAILED) {
         return -ENOMEM;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "jit/ownmem.h"
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
 
@@ -677,7 +678,9 @@ Emit *emit_new(void)
 {
     Emit *e = calloc(1, sizeof *e);
     /* Of these two megabytes a few pages are ever touched. */
-    void *vals = e ? mmap(NULL, VALS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    void *vals = e ? mmap(ownmem_hint(VALS_BYTES), VALS_BYTES, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                   : MAP_FAILED;
 
     if (vals == MAP_FAILED) {
         free(e);
