@@ -42,7 +42,7 @@ bool faultmap_add(FaultMap *m, uint32_t host, int64_t guest) {
         return true;
     }
     uint8_t *p = put_number(m->bytes + m->len, host - m->last_host);
-    p = put_number(p, (uint64_t)d << 1 ^ (uint64_t)(d >> 63));
+    p = put_number(p, zigzag);
     m->len = (uint32_t)(p - m->bytes);
     m->last_host = host;
     m->last_guest = guest;

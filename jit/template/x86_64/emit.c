@@ -478,12 +478,6 @@ void emit_slow_back(Emit *e)
 
 /* ---- the pass -------------------------------------------------------------------------------- */
 
-static inline void kill_operand(Emit *e, Val v)
-{
-    if (v != VAL_NONE && e->vals[v].last == e->i)
-        ra_kill(e, v);
-}
-
 static inline void one(Emit *e, const Uop *u, unsigned info)
 {
     EmitFn fn = emit_table[u->op];
@@ -501,11 +495,11 @@ static inline void one(Emit *e, const Uop *u, unsigned info)
     if (u->dst != VAL_NONE && !e->vals[u->dst].last)
         ra_kill(e, u->dst);
     if (info & OP_A)
-        kill_operand(e, u->a);
+        ra_kill_operand(e, u->a);
     if (info & OP_B)
-        kill_operand(e, u->b);
+        ra_kill_operand(e, u->b);
     if (info & OP_C)
-        kill_operand(e, u->c);
+        ra_kill_operand(e, u->c);
     ra_end(e);
 }
 

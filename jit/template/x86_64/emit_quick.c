@@ -6,12 +6,6 @@
 
 /* ---- operands and results -------------------------------------------------------------------- */
 
-static inline void kill_operand(Emit *e, Val v)
-{
-    if (e->vals[v].last == e->i)
-        ra_kill(e, v);
-}
-
 /* Is v alone in the register, and not used any more? */
 static inline bool is_last(const Emit *e, unsigned reg, Val v)
 {
@@ -88,7 +82,7 @@ static bool put_pin(Emit *e, const Uop *u, unsigned r)
     ValState *s = emit_val(e, u->a);
 
     if (s->kind == VK_GPR && s->reg == r) { /* computed there */
-        kill_operand(e, u->a);
+        ra_kill_operand(e, u->a);
         return true;
     }
     if (e->head_g[r] != VAL_NONE)
@@ -96,7 +90,7 @@ static bool put_pin(Emit *e, const Uop *u, unsigned r)
     if (s->kind == VK_GPR && !(s->flags & VF_CONST) && (s->last > e->i ? !(e->scratch_g >> s->reg & 1)
                                              : e->vals[u->a].next == VAL_NONE)) {
         asm_mov_rr(&e->a, 3, r, s->reg);
-        kill_operand(e, u->a);
+        ra_kill_operand(e, u->a);
         return true;
     }
     return false;
@@ -118,7 +112,7 @@ static __attribute__((noinline)) bool put(Emit *e, const Uop *u)
         ra_overwrite(e, off, 8);
     asm_mov_mr(&e->a, 3, asm_cpu(off), r);
     if (s->last <= e->i)
-        kill_operand(e, u->a);
+        ra_kill_operand(e, u->a);
     else if (!s->home)
         ra_note_home(e, u->a, off);
     ra_end(e);
@@ -162,7 +156,7 @@ static __attribute__((noinline)) bool load(Emit *e, const Uop *u)
     e->a.p = put_base(p + 1 + (opcode > 0xff), r, base, u->imm);
     if (u->type == T_I32)
         d->flags |= VF_UPPER_ZERO;
-    kill_operand(e, u->a);
+    ra_kill_operand(e, u->a);
     ra_end(e);
     return true;
 }
@@ -185,9 +179,9 @@ static __attribute__((noinline)) bool store(Emit *e, const Uop *u)
     p += rex != 0x40 || (log2 == 0 && r >= 4);
     *p = log2 ? 0x89 : 0x88;
     e->a.p = put_base(p + 1, r, base, u->imm);
-    kill_operand(e, u->a);
+    ra_kill_operand(e, u->a);
     if (u->c != u->a)
-        kill_operand(e, u->c);
+        ra_kill_operand(e, u->c);
     ra_end(e);
     return true;
 }

@@ -34,6 +34,12 @@ static inline void ra_kill(Emit *e, Val v)
         ra_kill_shared(e, v);
     }
 }
+/* The operand v of the current micro-op, or VAL_NONE: if this is its last use. */
+static inline void ra_kill_operand(Emit *e, Val v)
+{
+    if (v != VAL_NONE && e->vals[v].last == e->i)
+        ra_kill(e, v);
+}
 /* v is defined in this register (which the caller took care of). */
 void ra_def_at(Emit *e, Val v, ValKind kind, unsigned reg);
 /* A spill slot for `bytes` (1..16) that is the caller's up to micro-op `until`; its offset in
