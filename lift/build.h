@@ -55,7 +55,6 @@ typedef struct BlockState {
     UnitSet use, def; /* read before written; written as a whole before read */
     UnitSet live_in;
     UnitSet dirty_in;      /* may differ from struct Cpu */
-    UnitSet written;       /* at its end */
     bool commits;          /* precise: struct Cpu is made current within */
     uint32_t npreds, pred; /* within the region */
     bool reached;

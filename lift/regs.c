@@ -156,10 +156,82 @@ static void use_dirty(BlockState *s, const UnitSet *dirty)
     }
 }
 
-static void scan(Lift *l, uint32_t index, const UnitSet *dirty_in, BlockState *s)
+/* The block of the region that the exit u of block `index` leads to, or -1. */
+static int successor(const Lift *l, uint32_t index, const Uop *u)
+{
+    const LiftBlock *lb = &l->r->blocks[index];
+    if (u->op == UOP_EXIT_IF) {
+        return u->sub == UOP_EXIT_JUMP ? lift_find(l->r, u->imm64, lb->context) : -1;
+    }
+    if (u->op != UOP_EXIT) {
+        return -1;
+    }
+    if (u->sub == UOP_EXIT_JUMP && u->a == VAL_NONE) {
+        return lift_find(l->r, u->imm64, lb->context);
+    }
+    int k = -1;
+    if (u->sub == UOP_EXIT_CALL && u->a == VAL_NONE) {
+        GuestAddr ret = lb->ub->pc + lb->ub->guest_len;
+        for (unsigned c = 1; c < l->r->ncontexts && k < 0; c++) {
+            if (l->r->contexts[c].parent == lb->context && l->r->contexts[c].return_pc == ret) {
+                k = lift_find(l->r, u->imm64, c);
+            }
+        }
+    } else if (u->sub == UOP_EXIT_RET && lb->context) {
+        const LiftContext *c = &l->r->contexts[lb->context];
+        k = lift_find(l->r, c->return_pc, c->parent);
+    }
+    return k;
+}
+
+/* Successors within the region, by each exit. */
+static unsigned successors(const Lift *l, uint32_t index, uint32_t *out, unsigned max)
 {
     const UopBlock *ub = l->r->blocks[index].ub;
-    UnitSet dirty = *dirty_in;
+    unsigned n = 0;
+    for (const Uop *u = ub->uops; u < ub->uops + ub->count && n < max; u++) {
+        int k = successor(l, index, u);
+        if (k >= 0) {
+            out[n++] = (uint32_t)k;
+        }
+    }
+    return n;
+}
+
+static bool add_all(UnitSet *to, const UnitSet *from)
+{
+    uint64_t more = 0;
+    for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
+        more |= from->w[w] & ~to->w[w];
+        to->w[w] |= from->w[w];
+    }
+    return more != 0;
+}
+
+/* At an exit of block `index`: what is dirty there, and no more, is so in the block it leads to. In
+ * precise mode what came in dirty or was written counts, wherever it was committed. */
+static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *dirty)
+{
+    int k = successor(l, index, u);
+    bool changed = false;
+    if (k >= 0) {
+        UnitSet *to = &l->bs[k].dirty_in;
+        changed = add_all(to, dirty);
+        if (l->r->precise) {
+            changed |= add_all(to, &l->bs[index].dirty_in);
+            changed |= add_all(to, &l->bs[index].def);
+        }
+    }
+    return changed;
+}
+
+/* What block `index` reads and writes, and what is dirty where it leads to. True if that has grown. */
+static bool scan(Lift *l, uint32_t index)
+{
+    const UopBlock *ub = l->r->blocks[index].ub;
+    BlockState *s = &l->bs[index];
+    UnitSet dirty = s->dirty_in;
+    bool changed = false;
     s->use = s->def = (UnitSet){{0}};
     for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
         uint32_t unit;
@@ -184,7 +256,10 @@ static void scan(Lift *l, uint32_t index, const UnitSet *dirty_in, BlockState *s
             }
             break;
         case UOP_EXIT_IF:
-        case UOP_EXIT: use_dirty(s, &dirty); break;
+        case UOP_EXIT:
+            use_dirty(s, &dirty);
+            changed |= dirty_at_exit(l, index, u, &dirty);
+            break;
         default:
             if (is_commit(l, u)) {
                 use_dirty(s, &dirty);
@@ -193,65 +268,16 @@ static void scan(Lift *l, uint32_t index, const UnitSet *dirty_in, BlockState *s
             break;
         }
     }
-    s->written = dirty;
-}
-
-/* Successors within the region, by each exit. */
-static unsigned successors(const Lift *l, uint32_t index, uint32_t *out, unsigned max)
-{
-    const LiftBlock *lb = &l->r->blocks[index];
-    unsigned n = 0;
-    for (const Uop *u = lb->ub->uops; u < lb->ub->uops + lb->ub->count && n < max; u++) {
-        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP) {
-            int k = lift_find(l->r, u->imm64, lb->context);
-            if (k >= 0) {
-                out[n++] = (uint32_t)k;
-            }
-        } else if (u->op == UOP_EXIT) {
-            int k = -1;
-            if (u->sub == UOP_EXIT_JUMP && u->a == VAL_NONE) {
-                k = lift_find(l->r, u->imm64, lb->context);
-            } else if (u->sub == UOP_EXIT_CALL && u->a == VAL_NONE) {
-                GuestAddr ret = lb->ub->pc + lb->ub->guest_len;
-                for (unsigned c = 1; c < l->r->ncontexts && k < 0; c++) {
-                    if (l->r->contexts[c].parent == lb->context &&
-                        l->r->contexts[c].return_pc == ret) {
-                        k = lift_find(l->r, u->imm64, c);
-                    }
-                }
-            } else if (u->sub == UOP_EXIT_RET && lb->context) {
-                const LiftContext *c = &l->r->contexts[lb->context];
-                k = lift_find(l->r, c->return_pc, c->parent);
-            }
-            if (k >= 0) {
-                out[n++] = (uint32_t)k;
-            }
-        }
-    }
-    return n;
+    return changed;
 }
 
 /* Forward: what may be dirty at each block's entry. Both flows only grow, so they end. */
 static void flow_dirty(Lift *l)
 {
-    uint32_t succ[64];
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t i = 0; i < l->r->nblocks; i++) {
-            BlockState *s = &l->bs[i];
-            scan(l, i, &s->dirty_in, s);
-            unsigned n = successors(l, i, succ, 64);
-            for (unsigned k = 0; k < n; k++) {
-                BlockState *t = &l->bs[succ[k]];
-                for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-                    /* A side exit may leave with less, never with more than is written in the
-                     * block. */
-                    uint64_t more =
-                        (s->written.w[w] | s->dirty_in.w[w] | s->def.w[w]) & ~t->dirty_in.w[w];
-                    t->dirty_in.w[w] |= more;
-                    changed |= more != 0;
-                }
-            }
+            changed |= scan(l, i);
         }
     }
 }
