@@ -107,6 +107,9 @@ static void make_function(Lift *l)
     attribute(l, l->fn, "strictfp");
     attribute(l, l->fn,
               "null_pointer_is_valid"); /* a guest's base may be 0, and its index the address */
+    attribute(l, l->fn,
+              "noimplicitfloat"); /* two registers copied as a vector: eight bytes that were just
+                                     stored aren't forwarded to a load of sixteen */
     l->cpu = LLVMGetParam(l->fn, 0);
 }
 
