@@ -81,6 +81,7 @@ typedef struct Cpu {
     uint32_t fp_round;           /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
     uint64_t exit_arg;
     uint32_t fp_flags;           /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the rest */
+    int32_t quick_left;          /* executions of quick blocks until the runtime looks at one (jit/quick.h) */
     _Alignas(64) uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
     V128 tmp[4];                 /* operands and result of operations run by C for emitted code: [0] result, [1..3] a, b, c */
     uint64_t spill[64];          /* tier 1 spill slots (vector values take two) */

@@ -53,6 +53,29 @@ typedef struct TranslateRequest {
     FILE *log_insns;    /* not NULL: print each instruction's disassembly (-d in_asm) */
 } TranslateRequest;
 
+/* How an instruction ends, if it does, and what may be left out of its key. */
+typedef enum InsnKind {
+    INSN_PLAIN,   /* the key says all: it decides the micro-ops, whatever they are */
+    INSN_ADDRESS, /* as PLAIN but for `target`, the one address that it makes */
+    INSN_JUMP,    /* goes to target, nothing else */
+    INSN_CALL,    /* the same, and the address behind it is put into the register at `reg` */
+    INSN_BRANCH,  /* if a condition that the key decides holds: to target, else to the next */
+    INSN_RETURN,  /* to the address in the register at `reg` */
+} InsnKind;
+
+/* One instruction, looked at without translating it. Instructions that have key, kind and mode in common and aren't JUMP, CALL or RETURN have the same micro-ops but for target; so code that was made for one of
+ * them serves all. */
+typedef struct InsnShape {
+    uint32_t key;
+    uint8_t kind; /* InsnKind */
+    uint8_t len;
+    bool varies;  /* PLAIN: the key doesn't say the number `imm`, which appears in the micro-ops as an immediate or displacement, perhaps with a few bytes more, or as a constant, and has no other effect */
+    uint32_t reg; /* offset from the start of struct Cpu */
+    int32_t imm, example_imm; /* varies: that of this instruction, and of `example`, which has the same key */
+    uint8_t example[16];
+    GuestAddr target;
+} InsnShape;
+
 typedef struct Frontend {
     const char *name;        /* "aarch64" */
     uint16_t elf_machine;    /* EM_* */
@@ -71,6 +94,8 @@ typedef struct Frontend {
     /* Translates one block starting at req->pc into `out` (reset by the callee): ends at a branch, at max_insns, at the end of fetchable bytes (then an EXIT JUMP to the
      * next pc; if not even the first instruction can be fetched: TRAP FETCH), or when `out` is full. Unoptimized: the caller runs uop_optimize. */
     void (*translate)(const TranslateRequest *req, UopBlock *out);
+    /* The shape of the instruction at pc; false: it can't be fetched. Of req fetch, fetch_ctx and run (not NULL) matter. NULL: this guest has none of that. */
+    bool (*shape)(const TranslateRequest *req, GuestAddr pc, InsnShape *out);
     /* True if the flags are certainly overwritten before being read by code at pc (looks a few instructions ahead). */
     bool (*flags_dead_at)(const TranslateRequest *req, GuestAddr pc);
     bool (*reg_name)(uint32_t offset, unsigned bytes, char *buf, size_t size);

@@ -44,6 +44,7 @@ typedef struct Block {
     uint32_t faultmap_len;
     const uint32_t *relocs; /* arena offsets of 64-bit guest addresses in the code that move with the guest file, [nrelocs] */
     uint32_t nrelocs;
+    bool quick;             /* quick.h */
     bool bound;             /* the code has others, too: it is good for this place of the file only */
     uint32_t kept_index;    /* while a segment is put together (keep_save.c): its index in it + 1 */
     uint32_t counter;       /* executions, when counted */

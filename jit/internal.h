@@ -105,6 +105,10 @@ bool jit_may_link(Jit *j);
 int jit_empty_arena(Jit *j);
 /* Under the lock: no thread finds b's code any more by an indirect branch or a return. */
 void jit_forget_block(Jit *j, const Block *b);
+/* Translates, but puts nothing into the table; NULL as above. quick: a quick block (quick.h), if that can be. */
+Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick);
+/* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or -ENOMEM: then old is dropped. */
+int jit_replace_block(Jit *j, Block *old, Block *fresh);
 /* The micro-ops of the block at pc, optimized, in t->uops. */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */

@@ -20,6 +20,7 @@
 #include "jit/interp/interp.h"
 #include "jit/ownmem.h"
 #include "jit/keep.h"
+#include "jit/quick.h"
 #include "jit/template/template.h"
 #include "jit/tier.h"
 
@@ -176,6 +177,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     cpu->ll_addr = ~(GuestAddr)0;
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
     tier_reset_counters(cpu);
+    cpu->quick_left = (int32_t)j->options.quick;
     j->frontend->reset(cpu);
     int err = j->options.tiers & JIT_TIERS_NATIVE ? template_thread_start(t) : 0;
     if (err) {
@@ -432,18 +434,40 @@ static bool can_translate(JitThread *t) {
     return t->can_translate;
 }
 
-void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
-    Jit *j = t->jit;
-    FlagsCtx fc = { .frontend = j->frontend,
-                    .req = { .pc = pc, .mode = mode, .max_insns = max_insns, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx,
-                             .run = &fc.run } };
+static void begin_request(JitThread *t, FlagsCtx *fc, GuestAddr pc, uint32_t mode) {
+    const Jit *j = t->jit;
+    *fc = (FlagsCtx){ .frontend = j->frontend,
+                      .req = { .pc = pc, .mode = mode, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx, .run = &fc->run } };
     if (j->host.map_version) {
-        fc.req.fetch = fetch_cached;
-        fc.req.fetch_ctx = t;
+        fc->req.fetch = fetch_cached;
+        fc->req.fetch_ctx = t;
     }
     if (j->host.any_guarded && j->host.any_guarded(j->host.ctx)) {
-        fc.req.guarded = j->host.map_version ? is_guarded : j->host.guarded;
+        fc->req.guarded = j->host.map_version ? is_guarded : j->host.guarded;
     }
+}
+
+static void optimize(JitThread *t, FlagsCtx *flags) {
+    const Jit *j = t->jit;
+    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags ? flags_dead_at : NULL, .ctx = flags,
+                     .helpers = j->frontend->helpers, .nhelpers = j->frontend->nhelpers };
+    uop_optimize(&t->uops, &file);
+    t->stats.uops_opt += t->uops.count;
+#ifndef NDEBUG
+    char msg[256];
+    if (uop_verify(&t->uops, msg, sizeof msg) != 0) {
+        fprintf(stderr, "xemu: micro-ops of the block at %#llx: %s\n", (unsigned long long)t->uops.pc, msg);
+        uop_print(stderr, &t->uops, j->frontend->reg_name);
+        abort();
+    }
+#endif
+}
+
+void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
+    Jit *j = t->jit;
+    FlagsCtx fc;
+    begin_request(t, &fc, pc, mode);
+    fc.req.max_insns = max_insns;
     bool dump = j->options.dump && jit_dump_wanted(&j->options, pc);
     if (dump && j->options.dump & JIT_DUMP_IN_ASM) {
         fc.req.log_insns = j->options.log;
@@ -455,24 +479,31 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
     if (dump && j->options.dump & JIT_DUMP_UOP) {
         jit_dump_uops(j, &t->uops, "micro-ops");
     }
-    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags_dead_at, .ctx = &fc,
-                     .helpers = j->frontend->helpers, .nhelpers = j->frontend->nhelpers };
-    uop_optimize(&t->uops, &file);
-    t->stats.uops_opt += t->uops.count;
+    optimize(t, &fc);
     if (dump && j->options.dump & JIT_DUMP_UOP_OPT) {
         jit_dump_uops(j, &t->uops, "micro-ops, optimized");
     }
-#ifndef NDEBUG
-    char msg[256];
-    if (uop_verify(&t->uops, msg, sizeof msg) != 0) {
-        fprintf(stderr, "xemu: micro-ops of the block at %#llx: %s\n", (unsigned long long)pc, msg);
-        uop_print(stderr, &t->uops, j->frontend->reg_name);
-        abort();
-    }
-#endif
 }
 
-static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
+void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc) {
+    req->pc = pc;
+    req->max_insns = 1;
+    req->relocatable = true;
+    t->jit->frontend->translate(req, &t->uops);
+    t->stats.uops += t->uops.count;
+    optimize(t, NULL);
+}
+
+static int emit_quick(JitThread *t, Block *b) {
+    FlagsCtx fc;
+    begin_request(t, &fc, b->pc, b->mode);
+    int err = template_emit_quick(t, &fc.req, b);
+    b->quick = err == 0;
+    t->stats.quick_blocks += b->quick;
+    return err;
+}
+
+Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     Jit *j = t->jit;
     /* Reading the clock costs as much as some instructions: one block in 32 stands for all, and the clock's own time is taken off. */
     enum { SAMPLE = 32 };
@@ -511,6 +542,9 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     if ((j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_LLVM && tier_translate(t, b) == 0) {
         err = 0;
     }
+    if (err && quick) {
+        err = emit_quick(t, b);
+    }
     for (uint32_t n = j->options.one_insn_per_block ? 1 : JIT_MAX_INSNS; err == -ENOSPC && n; n = t->uops.ninsns / 2) {
         jit_build_uops(t, pc, mode, n);
         b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
@@ -534,9 +568,17 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     }
     t->stats.blocks++;
     t->stats.guest_insns += b->ninsns;
-    t->stats.guest_bytes += t->uops.guest_len;
+    t->stats.guest_bytes += b->guest_len;
     t->stats.host_bytes += b->host_len + b->cold_len;
+    return b;
+}
 
+static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
+    Jit *j = t->jit;
+    Block *b = jit_new_block(t, pc, mode, quick_wanted(t, pc));
+    if (!b) {
+        return NULL;
+    }
     pthread_mutex_lock(&j->lock);
     Block *other = t->generation == j->generation && j->threads->next ? blockmap_find(&j->blocks, pc, mode) : NULL;
     if (!other && t->generation == j->generation && blockmap_insert(&j->blocks, b) == 0) {

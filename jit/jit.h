@@ -16,9 +16,12 @@ typedef struct Jit Jit;
 enum { JIT_TIER_INTERP = 1, JIT_TIER_TEMPLATE = 2, JIT_TIER_LLVM = 4, JIT_TIERS_NATIVE = 6 }; /* a set; LLVM without TEMPLATE: from the first execution */
 enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_ASM = 8, JIT_DUMP_EXEC = 16, JIT_DUMP_CPU = 32, JIT_DUMP_IR = 64, JIT_DUMP_IR_OPT = 128, JIT_DUMP_ASM = 256 };
 
+enum { JIT_QUICK_ONLY = INT32_MAX };
+
 typedef struct JitOptions {
     uint32_t tiers;        /* JIT_TIER_* */
     uint32_t hot;          /* executions of an edge until its target is promoted to tier 2; 0: default */
+    uint32_t quick;        /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY: none is; 0: there are none */
     uint32_t dump;         /* JIT_DUMP_*, to `log` */
     FILE *log;             /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */

@@ -395,25 +395,6 @@ static bool is_alive(const Block *b)
     return !__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE);
 }
 
-/* Under Jit.lock: everything that led to `old` leads to `new`. */
-static void replace(Jit *j, Block *old, Block *new)
-{
-    old->replaced_by = new;
-    blockmap_remove(&j->blocks, old);
-    if (blockmap_insert(&j->blocks, new) != 0 || tier_anchor(j, new) != 0) {
-        return; /* out of memory: the block is translated again */
-    }
-    for (Link *l = old->incoming, *next; l; l = next) {
-        next = l->next_in;
-        l->to = new;
-        l->next_in = new->incoming;
-        new->incoming = l;
-        template_link(j, l, new);
-    }
-    old->incoming = NULL;
-    jit_forget_block(j, old);
-}
-
 /* Under Tier.lock. */
 static void install(JitThread *t, Pending *p, const CodeObject *o)
 {
@@ -447,7 +428,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
     }
     ok = ok && blockmap_find(&j->blocks, old->pc, old->mode) == old;
     if (ok) {
-        replace(j, old, b);
+        (void)jit_replace_block(j, old, b); /* if there is no memory it is translated again */
     }
     pthread_mutex_unlock(&j->lock);
     if (ok) {

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define OPTIONS_QUICK_OFF UINT32_MAX
+
 typedef struct Options {
     const char *prefix;   /* -L; NULL: none given */
     const char *argv0;    /* -0; NULL: the program's path */
@@ -13,6 +15,7 @@ typedef struct Options {
     uint64_t stack_size;  /* -s; 0: the stack's resource limit */
     uint64_t reserved_va; /* -R; 0: all */
     bool strace;
+    uint32_t quick;              /* JitOptions.quick; 0: the default */
     uint32_t hot;                /* JitOptions.hot */
     uint32_t tiers;              /* JIT_TIER_*; 0: all that there are */
     uint32_t dump;               /* JIT_DUMP_* */

@@ -197,12 +197,16 @@ static void set_space_limit(Process *p)
     }
 }
 
+/* An optimized block costs as much as it saves in about so many executions. */
+enum { QUICK_DEFAULT = 256 };
+
 static int start_jit(Process *p)
 {
     const Options *o = p->options;
     JitOptions jit_options = {
         .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
         .hot = o->hot,
+        .quick = o->quick == OPTIONS_QUICK_OFF ? 0 : o->quick ? o->quick : QUICK_DEFAULT,
         .dump = o->dump,
         .dump_from = o->dump_from,
         .dump_to = o->dump_to,

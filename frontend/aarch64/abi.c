@@ -146,6 +146,7 @@ const Frontend frontend_aarch64 = {
     .helpers = helpers,
     .nhelpers = sizeof helpers / sizeof helpers[0],
     .translate = a64_translate,
+    .shape = a64_shape,
     .flags_dead_at = a64_flags_dead_at,
     .reg_name = reg_name,
     .reg_offset = reg_offset,

@@ -5,6 +5,7 @@
 #include "frontend/frontend.h"
 
 void a64_translate(const TranslateRequest *req, UopBlock *out);
+bool a64_shape(const TranslateRequest *req, GuestAddr pc, InsnShape *out);
 bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc);
 
 #endif

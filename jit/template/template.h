@@ -21,6 +21,9 @@ void template_thread_end(JitThread *t);
  * chunk is too full: jit.c gives a new one and asks again), -ENOMEM. Takes no lock. */
 int template_emit(JitThread *t, const UopBlock *ub, Block *b);
 
+/* A quick block (quick.h) of the guest code at b->pc: fills in the same, and guest_len and ninsns. As template_emit; -ENOSPC also if it is better made by that. */
+int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b);
+
 /* Places a code object (lift/lift.h) in the thread's chunk and fills in code, host_len, links of b. 0, -ENOSPC (the chunk is too full), -ENOMEM. */
 struct CodeObject;
 int template_place(JitThread *t, const struct CodeObject *o, Block *b);

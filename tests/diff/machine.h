@@ -9,7 +9,8 @@
 typedef enum DiffTier {
     DIFF_STEP,     /* interpreter, one instruction a block */
     DIFF_INTERP,   /* interpreter, whole blocks */
-    DIFF_TEMPLATE, /* tier 1 */
+    DIFF_TEMPLATE, /* tier 1, optimized */
+    DIFF_QUICK,    /* tier 1, quick blocks: their snippets serve all cases */
     DIFF_TIERS,
     DIFF_LLVM = DIFF_TIERS, /* tier 2, precise: compiling a case takes milliseconds */
     DIFF_MACHINES

@@ -102,7 +102,7 @@ static void run_batch(DiffCase *cases, unsigned n)
     machine_precise(run.precise);
     machine_load(cases, n);
     for (unsigned t = 0; t < DIFF_TIERS; t++) {
-        for (unsigned i = 0; i < n && (t != DIFF_TEMPLATE || run.tier1); i++) {
+        for (unsigned i = 0; i < n && (t < DIFF_TEMPLATE || run.tier1); i++) {
             if (cases[i].ninsns) {
                 machine_run((DiffTier)t, &cases[i], &mine[t][i]);
                 cases[i].ninsns = mine[t][i].signal ? cases[i].ninsns : 0;
@@ -117,6 +117,7 @@ static void run_batch(DiffCase *cases, unsigned n)
         if (run.tier1) {
             check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE,
                         &mine[DIFF_TEMPLATE][i]);
+            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_QUICK, &mine[DIFF_QUICK][i]);
         }
     }
     if (!run.oracle) {

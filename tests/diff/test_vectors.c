@@ -25,7 +25,7 @@ static unsigned run_line(const char *file, unsigned number, const char *line, bo
     }
     machine_load_one(&c);
     for (unsigned t = 0; t < DIFF_MACHINES; t++) {
-        if ((t == DIFF_TEMPLATE && !tier1) || (t == DIFF_LLVM && !tier2)) {
+        if (((t == DIFF_TEMPLATE || t == DIFF_QUICK) && !tier1) || (t == DIFF_LLVM && !tier2)) {
             continue;
         }
         machine_run((DiffTier)t, &c, &got);

@@ -366,6 +366,22 @@ static int set_hot(Parse *p, const char *word)
     return 0;
 }
 
+static int set_quick(Parse *p, const char *word)
+{
+    char *end;
+    unsigned long n = strtoul(word, &end, 10);
+    if (strcmp(word, "off") == 0) {
+        p->cl->options.quick = OPTIONS_QUICK_OFF;
+    } else if (strcmp(word, "only") == 0) {
+        p->cl->options.quick = JIT_QUICK_ONLY;
+    } else if (*end || end == word || n == 0 || n > 1000000000) {
+        return refuse(p, "wants a number, off or only");
+    } else {
+        p->cl->options.quick = (uint32_t)n;
+    }
+    return 0;
+}
+
 static int set_stats(Parse *p, const char *word)
 {
     if (word && *word && strcmp(word, "json") != 0 && strcmp(word, "text") != 0 &&

@@ -238,7 +238,7 @@ uint32_t emit_arena_off(const Emit *e, const uint8_t *p)
 
 void emit_mov_guest(Emit *e, unsigned r, GuestAddr addr)
 {
-    if (!e->ub->relocatable) {
+    if (!e->relocatable) {
         asm_mov_ri(&e->a, r, addr);
         return;
     }
@@ -283,6 +283,7 @@ uint8_t *emit_data(Emit *e, unsigned bytes)
 {
     uint8_t *at = (uint8_t *)(((uintptr_t)e->cold_next + bytes - 1) & ~(uintptr_t)(bytes - 1));
 
+    e->placed = true;
     if (e->in_cold || at + bytes > e->cold_limit) {
         e->failed = true;
         return e->cold_start;
@@ -293,6 +294,7 @@ uint8_t *emit_data(Emit *e, unsigned bytes)
 
 AsmMem emit_const128(Emit *e, uint64_t lo, uint64_t hi)
 {
+    e->placed = true;
     for (uint32_t k = 0; k < e->nconsts; k++) {
         if (e->consts[k].lo == lo && e->consts[k].hi == hi)
             return asm_mem_rip(e->consts[k].at);
@@ -388,6 +390,7 @@ static void call_op(Emit *e, const Uop *u, const ColdOperand opnd[4])
             store_operand(e, &opnd[k], (uint32_t)offsetof(Cpu, tmp) + 16 * k);
     }
     asm_nop(&e->a, (unsigned)(-((uintptr_t)e->a.p + 5) & 7)); /* the micro-op is aligned */
+    e->placed = true;
     asm_call(&e->a, emit_stub(e, STUB_OP));
     memcpy(e->a.p, u, sizeof *u);
     e->a.p += sizeof *u;
@@ -503,23 +506,20 @@ static inline void one(Emit *e, const Uop *u, unsigned info)
     ra_end(e);
 }
 
-/* Code from here on that faults, or is returned to from C, belongs to the current guest instruction. */
-static void mark_fault(Emit *e)
+void emit_mark_fault(Emit *e)
 {
     e->marked_insn = e->insn_off;
     if (!faultmap_add(&e->faults, (uint32_t)(e->a.p - e->entry), e->insn_off))
         e->failed = true;
 }
 
-static void forward(Emit *e)
+void emit_uops(Emit *e, const UopBlock *ub, const Uop *end)
 {
-    const UopBlock *ub = e->ub;
-    const Uop *end = ub->uops + ub->count;
-
+    e->ub = ub;
     e->fl.val = e->fl.zero_of = e->ahead = VAL_NONE;
     for (const Uop *u = ub->uops; u < end; u++) {
         if (u->op == UOP_INSN) {
-            e->insn_off = (uint32_t)(u->imm64 - ub->pc);
+            e->insn_off = (uint32_t)(u->imm64 - e->pc);
             e->insn_len = u->sub;
             continue;
         }
@@ -545,7 +545,7 @@ static void forward(Emit *e)
             return;
         }
         if ((info & OP_BARRIER) && e->marked_insn != e->insn_off)
-            mark_fault(e);
+            emit_mark_fault(e);
         if ((info & OP_QUICK) && emit_quick(e, u))
             continue;
         one(e, u, info);
@@ -595,7 +595,7 @@ static int finish(Emit *e, uint32_t hot_len)
     memcpy(relocs, e->relocs, sizeof *relocs * e->nrelocs);
     b->relocs = relocs;
     b->nrelocs = e->nrelocs;
-    b->bound = e->bound || !e->ub->relocatable;
+    b->bound = e->bound;
     uint8_t *map = (uint8_t *)(relocs + e->nrelocs);
     memcpy(map, e->faults.bytes, e->faults.len);
     b->faultmap = map;
@@ -610,14 +610,17 @@ static int finish(Emit *e, uint32_t hot_len)
     return 0;
 }
 
-int template_emit(JitThread *t, const UopBlock *ub, Block *b)
+Emit *emit_begin(JitThread *t, Block *b, bool relocatable)
 {
     TemplateThread *tt = t->tpl;
     const TemplateShared *shared = t->jit->tpl;
     Emit *e = tt->emit;
 
-    e->ub = ub;
-    e->mode = ub->mode;
+    e->mode = b->mode;
+    e->pc = b->pc;
+    e->relocatable = relocatable;
+    e->bound = !relocatable;
+    e->quick = false;
     e->t = t;
     e->jit = t->jit;
     e->b = b;
@@ -635,19 +638,31 @@ int template_emit(JitThread *t, const UopBlock *ub, Block *b)
     e->vec_pin_at = shared->vec_pin_at;
     e->pin_granule = shared->pin_granule;
     e->ncold = e->nconsts = e->nlinks = e->nrelocs = 0;
-    e->bound = false;
     e->insn_off = 0;
     e->pin_const_insn = e->marked_insn = UINT32_MAX;
     faultmap_begin(&e->faults, e->fault_bytes, sizeof e->fault_bytes);
     ra_begin_block(e);
+    return e;
+}
+
+int emit_end(Emit *e)
+{
+    uint32_t hot_len = (uint32_t)(e->a.p - e->entry);
+
+    out_of_line(e, hot_len);
+    return e->failed ? -ENOSPC : finish(e, hot_len);
+}
+
+int template_emit(JitThread *t, const UopBlock *ub, Block *b)
+{
+    Emit *e = emit_begin(t, b, ub->relocatable);
+
     if (t->jit->options.count_blocks) {
         asm_mov_ri(&e->a, HR_RAX, (uint64_t)(uintptr_t)&b->counter);
         asm_alu_mi(&e->a, ALU_ADD, 2, asm_mem(HR_RAX, 0), 1);
     }
-    forward(e);
-    uint32_t hot_len = (uint32_t)(e->a.p - e->entry);
-    out_of_line(e, hot_len);
-    return e->failed ? -ENOSPC : finish(e, hot_len);
+    emit_uops(e, ub, ub->uops + ub->count);
+    return emit_end(e);
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */

@@ -108,6 +108,7 @@ typedef struct ColdPiece {
 enum {
     EMIT_MAX_LINKS = 64,
     EMIT_MAX_COLD = 1024,
+    EMIT_MAX_KEPT = 256,
     EMIT_MAX_HOMES = 48,
     EMIT_MAX_CONSTS = 256,
     EMIT_MAX_RELOCS = 512,
@@ -126,6 +127,10 @@ typedef struct Emit {
     Jit *jit;
     Block *b;
     uint32_t mode;
+    GuestAddr pc;     /* of the block */
+    bool relocatable; /* addresses in the guest's file are told apart */
+    bool quick;       /* a quick block is being emitted (emit_snippets.c) */
+    bool placed;      /* what was emitted since this was cleared is good for its place only */
     bool failed;
     uint8_t *arena; /* its start (writable view) */
     uint8_t *stubs; /* where those are that the block uses (writable view) */
@@ -153,6 +158,7 @@ typedef struct Emit {
     } fl;
     /* out of line */
     ColdPiece cold[EMIT_MAX_COLD];
+    Uop kept[EMIT_MAX_KEPT]; /* what pieces of a quick block refer to */
     uint32_t ncold;
     struct {
         uint64_t lo, hi;

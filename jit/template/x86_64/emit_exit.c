@@ -20,7 +20,7 @@ _Static_assert(CPU_SHADOW_SIZE == 128 && sizeof(ShadowEntry) == 16, "shadow_top 
 
 static GuestAddr insn_pc(const Emit *e)
 {
-    return e->ub->pc + e->insn_off;
+    return e->pc + e->insn_off;
 }
 
 /* ---- direct ---------------------------------------------------------------------------------- */
@@ -40,13 +40,13 @@ static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t
 /* Do executions lead to tier 2? */
 static bool promotes(const Emit *e)
 {
-    return (e->jit->options.tiers & JIT_TIERS_NATIVE) == JIT_TIERS_NATIVE;
+    return (e->jit->options.tiers & JIT_TIERS_NATIVE) == JIT_TIERS_NATIVE && !e->quick;
 }
 
 /* jmp to a guest pc. */
 static void jump_to(Emit *e, GuestAddr target)
 {
-    if (target == e->ub->pc && !e->jit->options.count_blocks && !promotes(e)) {
+    if (target == e->pc && !e->jit->options.count_blocks && !promotes(e)) {
         asm_jmp(&e->a, e->entry);
         return;
     }
@@ -56,7 +56,7 @@ static void jump_to(Emit *e, GuestAddr target)
 
 static void jump_if(Emit *e, unsigned cc, GuestAddr target)
 {
-    if (target == e->ub->pc && !e->jit->options.count_blocks && !promotes(e)) {
+    if (target == e->pc && !e->jit->options.count_blocks && !promotes(e)) {
         asm_jcc(&e->a, cc, e->entry);
         return;
     }
@@ -79,6 +79,22 @@ static void cold_leave_reg(Emit *e, const ColdPiece *p)
     if (p->imm != HR_RAX)
         asm_mov_rr(&e->a, 3, HR_RAX, p->imm);
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
+}
+
+/* arg: guest pc; imm: the stub */
+static void cold_leave_by(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    emit_mov_guest(e, HR_RAX, p->arg);
+    asm_jmp(&e->a, emit_stub(e, (Stub)p->imm));
+}
+
+void emit_leave_at_start(Emit *e, uint8_t *from, unsigned stub)
+{
+    ColdPiece *p = emit_cold(e, cold_leave_by, from);
+
+    p->arg = e->pc;
+    p->imm = stub;
 }
 
 /* arg: guest pc */
@@ -108,7 +124,7 @@ static uint8_t *count_down(Emit *e, GuestAddr key)
 }
 
 /* Goes to target, with a look at Cpu.interrupt if that closes a cycle. */
-static void go_to(Emit *e, GuestAddr target)
+void emit_go_to(Emit *e, GuestAddr target)
 {
     if (target > insn_pc(e)) {
         jump_to(e, target);
@@ -137,6 +153,7 @@ static void trap(Emit *e, TrapInfo t)
     asm_mov_ri(&e->a, HR_RAX, t.payload);
     asm_mov_mr(&e->a, 3, asm_cpu(OFF(exit_arg)), HR_RAX);
     emit_mov_guest(e, HR_RAX, t.pc);
+    e->placed = true;
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_TRAP));
 }
 
@@ -146,7 +163,7 @@ static void cold_trap(Emit *e, const ColdPiece *p)
     asm_patch32(p->from, e->a.p);
     if (p->back)
         asm_patch32(p->back, e->a.p);
-    trap(e, (TrapInfo){p->imm, p->arg, e->ub->pc + p->insn});
+    trap(e, (TrapInfo){p->imm, p->arg, e->pc + p->insn});
 }
 
 static void trap_if(Emit *e, const Uop *u, Cond c)
@@ -170,19 +187,12 @@ static void trap_if(Emit *e, const Uop *u, Cond c)
     p->arg = u->imm64;
 }
 
-bool emit_exit_if(Emit *e, const Uop *u)
+void emit_branch_if(Emit *e, Cond c, GuestAddr target)
 {
-    Cond c = emit_bool(e, u->a);
-
     if (c.kind == COND_NEVER)
-        return true;
-    if (u->sub == UOP_EXIT_TRAP) {
-        trap_if(e, u, c);
-        return true;
-    }
-    GuestAddr target = u->imm64;
+        return;
     if (c.kind == COND_ALWAYS) {
-        go_to(e, target);
+        emit_go_to(e, target);
     } else if (target > insn_pc(e)) {
         uint8_t *skip = NULL;
         if (c.kind == COND_AND_NP)
@@ -202,10 +212,22 @@ bool emit_exit_if(Emit *e, const Uop *u)
         if (go)
             asm_patch8(&e->a, go);
         /* EFLAGS are only lost on the way out. */
-        go_to(e, target);
+        emit_go_to(e, target);
         asm_patch8(&e->a, skip);
         if (skip2)
             asm_patch8(&e->a, skip2);
+    }
+}
+
+bool emit_exit_if(Emit *e, const Uop *u)
+{
+    Cond c = emit_bool(e, u->a);
+
+    if (u->sub == UOP_EXIT_TRAP) {
+        if (c.kind != COND_NEVER)
+            trap_if(e, u, c);
+    } else {
+        emit_branch_if(e, c, u->imm64);
     }
     return true;
 }
@@ -300,7 +322,7 @@ static void cold_return_miss(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
 }
 
-static void do_return(Emit *e, unsigned target)
+void emit_return_to(Emit *e, unsigned target)
 {
     unsigned top = ra_tmp_g(e), t = ra_tmp_g(e);
 
@@ -314,6 +336,14 @@ static void do_return(Emit *e, unsigned target)
     asm_jmp_m(&e->a, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8));
 }
 
+void emit_call_to(Emit *e, GuestAddr target)
+{
+    push_return(e);
+    if (promotes(e) && target > insn_pc(e))
+        emit_cold(e, cold_hot, count_down(e, target))->arg = target;
+    emit_go_to(e, target);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void exit_to_value(Emit *e, const Uop *u)
@@ -321,7 +351,7 @@ static void exit_to_value(Emit *e, const Uop *u)
     unsigned target = ra_use_g(e, u->a);
 
     if (u->sub == UOP_EXIT_RET) {
-        do_return(e, target);
+        emit_return_to(e, target);
     } else if (u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_CALL) {
         if (u->sub == UOP_EXIT_CALL) {
             push_return(e);
@@ -350,12 +380,7 @@ bool emit_exit(Emit *e, const Uop *u)
         return true;
     }
     switch (u->sub) {
-    case UOP_EXIT_CALL:
-        push_return(e);
-        if (promotes(e) && u->imm64 > insn_pc(e))
-            emit_cold(e, cold_hot, count_down(e, u->imm64))->arg = u->imm64;
-        go_to(e, u->imm64);
-        break;
+    case UOP_EXIT_CALL: emit_call_to(e, u->imm64); break;
     case UOP_EXIT_SYSCALL:
         emit_mov_guest(e, HR_RAX, u->imm64);
         asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_SYSCALL));
@@ -364,7 +389,7 @@ bool emit_exit(Emit *e, const Uop *u)
         emit_mov_guest(e, HR_RAX, u->imm64);
         asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
         break;
-    default: go_to(e, u->imm64); break;
+    default: emit_go_to(e, u->imm64); break;
     }
     return true;
 }

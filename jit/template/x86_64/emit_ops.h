@@ -76,8 +76,22 @@ bool emit_quick(Emit *e, const Uop *u);
 /* emit_exit.c */
 bool emit_exit(Emit *e, const Uop *u);
 bool emit_exit_if(Emit *e, const Uop *u);
+/* The last instruction of a block goes to target: if EFLAGS say c, and in any case; calls it; returns to what the register holds. */
+void emit_branch_if(Emit *e, Cond c, GuestAddr target);
+void emit_go_to(Emit *e, GuestAddr target);
+void emit_call_to(Emit *e, GuestAddr target);
+void emit_return_to(Emit *e, unsigned target);
+/* A piece out of line that leaves at the start of the block by `stub`, with its pc. */
+void emit_leave_at_start(Emit *e, uint8_t *from, unsigned stub);
 
 /* emit.c */
+/* A block begins in the thread's chunks; at its end 0 or -errno, as template_emit. */
+Emit *emit_begin(JitThread *t, Block *b, bool relocatable);
+int emit_end(Emit *e);
+/* The micro-ops of ub up to `end`. */
+void emit_uops(Emit *e, const UopBlock *ub, const Uop *end);
+/* Code from here on that faults, or is returned to from C, belongs to the current guest instruction. */
+void emit_mark_fault(Emit *e);
 /* The micro-op u, which comes soon, is emitted together with the current one: its value is defined from now on. False if
  * it has no use. */
 bool emit_ahead(Emit *e, const Uop *u);

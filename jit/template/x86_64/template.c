@@ -7,6 +7,7 @@
 #include <ucontext.h>
 
 #include "jit/keep.h"
+#include "jit/quick.h"
 #include "jit/template/x86_64/template.h"
 #include "jit/tier.h"
 
@@ -55,6 +56,8 @@ int template_prepare(JitThread *t)
     TemplateThread *tt = t->tpl;
 
     tt->emit = emit_new();
+    if (tt->emit && t->jit->options.quick)
+        tt->snippets = snippets_new(); /* without them there are no quick blocks */
     return tt->emit ? 0 : -ENOMEM;
 }
 
@@ -63,6 +66,7 @@ void template_thread_end(JitThread *t)
     TemplateThread *tt = t->tpl;
 
     emit_free(tt->emit);
+    snippets_free(tt->snippets);
     free(tt);
     t->tpl = NULL;
 }
@@ -144,6 +148,10 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     }
     if (reason == TEMPLATE_HOT) {
         tier_hot(t, cpu->pc);
+        return CPU_EXIT_NONE;
+    }
+    if (reason == TEMPLATE_WORN) {
+        quick_worn(t, cpu->pc);
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS_T2) {

@@ -1,0 +1,465 @@
+/* emit_snippets.c - quick blocks (jit/quick.h): the memory of snippets, and putting blocks together of them.
+ *
+ * A snippet can be copied to any place: it has no part out of line, no data, no call of a stub. Instructions for which that isn't so are emitted where
+ * they are wanted, each time anew.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jit/keep.h"
+#include "jit/quick.h"
+#include "jit/template/x86_64/emit_ops.h"
+#include "jit/template/x86_64/template.h"
+
+/* ---- the memory of snippets --------------------------------------------------------------------------------------------------- */
+
+enum { MOST_HOLES = 3, NEGATIVE = 0x80, HOLE = 0x5a5a5a00, HOLE_SPAN = 32 };
+enum { NO_FAULT = 0xff, LONGEST = 128, NO_MODE = UINT16_MAX, SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 16, BYTES_FIRST = 16 << 10 };
+
+/* In Snippets.bytes, at multiples of 8. */
+typedef struct Snippet {
+    uint16_t mode;
+    uint8_t len;
+    uint8_t fault; /* offset from which on it may fault, or NO_FAULT */
+    uint8_t hole;  /* INSN_ADDRESS: offset of the eight bytes of the address */
+    uint8_t cond_kind, cc; /* INSN_BRANCH: Cond */
+    uint8_t nholes;
+    uint8_t holes[MOST_HOLES]; /* offsets of four bytes, of the varying number: + NEGATIVE: of its negative */
+    uint8_t unused[5];
+    uint8_t code[]; /* with room for whole 16 bytes */
+} Snippet;
+_Static_assert(sizeof(Snippet) == 16 && (unsigned)LONGEST <= (unsigned)NEGATIVE, "code is aligned; an offset and a bit");
+
+typedef struct Slot {
+    uint32_t key;
+    uint32_t at; /* in bytes, + 1; 0: free */
+} Slot;
+
+struct Snippets {
+    Slot *slots;
+    uint8_t *bytes;
+    uint32_t log2, count;
+    uint32_t used, size; /* of bytes */
+};
+
+Snippets *snippets_new(void)
+{
+    Snippets *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->log2 = (uint32_t)__builtin_ctz(SLOTS_FIRST);
+    s->size = BYTES_FIRST;
+    s->slots = calloc(SLOTS_FIRST, sizeof *s->slots);
+    s->bytes = malloc(s->size);
+    if (!s->slots || !s->bytes) {
+        snippets_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void snippets_free(Snippets *s)
+{
+    if (s) {
+        free(s->slots);
+        free(s->bytes);
+    }
+    free(s);
+}
+
+static inline uint32_t slot_of(const Snippets *s, uint32_t key, uint32_t mode)
+{
+    return ((key ^ mode << 13) * 0x9e3779b1u) >> (32 - s->log2);
+}
+
+static inline const Snippet *find(const Snippets *s, uint32_t key, uint32_t mode)
+{
+    uint32_t mask = (1u << s->log2) - 1;
+
+    for (uint32_t i = slot_of(s, key, mode); s->slots[i].at; i = (i + 1) & mask) {
+        const Snippet *found = (const Snippet *)(const void *)(s->bytes + s->slots[i].at - 1);
+        if (s->slots[i].key == key && found->mode == mode)
+            return found;
+    }
+    return NULL;
+}
+
+static bool grow_slots(Snippets *s)
+{
+    Slot *old = s->slots, *fresh = s->log2 < 16 ? calloc(4u << s->log2, sizeof *fresh) : NULL;
+    uint32_t n = 1u << s->log2;
+
+    if (!fresh)
+        return false;
+    s->slots = fresh;
+    s->log2 += 2;
+    for (uint32_t k = 0; k < n; k++) {
+        if (!old[k].at)
+            continue;
+        const Snippet *c = (const Snippet *)(const void *)(s->bytes + old[k].at - 1);
+        uint32_t i = slot_of(s, old[k].key, c->mode);
+        while (fresh[i].at)
+            i = (i + 1) & ((1u << s->log2) - 1);
+        fresh[i] = old[k];
+    }
+    free(old);
+    return true;
+}
+
+static void forget_all(Snippets *s)
+{
+    memset(s->slots, 0, sizeof *s->slots << s->log2);
+    s->count = s->used = 0;
+}
+
+/* Room for a snippet of the key; NULL: there's none. */
+static Snippet *add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
+{
+    uint32_t room = (uint32_t)sizeof(Snippet) + ((len + 15) & ~15u);
+
+    if (s->count * 2 >= 1u << s->log2 && !grow_slots(s))
+        forget_all(s);
+    if (s->used + room > s->size) {
+        uint8_t *more = realloc(s->bytes, 2 * s->size);
+        if (!more)
+            return NULL;
+        s->bytes = more;
+        s->size *= 2;
+    }
+    uint32_t i = slot_of(s, key, mode);
+    while (s->slots[i].at)
+        i = (i + 1) & ((1u << s->log2) - 1);
+    s->slots[i] = (Slot){key, s->used + 1};
+    Snippet *c = (Snippet *)(void *)(s->bytes + s->used);
+    s->used += room;
+    s->count++;
+    return c;
+}
+
+/* ---- one instruction ----------------------------------------------------------------------------------------------------------- */
+
+/* What Emit had before an instruction: a snippet adds to none of it. */
+typedef struct Before {
+    uint8_t *p;
+    uint8_t *cold_next;
+    uint32_t ncold, nlinks, nrelocs, nconsts;
+    FaultMap faults;
+} Before;
+
+static Before before(Emit *e)
+{
+    e->placed = false;
+    return (Before){e->a.p, e->cold_next, e->ncold, e->nlinks, e->nrelocs, e->nconsts, e->faults};
+}
+
+static void rewind_to(Emit *e, const Before *b)
+{
+    e->a.p = b->p;
+    e->ncold = b->ncold;
+    e->nlinks = b->nlinks;
+    e->nrelocs = b->nrelocs;
+    e->faults = b->faults;
+    e->cold_next = b->cold_next;
+    e->nconsts = b->nconsts;
+    e->marked_insn = UINT32_MAX;
+}
+
+/* What was emitted since serves all instructions of that shape, if it can. */
+static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Before *b, Cond c)
+{
+    uint32_t len = (uint32_t)(e->a.p - b->p), relocs = shape->kind == INSN_ADDRESS;
+
+    if (e->failed || e->placed || e->ncold != b->ncold || e->nlinks != b->nlinks || e->nrelocs != b->nrelocs + relocs ||
+        len > LONGEST || e->mode >= NO_MODE)
+        return NULL;
+    Snippet *snippet = add(s, shape->key, e->mode, len);
+    if (!snippet)
+        return NULL;
+    snippet->mode = (uint16_t)e->mode;
+    snippet->len = (uint8_t)len;
+    snippet->fault = e->marked_insn == e->insn_off ? (uint8_t)(e->faults.last_host - (uint32_t)(b->p - e->entry)) : NO_FAULT;
+    snippet->hole = relocs ? (uint8_t)(e->relocs[b->nrelocs] - emit_arena_off(e, b->p)) : 0;
+    snippet->cond_kind = c.kind;
+    snippet->cc = c.cc;
+    snippet->nholes = 0;
+    memcpy(snippet->code, b->p, len);
+    return snippet;
+}
+
+/* ---- holes ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Where the varying number is in the micro-ops of the example, a number takes its place that won't be in host code otherwise. Returns how often. */
+static unsigned mark_holes(UopBlock *ub, int32_t number)
+{
+    unsigned n = 0;
+
+    for (Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
+        uint32_t more = (uint32_t)u->imm - (uint32_t)number;
+        bool is_negative = u->imm == -number; /* a sum in place of a difference */
+        switch (u->op) {
+        case UOP_CONST:
+            if (u->imm64 == (uint64_t)(int64_t)number) {
+                u->imm64 = HOLE;
+                n++;
+            }
+            break;
+        case UOP_ADD:
+        case UOP_SUB:
+        case UOP_FLAGS:
+            if (u->b != VAL_NONE)
+                break;
+            if (is_negative) {
+                u->imm = -HOLE;
+                n++;
+                break;
+            }
+            /* fallthrough */
+        case UOP_LOAD:
+        case UOP_STORE:
+            if (more < HOLE_SPAN) {
+                u->imm = HOLE + (int32_t)more;
+                n++;
+            }
+            break;
+        default: break;
+        }
+    }
+    return n;
+}
+
+/* Finds them again. Each micro-op must have become one, or all have been left out that aren't found; false: they can't be told. */
+static bool find_holes(Snippet *s, unsigned wanted, uint32_t number)
+{
+    enum { NEVER_IN_CODE = 0x700 }; /* no offset of a guest register in struct Cpu */
+
+    for (unsigned k = 0; k + 4 <= s->len; k++) {
+        uint32_t v;
+        memcpy(&v, s->code + k, 4);
+        bool plain = v - HOLE < HOLE_SPAN, negative = -v - HOLE < HOLE_SPAN;
+        if (number >= NEVER_IN_CODE && (v - number < HOLE_SPAN || -v - number < HOLE_SPAN))
+            return false; /* it's in a micro-op that mark_holes doesn't know of */
+        if (!plain && !negative)
+            continue;
+        if (s->nholes == MOST_HOLES)
+            return false;
+        s->holes[s->nholes++] = (uint8_t)(k | (negative ? NEGATIVE : 0));
+        k += 3;
+    }
+    return s->nholes == wanted;
+}
+
+static inline void fill_holes(uint8_t *code, const Snippet *s, int32_t number)
+{
+    for (unsigned k = 0; k < s->nholes; k++) {
+        uint8_t *at = code + (s->holes[k] & ~NEGATIVE);
+        uint32_t v, more = (uint32_t)number - HOLE;
+        memcpy(&v, at, 4);
+        v += s->holes[k] & NEGATIVE ? -more : more;
+        memcpy(at, &v, 4);
+    }
+}
+
+static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
+{
+    uint8_t *p = e->a.p;
+
+    for (unsigned k = 0; k < s->len; k += 16)
+        memcpy(p + k, s->code + k, 16);
+    if (s->nholes)
+        fill_holes(p, s, shape->imm);
+    if (s->fault != NO_FAULT && !faultmap_add(&e->faults, (uint32_t)(p - e->entry) + s->fault, e->insn_off))
+        e->failed = true;
+    if (shape->kind == INSN_ADDRESS) {
+        memcpy(p + s->hole, &shape->target, 8);
+        if (e->nrelocs < EMIT_MAX_RELOCS)
+            e->relocs[e->nrelocs++] = emit_arena_off(e, p + s->hole);
+        else
+            e->failed = true;
+    }
+    e->a.p = p + s->len;
+}
+
+/* The micro-ops that parts out of line refer to won't stay. */
+static void keep_uops(Emit *e, uint32_t first)
+{
+    for (uint32_t k = first; k < e->ncold; k++) {
+        if (k >= EMIT_MAX_KEPT || !e->cold[k].u) {
+            e->failed |= e->cold[k].u != NULL;
+            continue;
+        }
+        e->kept[k] = *e->cold[k].u;
+        e->cold[k].u = &e->kept[k];
+    }
+}
+
+static bool falls_through(const UopBlock *ub, const Uop *last)
+{
+    return last->op == UOP_EXIT && last->sub == UOP_EXIT_JUMP && last->a == VAL_NONE && last->imm64 == ub->pc + ub->guest_len;
+}
+
+/* The snippet of an instruction that has a varying number: it is made of the example. False: it can't be; nothing was emitted then. */
+static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
+{
+    JitThread *t = e->t;
+    TranslateRequest of = *req;
+    FetchRun run = {.bytes = shape->example, .pc = pc, .len = shape->len, .guarded = req->run->guarded};
+    Before b = before(e);
+    const UopBlock *ub = &t->uops;
+    Snippet *s = NULL;
+
+    of.run = &run;
+    quick_uops(t, &of, pc);
+    const Uop *last = &ub->uops[ub->count - 1];
+    unsigned holes = mark_holes(&t->uops, shape->example_imm);
+    if (holes && falls_through(ub, last)) {
+        emit_uops(e, ub, last);
+        s = remember(e, ((TemplateThread *)t->tpl)->snippets, shape, &b, (Cond){COND_NEVER, 0});
+    }
+    ra_begin_block(e);
+    if (s && find_holes(s, holes, (uint32_t)shape->example_imm)) {
+        fill_holes(b.p, s, shape->imm);
+        e->u = NULL;
+        return true;
+    }
+    if (s)
+        s->mode = NO_MODE;
+    e->failed = false;
+    rewind_to(e, &b);
+    return false;
+}
+
+/* The instruction by the general way. True: it ends the block. */
+static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
+{
+    JitThread *t = e->t;
+    Snippets *s = ((TemplateThread *)t->tpl)->snippets;
+    Cond none = {COND_NEVER, 0};
+
+    t->stats.snippets++;
+    if (shape && shape->varies && make_varying(e, req, pc, shape))
+        return false;
+    quick_uops(t, req, pc);
+    const UopBlock *ub = &t->uops;
+    const Uop *last = &ub->uops[ub->count - 1];
+    Before b = before(e);
+    bool goes_on = falls_through(ub, last), ends = !goes_on;
+
+    if (shape && shape->kind == INSN_BRANCH && goes_on && ub->count > 1 && last[-1].op == UOP_EXIT_IF && last[-1].sub == UOP_EXIT_JUMP) {
+        emit_uops(e, ub, last - 1);
+        e->u = last - 1;
+        e->i = (uint32_t)(e->u - ub->uops);
+        Cond c = emit_bool(e, e->u->a);
+        (void)remember(e, s, shape, &b, c);
+        ra_begin_block(e);
+        emit_branch_if(e, c, shape->target);
+        emit_go_to(e, pc + shape->len);
+        ends = true;
+    } else if (goes_on) {
+        emit_uops(e, ub, last);
+        if (shape && shape->kind <= INSN_ADDRESS && !shape->varies)
+            (void)remember(e, s, shape, &b, none);
+    } else {
+        emit_uops(e, ub, last + 1);
+    }
+    keep_uops(e, b.ncold);
+    ra_begin_block(e);
+    e->u = NULL;
+    return ends;
+}
+
+/* ---- exits --------------------------------------------------------------------------------------------------------------------- */
+
+static void call(Emit *e, const InsnShape *shape, GuestAddr back)
+{
+    unsigned pin = e->int_pin_at[shape->reg / 8];
+
+    if (pin) {
+        emit_mov_guest(e, conv_int_pins[pin - 1], back);
+        e->pin_const = back;
+        e->pin_const_insn = e->insn_off;
+        e->pin_const_reg = conv_int_pins[pin - 1];
+    } else {
+        emit_mov_guest(e, HR_RAX, back);
+        asm_mov_mr(&e->a, 3, asm_cpu(shape->reg), HR_RAX);
+    }
+    emit_call_to(e, shape->target);
+}
+
+static void return_to(Emit *e, const InsnShape *shape)
+{
+    unsigned pin = e->int_pin_at[shape->reg / 8], r;
+
+    if (pin) {
+        r = conv_int_pins[pin - 1];
+    } else {
+        r = ra_tmp_g(e);
+        asm_mov_rm(&e->a, 3, r, asm_cpu(shape->reg));
+    }
+    emit_return_to(e, r);
+}
+
+/* ---- a block ------------------------------------------------------------------------------------------------------------------- */
+
+/* True: the instruction ends the block. */
+static bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
+{
+    const Snippets *s = ((TemplateThread *)e->t->tpl)->snippets;
+
+    e->insn_off = (uint32_t)(pc - e->pc);
+    e->insn_len = shape->len;
+    switch (shape->kind) {
+    case INSN_JUMP: emit_go_to(e, shape->target); return true;
+    case INSN_CALL: call(e, shape, pc + shape->len); return true;
+    case INSN_RETURN: return_to(e, shape); return true;
+    default: break;
+    }
+    const Snippet *found = find(s, shape->key, e->mode);
+    if (!found)
+        return make(e, req, pc, shape);
+    copy(e, found, shape);
+    if (shape->kind != INSN_BRANCH)
+        return false;
+    emit_branch_if(e, (Cond){found->cond_kind, found->cc}, shape->target);
+    emit_go_to(e, pc + shape->len);
+    return true;
+}
+
+int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
+{
+    const Frontend *f = t->jit->frontend;
+
+    if (!((TemplateThread *)t->tpl)->snippets)
+        return -ENOSPC;
+    Emit *e = emit_begin(t, b, true);
+    GuestAddr pc = b->pc;
+    uint32_t n = 0;
+    InsnShape shape;
+    bool ended = false;
+
+    e->bound = !keep_relocatable(t);
+    e->quick = true;
+    e->u = NULL;
+    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu((uint32_t)offsetof(Cpu, quick_left)), 1);
+    emit_leave_at_start(e, asm_jcc32(&e->a, CC_S), STUB_WORN);
+    while (!ended && n < JIT_MAX_INSNS && f->shape(req, pc, &shape)) {
+        if (e->failed || e->a.p > e->limit)
+            return -ENOSPC;
+        ended = insn(e, req, pc, &shape);
+        pc += shape.len;
+        n++;
+    }
+    if (!n) { /* nothing that can be looked at: what becomes of it, the guest's translator knows */
+        make(e, req, pc, NULL);
+        b->guest_len = t->uops.guest_len;
+        n = 1;
+    } else {
+        if (!ended)
+            emit_go_to(e, pc);
+        b->guest_len = (uint32_t)(pc - b->pc);
+    }
+    b->ninsns = n;
+    t->stats.quick_insns += n;
+    return emit_end(e);
+}
