@@ -264,6 +264,23 @@ void blockmap_remove(BlockMap *m, Block *b) {
     }
 }
 
+int blockmap_replace(BlockMap *m, Block *old, Block *fresh) {
+    int err = blockmap_anchor(m, fresh);
+    if (err) {
+        return err;
+    }
+    BlockTable *t = m->table;
+    uint64_t key = key_of(old->pc, old->mode);
+    for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE; i = (i + 1) & ((1u << t->log2) - 1)) {
+        if (t->slots[i].key == key && t->slots[i].block == old) {
+            __atomic_store_n(&t->slots[i].block, fresh, __ATOMIC_RELEASE);
+            break;
+        }
+    }
+    __atomic_store_n(&old->dead, true, __ATOMIC_RELEASE);
+    return 0;
+}
+
 static Block *in_list(const BlockMap *m, Block *b, uint64_t page, GuestAddr start, uint64_t len) {
     for (; b; b = *page_link(m, b, page)) {
         if (address(m, b) < start + len && start < address(m, b) + b->guest_len) {

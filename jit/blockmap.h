@@ -79,6 +79,8 @@ int blockmap_insert(BlockMap *m, Block *b);
 int blockmap_anchor(BlockMap *m, Block *b);
 /* Under the lock. Takes the block out of the table and of its pages' lists. */
 void blockmap_remove(BlockMap *m, Block *b);
+/* Under the lock: fresh takes old's place, which has the same pc and mode and is in the table. Old stays in the lists of its pages, since looking for it there takes long. 0 or -ENOMEM. */
+int blockmap_replace(BlockMap *m, Block *old, Block *fresh);
 /* Under the lock: any block that has guest bytes in [start, start + len), or NULL. */
 Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len);
 /* Calls fn for each block (under the lock). */

@@ -107,8 +107,10 @@ int jit_empty_arena(Jit *j);
 void jit_forget_block(Jit *j, const Block *b);
 /* Translates, but puts nothing into the table; NULL as above. quick: a quick block (quick.h), if that can be. */
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick);
-/* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or -ENOMEM: then old is dropped. */
+/* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or -ENOMEM: nothing has changed. */
 int jit_replace_block(Jit *j, Block *old, Block *fresh);
+/* Under the lock: the exit, which isn't linked, leads to `to` from now on. */
+void jit_link(Jit *j, Link *link, Block *to);
 /* The micro-ops of the block at pc, optimized, in t->uops. */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */

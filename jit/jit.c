@@ -573,6 +573,13 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     return b;
 }
 
+void jit_link(Jit *j, Link *link, Block *to) {
+    __atomic_store_n(&link->to, to, __ATOMIC_RELAXED);
+    link->next_in = to->incoming;
+    to->incoming = link;
+    template_link(j, link, to);
+}
+
 static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     Jit *j = t->jit;
     Block *b = jit_new_block(t, pc, mode, quick_wanted(t, pc));
@@ -608,10 +615,7 @@ Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
 static void link_exit(Jit *j, Link *link, Block *to) {
     pthread_mutex_lock(&j->lock);
     if (!link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
-        __atomic_store_n(&link->to, to, __ATOMIC_RELAXED);
-        link->next_in = to->incoming;
-        to->incoming = link;
-        template_link(j, link, to);
+        jit_link(j, link, to);
     }
     pthread_mutex_unlock(&j->lock);
 }

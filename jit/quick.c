@@ -6,20 +6,28 @@
 #include "jit/template/template.h"
 #include "jit/tier.h"
 
-bool quick_wanted(const JitThread *t, GuestAddr pc) {
+/* In a program of so much code the whole of it, which gets larger by quick blocks, is what the
+ * host's caches have too little room for. */
+enum { MOST_QUICK = 32768 };
+
+bool quick_wanted(const JitThread *t, GuestAddr pc)
+{
     const Jit *j = t->jit;
     const JitOptions *o = &j->options;
-    return o->quick && o->tiers & JIT_TIER_TEMPLATE && j->frontend->shape && !o->one_insn_per_block && !o->count_blocks &&
+    return o->quick && (j->blocks.count < MOST_QUICK || o->quick == JIT_QUICK_ONLY) && !t->module &&
+           (o->tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE && j->frontend->shape &&
+           !o->one_insn_per_block && !o->count_blocks &&
            !(o->dump && jit_dump_wanted(o, pc)); /* dumps show what blocks end up as */
 }
 
-int jit_replace_block(Jit *j, Block *old, Block *fresh) {
-    old->replaced_by = fresh;
-    blockmap_remove(&j->blocks, old);
-    int err = blockmap_insert(&j->blocks, fresh);
-    if (err || (err = tier_anchor(j, fresh)) != 0) {
+int jit_replace_block(Jit *j, Block *old, Block *fresh)
+{
+    int err = blockmap_replace(&j->blocks, old, fresh);
+    if (err) {
         return err;
     }
+    old->replaced_by = fresh;
+    (void)tier_anchor(j, fresh);
     for (Link *l = old->incoming, *next; l; l = next) {
         next = l->next_in;
         l->to = fresh;
@@ -32,28 +40,63 @@ int jit_replace_block(Jit *j, Block *old, Block *fresh) {
     return 0;
 }
 
-void quick_worn(JitThread *t, GuestAddr pc) {
+/* Under the lock: exits that were taken are linked at once. */
+static void link_as(Jit *j, Block *b, const Block *old)
+{
+    for (uint32_t i = 0; i < b->nlinks; i++) {
+        Link *l = &b->links[i];
+        for (uint32_t k = 0; k < old->nlinks && l->kind != LINK_CACHE && !l->to; k++) {
+            Block *to = old->links[k].to;
+            if (to && !to->dead && to->pc == l->target && to->mode == b->mode) {
+                jit_link(j, l, to);
+            }
+        }
+    }
+}
+
+/* An optimized block in place of old; NULL: it can't be. */
+static Block *replace(JitThread *t, Block *old)
+{
     Jit *j = t->jit;
-    uint32_t mode = t->cpu->mode;
+    keep_enter(t, old->pc);
+    Block *b = jit_new_block(t, old->pc, old->mode, false);
+    if (!b) {
+        return NULL;
+    }
+    pthread_mutex_lock(&j->lock);
+    bool ok = t->generation == j->generation && jit_may_link(j) && t->generation == j->generation &&
+              !old->dead && jit_replace_block(j, old, b) == 0;
+    if (ok) {
+        t->stats.worn_blocks++;
+        j->dead_bytes += old->host_len + old->cold_len;
+        link_as(j, b, old);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return ok ? b : NULL;
+}
+
+void quick_worn(JitThread *t, Block *old)
+{
+    enum { FOLLOWED = 12 };
+    Jit *j = t->jit;
+    Block *todo[FOLLOWED] = {old};
+    uint64_t generation = t->generation;
     t->cpu->quick_left = (int32_t)j->options.quick;
     /* A child that has just forked would have to copy all code for that. */
     if (j->options.quick == JIT_QUICK_ONLY || !codebuf_may_append(&j->code)) {
         return;
     }
-    Block *old = blockmap_find(&j->blocks, pc, mode);
-    if (!old || !old->quick) {
-        return;
+    /* What it leads to is as hot, and better off behind it. */
+    for (unsigned n = 1, at = 0; at < n && generation == t->generation; at++) {
+        old = todo[at];
+        if (__atomic_load_n(&old->dead, __ATOMIC_ACQUIRE) || !old->quick || !replace(t, old)) {
+            continue;
+        }
+        for (uint32_t i = old->nlinks; i-- > 0 && n < FOLLOWED;) {
+            Block *to = __atomic_load_n(&old->links[i].to, __ATOMIC_RELAXED);
+            if (to && to->quick) {
+                todo[n++] = to;
+            }
+        }
     }
-    keep_enter(t, pc);
-    Block *b = jit_new_block(t, pc, mode, false);
-    if (!b) {
-        return;
-    }
-    pthread_mutex_lock(&j->lock);
-    if (t->generation == j->generation && jit_may_link(j) && t->generation == j->generation && blockmap_find(&j->blocks, pc, mode) == old &&
-        jit_replace_block(j, old, b) == 0) {
-        t->stats.worn_blocks++;
-        j->dead_bytes += old->host_len + old->cold_len;
-    }
-    pthread_mutex_unlock(&j->lock);
 }

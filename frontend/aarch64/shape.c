@@ -1,8 +1,9 @@
 /*
- * shape.c - what of an instruction decides its micro-ops (InsnShape), by the groups of C4.1 of the Arm ARM.
+ * shape.c - what of an instruction decides its micro-ops (InsnShape), by the groups of C4.1 of the
+ * Arm ARM.
  *
- * The key is the instruction's word, without the displacement if that only goes into `target`. Instructions that this file doesn't tell apart are PLAIN,
- * whatever they do.
+ * The key is the instruction's word, without the displacement if that only goes into `target`.
+ * Instructions that this file doesn't tell apart are PLAIN, whatever they do.
  */
 #include <string.h>
 
@@ -60,10 +61,14 @@ static void of_branches(InsnShape *s, GuestAddr pc, uint32_t insn)
 }
 
 /* A number in `width` bits from `lsb` on that isn't part of the key: times `scale`. */
-static void varies(InsnShape *s, uint32_t insn, unsigned lsb, unsigned width, bool is_signed, unsigned shift)
+static void varies(InsnShape *s, uint32_t insn, unsigned lsb, unsigned width, bool is_signed,
+                   unsigned shift)
 {
-    enum { EXAMPLE = 0x2d }; /* fits all, and isn't what a micro-op has for other reasons once it's scaled */
-    uint32_t mask = (1u << width) - 1, bits = insn >> lsb & mask, sign = is_signed ? 1u << (width - 1) : 0;
+    enum {
+        EXAMPLE = 0x2d
+    }; /* fits all, and isn't what a micro-op has for other reasons once it's scaled */
+    uint32_t mask = (1u << width) - 1, bits = insn >> lsb & mask,
+             sign = is_signed ? 1u << (width - 1) : 0;
     uint32_t example = width > 9 ? 0x700 + EXAMPLE : width > 7 ? 0x80 + EXAMPLE : EXAMPLE, word;
     s->key = insn & ~(mask << lsb);
     s->varies = true;
@@ -112,7 +117,8 @@ bool a64_shape(const TranslateRequest *req, GuestAddr pc, InsnShape *s)
         int64_t offset = (int64_t)((uint64_t)(insn >> 5 & 0x7ffff) << 45) >> 43 | (insn >> 29 & 3);
         s->key = insn & 0x9f00001f;
         s->kind = INSN_ADDRESS;
-        s->target = insn >> 31 ? (pc & ~UINT64_C(0xfff)) + ((uint64_t)offset << 12) : pc + (uint64_t)offset;
+        s->target =
+            insn >> 31 ? (pc & ~UINT64_C(0xfff)) + ((uint64_t)offset << 12) : pc + (uint64_t)offset;
     }
     return true;
 }

@@ -239,6 +239,7 @@ uint32_t emit_arena_off(const Emit *e, const uint8_t *p)
 void emit_mov_guest(Emit *e, unsigned r, GuestAddr addr)
 {
     if (!e->relocatable) {
+        e->placed = true;
         asm_mov_ri(&e->a, r, addr);
         return;
     }

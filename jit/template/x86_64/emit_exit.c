@@ -81,20 +81,16 @@ static void cold_leave_reg(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
 }
 
-/* arg: guest pc; imm: the stub */
-static void cold_leave_by(Emit *e, const ColdPiece *p)
+static void cold_worn(Emit *e, const ColdPiece *p)
 {
     asm_patch32(p->from, e->a.p);
-    emit_mov_guest(e, HR_RAX, p->arg);
-    asm_jmp(&e->a, emit_stub(e, (Stub)p->imm));
+    emit_tagged_call(e, STUB_WORN, TAG_NO_LINK);
 }
 
-void emit_leave_at_start(Emit *e, uint8_t *from, unsigned stub)
+void emit_count_quick(Emit *e)
 {
-    ColdPiece *p = emit_cold(e, cold_leave_by, from);
-
-    p->arg = e->pc;
-    p->imm = stub;
+    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(OFF(quick_left)), 1);
+    emit_cold(e, cold_worn, asm_jcc32(&e->a, CC_S));
 }
 
 /* arg: guest pc */

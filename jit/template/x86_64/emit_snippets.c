@@ -1,7 +1,8 @@
-/* emit_snippets.c - quick blocks (jit/quick.h): the memory of snippets, and putting blocks together of them.
+/* emit_snippets.c - quick blocks (jit/quick.h): the memory of snippets, and putting blocks together
+ * of them.
  *
- * A snippet can be copied to any place: it has no part out of line, no data, no call of a stub. Instructions for which that isn't so are emitted where
- * they are wanted, each time anew.
+ * A snippet can be copied to any place: it has no part out of line, no data, no call of a stub.
+ * Instructions for which that isn't so are emitted where they are wanted, each time anew.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,24 +13,35 @@
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
 
-/* ---- the memory of snippets --------------------------------------------------------------------------------------------------- */
+/* ---- the memory of snippets
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 enum { MOST_HOLES = 3, NEGATIVE = 0x80, HOLE = 0x5a5a5a00, HOLE_SPAN = 32 };
-enum { NO_FAULT = 0xff, LONGEST = 128, NO_MODE = UINT16_MAX, SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 16, BYTES_FIRST = 16 << 10 };
+enum {
+    NO_FAULT = 0xff,
+    LONGEST = 128,
+    NO_MODE = UINT16_MAX,
+    SLOTS_FIRST = 1024,
+    SLOTS_MOST = 1 << 16,
+    BYTES_FIRST = 16 << 10
+};
 
 /* In Snippets.bytes, at multiples of 8. */
 typedef struct Snippet {
     uint16_t mode;
     uint8_t len;
-    uint8_t fault; /* offset from which on it may fault, or NO_FAULT */
-    uint8_t hole;  /* INSN_ADDRESS: offset of the eight bytes of the address */
+    uint8_t fault;         /* offset from which on it may fault, or NO_FAULT */
+    uint8_t hole;          /* INSN_ADDRESS: offset of the eight bytes of the address */
     uint8_t cond_kind, cc; /* INSN_BRANCH: Cond */
     uint8_t nholes;
-    uint8_t holes[MOST_HOLES]; /* offsets of four bytes, of the varying number: + NEGATIVE: of its negative */
+    uint8_t holes[MOST_HOLES]; /* offsets of four bytes, of the varying number: + NEGATIVE: of its
+                                  negative */
     uint8_t unused[5];
     uint8_t code[]; /* with room for whole 16 bytes */
 } Snippet;
-_Static_assert(sizeof(Snippet) == 16 && (unsigned)LONGEST <= (unsigned)NEGATIVE, "code is aligned; an offset and a bit");
+_Static_assert(sizeof(Snippet) == 16 && (unsigned)LONGEST <= (unsigned)NEGATIVE,
+               "code is aligned; an offset and a bit");
 
 typedef struct Slot {
     uint32_t key;
@@ -88,13 +100,14 @@ static inline const Snippet *find(const Snippets *s, uint32_t key, uint32_t mode
 
 static bool grow_slots(Snippets *s)
 {
-    Slot *old = s->slots, *fresh = s->log2 < 16 ? calloc(4u << s->log2, sizeof *fresh) : NULL;
+    Slot *old = s->slots,
+         *fresh = 2u << s->log2 <= SLOTS_MOST ? calloc(2u << s->log2, sizeof *fresh) : NULL;
     uint32_t n = 1u << s->log2;
 
     if (!fresh)
         return false;
     s->slots = fresh;
-    s->log2 += 2;
+    s->log2++;
     for (uint32_t k = 0; k < n; k++) {
         if (!old[k].at)
             continue;
@@ -119,7 +132,7 @@ static Snippet *add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
 {
     uint32_t room = (uint32_t)sizeof(Snippet) + ((len + 15) & ~15u);
 
-    if (s->count * 2 >= 1u << s->log2 && !grow_slots(s))
+    if (s->count / 3 * 4 >= 1u << s->log2 && !grow_slots(s))
         forget_all(s);
     if (s->used + room > s->size) {
         uint8_t *more = realloc(s->bytes, 2 * s->size);
@@ -138,7 +151,9 @@ static Snippet *add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
     return c;
 }
 
-/* ---- one instruction ----------------------------------------------------------------------------------------------------------- */
+/* ---- one instruction
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* What Emit had before an instruction: a snippet adds to none of it. */
 typedef struct Before {
@@ -171,15 +186,17 @@ static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Bef
 {
     uint32_t len = (uint32_t)(e->a.p - b->p), relocs = shape->kind == INSN_ADDRESS;
 
-    if (e->failed || e->placed || e->ncold != b->ncold || e->nlinks != b->nlinks || e->nrelocs != b->nrelocs + relocs ||
-        len > LONGEST || e->mode >= NO_MODE)
+    if (e->failed || e->placed || e->ncold != b->ncold || e->nlinks != b->nlinks ||
+        e->nrelocs != b->nrelocs + relocs || len > LONGEST || e->mode >= NO_MODE)
         return NULL;
     Snippet *snippet = add(s, shape->key, e->mode, len);
     if (!snippet)
         return NULL;
     snippet->mode = (uint16_t)e->mode;
     snippet->len = (uint8_t)len;
-    snippet->fault = e->marked_insn == e->insn_off ? (uint8_t)(e->faults.last_host - (uint32_t)(b->p - e->entry)) : NO_FAULT;
+    snippet->fault = e->marked_insn == e->insn_off
+                         ? (uint8_t)(e->faults.last_host - (uint32_t)(b->p - e->entry))
+                         : NO_FAULT;
     snippet->hole = relocs ? (uint8_t)(e->relocs[b->nrelocs] - emit_arena_off(e, b->p)) : 0;
     snippet->cond_kind = c.kind;
     snippet->cc = c.cc;
@@ -188,9 +205,12 @@ static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Bef
     return snippet;
 }
 
-/* ---- holes ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- holes
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
-/* Where the varying number is in the micro-ops of the example, a number takes its place that won't be in host code otherwise. Returns how often. */
+/* Where the varying number is in the micro-ops of the example, a number takes its place that won't
+ * be in host code otherwise. Returns how often. */
 static unsigned mark_holes(UopBlock *ub, int32_t number)
 {
     unsigned n = 0;
@@ -229,7 +249,8 @@ static unsigned mark_holes(UopBlock *ub, int32_t number)
     return n;
 }
 
-/* Finds them again. Each micro-op must have become one, or all have been left out that aren't found; false: they can't be told. */
+/* Finds them again. Each micro-op must have become one, or all have been left out that aren't
+ * found; false: they can't be told. */
 static bool find_holes(Snippet *s, unsigned wanted, uint32_t number)
 {
     enum { NEVER_IN_CODE = 0x700 }; /* no offset of a guest register in struct Cpu */
@@ -269,14 +290,15 @@ static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
         memcpy(p + k, s->code + k, 16);
     if (s->nholes)
         fill_holes(p, s, shape->imm);
-    if (s->fault != NO_FAULT && !faultmap_add(&e->faults, (uint32_t)(p - e->entry) + s->fault, e->insn_off))
+    if (s->fault != NO_FAULT &&
+        !faultmap_add(&e->faults, (uint32_t)(p - e->entry) + s->fault, e->insn_off))
         e->failed = true;
     if (shape->kind == INSN_ADDRESS) {
         memcpy(p + s->hole, &shape->target, 8);
-        if (e->nrelocs < EMIT_MAX_RELOCS)
+        if (e->relocatable && e->nrelocs < EMIT_MAX_RELOCS)
             e->relocs[e->nrelocs++] = emit_arena_off(e, p + s->hole);
         else
-            e->failed = true;
+            e->failed |= e->relocatable;
     }
     e->a.p = p + s->len;
 }
@@ -296,15 +318,18 @@ static void keep_uops(Emit *e, uint32_t first)
 
 static bool falls_through(const UopBlock *ub, const Uop *last)
 {
-    return last->op == UOP_EXIT && last->sub == UOP_EXIT_JUMP && last->a == VAL_NONE && last->imm64 == ub->pc + ub->guest_len;
+    return last->op == UOP_EXIT && last->sub == UOP_EXIT_JUMP && last->a == VAL_NONE &&
+           last->imm64 == ub->pc + ub->guest_len;
 }
 
-/* The snippet of an instruction that has a varying number: it is made of the example. False: it can't be; nothing was emitted then. */
+/* The snippet of an instruction that has a varying number: it is made of the example. False: it
+ * can't be; nothing was emitted then. */
 static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
 {
     JitThread *t = e->t;
     TranslateRequest of = *req;
-    FetchRun run = {.bytes = shape->example, .pc = pc, .len = shape->len, .guarded = req->run->guarded};
+    FetchRun run = {
+        .bytes = shape->example, .pc = pc, .len = shape->len, .guarded = req->run->guarded};
     Before b = before(e);
     const UopBlock *ub = &t->uops;
     Snippet *s = NULL;
@@ -346,7 +371,8 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
     Before b = before(e);
     bool goes_on = falls_through(ub, last), ends = !goes_on;
 
-    if (shape && shape->kind == INSN_BRANCH && goes_on && ub->count > 1 && last[-1].op == UOP_EXIT_IF && last[-1].sub == UOP_EXIT_JUMP) {
+    if (shape && shape->kind == INSN_BRANCH && goes_on && ub->count > 1 &&
+        last[-1].op == UOP_EXIT_IF && last[-1].sub == UOP_EXIT_JUMP) {
         emit_uops(e, ub, last - 1);
         e->u = last - 1;
         e->i = (uint32_t)(e->u - ub->uops);
@@ -357,7 +383,11 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
         emit_go_to(e, pc + shape->len);
         ends = true;
     } else if (goes_on) {
+        bool relocatable = e->relocatable;
+        e->relocatable |=
+            shape && shape->kind == INSN_ADDRESS; /* in its long form, whose place is known */
         emit_uops(e, ub, last);
+        e->relocatable = relocatable;
         if (shape && shape->kind <= INSN_ADDRESS && !shape->varies)
             (void)remember(e, s, shape, &b, none);
     } else {
@@ -369,7 +399,9 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
     return ends;
 }
 
-/* ---- exits --------------------------------------------------------------------------------------------------------------------- */
+/* ---- exits
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static void call(Emit *e, const InsnShape *shape, GuestAddr back)
 {
@@ -400,7 +432,9 @@ static void return_to(Emit *e, const InsnShape *shape)
     emit_return_to(e, r);
 }
 
-/* ---- a block ------------------------------------------------------------------------------------------------------------------- */
+/* ---- a block
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 /* True: the instruction ends the block. */
 static bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
@@ -432,17 +466,15 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
 
     if (!((TemplateThread *)t->tpl)->snippets)
         return -ENOSPC;
-    Emit *e = emit_begin(t, b, true);
+    Emit *e = emit_begin(t, b, keep_relocatable(t));
     GuestAddr pc = b->pc;
     uint32_t n = 0;
     InsnShape shape;
     bool ended = false;
 
-    e->bound = !keep_relocatable(t);
     e->quick = true;
     e->u = NULL;
-    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu((uint32_t)offsetof(Cpu, quick_left)), 1);
-    emit_leave_at_start(e, asm_jcc32(&e->a, CC_S), STUB_WORN);
+    emit_count_quick(e);
     while (!ended && n < JIT_MAX_INSNS && f->shape(req, pc, &shape)) {
         if (e->failed || e->a.p > e->limit)
             return -ENOSPC;

@@ -231,7 +231,9 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     BEGIN(HOT);
     leave_with_pc(&a, TEMPLATE_HOT, save_and_leave);
     BEGIN(WORN);
-    leave_with_pc(&a, TEMPLATE_WORN, save_and_leave);
+    return_address_to_exit_arg(&a);
+    asm_mov_ri(&a, HR_RAX, TEMPLATE_WORN);
+    asm_jmp(&a, save_and_leave);
     BEGIN(T2_LEAVE);
     asm_mov_ri(&a, HR_RAX, CPU_EXIT_NONE);
     asm_jmp(&a, save_and_leave);

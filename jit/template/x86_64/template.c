@@ -86,6 +86,17 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
         __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
 }
 
+/* The block, of this run, in whose cold part the tag at the return address stands. */
+static Block *tagged_block(uintptr_t return_address)
+{
+    uint32_t tag;
+    Block *b;
+
+    memcpy(&tag, (const void *)return_address, sizeof tag);
+    memcpy(&b, (const void *)(return_address - (tag & ((1u << TAG_LINK_SHIFT) - 1))), sizeof b);
+    return b;
+}
+
 /* The exit that the tag at the return address names; NULL if none, or if its code isn't to be
  * linked any more: then *target is where it leads all the same. */
 static Link *tagged_link(Jit *jit, uintptr_t return_address, GuestAddr *target)
@@ -151,7 +162,9 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_WORN) {
-        quick_worn(t, cpu->pc);
+        Block *worn = tagged_block(cpu->exit_arg);
+        cpu->pc = worn->pc;
+        quick_worn(t, worn);
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS_T2) {

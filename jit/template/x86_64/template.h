@@ -20,7 +20,7 @@ typedef enum Stub {
     STUB_OP,   /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
                   Result in Cpu.tmp[0]; keeps all registers */
     STUB_HOT,        /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
-    STUB_WORN,       /* the same with TEMPLATE_WORN */
+    STUB_WORN,       /* called at the start of a block, a tag follows. Leaves with TEMPLATE_WORN */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
