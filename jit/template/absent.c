@@ -11,6 +11,7 @@ int template_thread_start(JitThread *t) { (void)t; return -ENOSYS; }
 int template_prepare(JitThread *t) { (void)t; return -ENOSYS; }
 void template_thread_end(JitThread *t) { (void)t; }
 int template_emit(JitThread *t, const UopBlock *ub, Block *b) { (void)t; (void)ub; (void)b; return -ENOSYS; }
+int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b) { (void)t; (void)req; (void)b; return -ENOSYS; }
 CpuExit template_run(Cpu *cpu, Block *b, Link **link) { (void)cpu; (void)b; (void)link; return CPU_EXIT_FAULT; }
 void template_link(Jit *jit, Link *link, const Block *to) { (void)jit; (void)link; (void)to; }
 void template_unlink(Jit *jit, Link *link) { (void)jit; (void)link; }
