@@ -11,7 +11,6 @@
 #include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "jit/dump.h"
 #include "jit/orc/channel.h"
@@ -245,6 +244,32 @@ static int place(JitThread *t, const CodeObject *o, Block *b)
     return err;
 }
 
+static LiftRegion lift_region(const Region *r)
+{
+    const Jit *j = r->t->jit;
+    bool dump = j->options.dump && jit_dump_wanted(&j->options, r->blocks[0].ub->pc);
+    return (LiftRegion){.frontend = j->frontend,
+                        .mode = r->mode,
+                        .precise = r->mode & CPU_MODE_PRECISE,
+                        .blocks = r->blocks,
+                        .nblocks = r->nblocks,
+                        .contexts = r->contexts,
+                        .ncontexts = r->ncontexts,
+                        .dump = dump ? j->options.log : NULL,
+                        .dump_ir = j->options.dump & JIT_DUMP_IR,
+                        .dump_ir_opt = j->options.dump & JIT_DUMP_IR_OPT,
+                        .dump_asm = j->options.dump & JIT_DUMP_ASM};
+}
+
+static void print_dump(const Jit *j, const CodeObject *o)
+{
+    if (o->dump_len) {
+        fwrite(o->dump, 1, o->dump_len, j->options.log);
+    }
+}
+
+static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o);
+
 int tier_translate(JitThread *t, Block *b)
 {
     Jit *j = t->jit;
@@ -256,19 +281,9 @@ int tier_translate(JitThread *t, Block *b)
     *r = (Region){.t = t, .mode = b->mode, .max_blocks = 5, .max_insns = 60};
     int err = collect(r, b->pc) ? 0 : -EOPNOTSUPP;
     if (!err) {
-        bool dump = j->options.dump && jit_dump_wanted(&j->options, b->pc);
-        LiftRegion lr = {.frontend = j->frontend,
-                         .mode = b->mode,
-                         .precise = b->mode & CPU_MODE_PRECISE,
-                         .blocks = r->blocks,
-                         .nblocks = r->nblocks,
-                         .contexts = r->contexts,
-                         .ncontexts = r->ncontexts,
-                         .dump = dump ? j->options.log : NULL,
-                         .dump_ir = j->options.dump & JIT_DUMP_IR,
-                         .dump_ir_opt = j->options.dump & JIT_DUMP_IR_OPT,
-                         .dump_asm = j->options.dump & JIT_DUMP_ASM};
-        err = compile_here(&lr, &o);
+        LiftRegion lr = lift_region(r);
+        err = j->tier ? compile_there(j->tier, &lr, &o) : compile_here(&lr, &o);
+        print_dump(j, &o);
     }
     b->tier2 = true;
     b->guest_len = err ? 1 : r->blocks[0].ub->guest_len;
@@ -338,7 +353,7 @@ struct Tier {
 int tier_create(Jit *j)
 {
     struct Tier *tier = calloc(1, sizeof *tier);
-    if (!tier || !(tier->client = client_create(j->host.exe_fd))) {
+    if (!tier || !j->host.exe_fd || !(tier->client = client_create(j->host.exe_fd))) {
         free(tier);
         return -ENOMEM;
     }
@@ -450,6 +465,7 @@ static void take_answers(JitThread *t, struct Tier *tier)
             t->stats.lift_ns += o.lift_ns;
             t->stats.passes_ns += o.passes_ns;
             t->stats.codegen_ns += o.codegen_ns;
+            print_dump(t->jit, &o);
             /* A region that mostly calls C is better off in tier 1. */
             if (p->entry && o.fallbacks * 16 <= p->insns) {
                 install(t, p, &o);
@@ -477,6 +493,25 @@ static void after_death(struct Tier *tier)
     }
 }
 
+/* Forced tier 2: the thread waits for its region. The guest's threads can't run LLVM themselves
+ * (they have no C library's thread), and a child of fork would meet what another thread of its
+ * parent had locked. */
+static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o)
+{
+    pthread_mutex_lock(&tier->lock);
+    int err = -EAGAIN, slot = client_ask(tier->client, r);
+    while (slot >= 0 && client_take(tier->client, o, &err) < 0) {
+        if (client_lost(tier->client)) {
+            after_death(tier);
+            err = -EAGAIN;
+            break;
+        }
+        client_wait(tier->client);
+    }
+    pthread_mutex_unlock(&tier->lock);
+    return err;
+}
+
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
@@ -493,13 +528,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
     if (collect(r, entry->pc)) {
-        LiftRegion lr = {.frontend = j->frontend,
-                         .mode = entry->mode,
-                         .precise = entry->mode & CPU_MODE_PRECISE,
-                         .blocks = r->blocks,
-                         .nblocks = r->nblocks,
-                         .contexts = r->contexts,
-                         .ncontexts = r->ncontexts};
+        LiftRegion lr = lift_region(r);
         Pending p = {.entry = entry, .generation = t->generation, .insns = r->insns};
         bool whole = true;
         for (uint32_t i = 0; i < r->nblocks; i++) {
@@ -554,8 +583,9 @@ static void wait_for_answers(JitThread *t, struct Tier *tier)
         for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
             waiting |= tier->pending[i].entry != NULL;
         }
-        struct timespec pause = {.tv_nsec = 200000};
-        nanosleep(&pause, NULL);
+        if (waiting) {
+            client_wait(tier->client);
+        }
     }
 }
 
@@ -568,7 +598,8 @@ void tier_hot(JitThread *t, GuestAddr pc)
             cpu->hot[i] = tier ? (int32_t)counter_start(t->jit) : INT32_MAX;
         }
     }
-    if (!tier || pthread_mutex_trylock(&tier->lock) != 0) {
+    if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) ||
+        pthread_mutex_trylock(&tier->lock) != 0) {
         return;
     }
     if (client_answers(tier->client)) {

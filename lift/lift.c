@@ -285,5 +285,6 @@ void code_object_free(CodeObject *o)
     free(o->code);
     free(o->exits);
     free(o->relocs);
+    free(o->dump);
     *o = (CodeObject){0};
 }

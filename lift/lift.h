@@ -78,6 +78,8 @@ typedef struct CodeObject {
     uint32_t nrelocs;
     uint32_t fallbacks;                      /* micro-ops that call the interpreter's routine */
     uint64_t lift_ns, passes_ns, codegen_ns; /* processor time */
+    char *dump; /* owned: what the optimizer's process has written of it; NULL: nothing */
+    uint32_t dump_len;
 } CodeObject;
 
 /* 0, -EOPNOTSUPP (LLVM or the lifter can't), -ENOMEM. On success code_object_free(out) is the

@@ -24,7 +24,7 @@ typedef struct Slot {
 
 typedef struct Channel {
     uint32_t asked;       /* futex: counts requests */
-    uint32_t answered;    /* counts answers (atomic) */
+    uint32_t answered;    /* futex: counts answers */
     uint32_t closed;      /* the guest process doesn't want the optimizer any more */
     int32_t guest;        /* its process id, in its own view */
     uint32_t alive;       /* the optimizer has taken the lock */

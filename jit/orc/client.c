@@ -32,6 +32,7 @@ struct Client {
     uint64_t started;
     uint64_t wait_until, backoff; /* ns, CLOCK_MONOTONIC */
     uint64_t looked, begun;
+    int pid; /* of the guest process, whose memory a vfork child uses, too */
 };
 
 enum { STACK = 64 << 10 };
@@ -49,6 +50,7 @@ Client *client_create(const int *exe_fd)
     Client *c = calloc(1, sizeof *c);
     if (c) {
         c->exe_fd = exe_fd;
+        c->pid = getpid();
     }
     return c;
 }
@@ -78,6 +80,7 @@ void client_destroy(Client *c, bool forked)
 typedef struct Start {
     int memory, exe, nothing;
     uint8_t *stack; /* of the optimizer-to-be */
+    volatile bool failed;
 } Start;
 
 /* (a debugger of this process has nothing to do with it) */
@@ -88,7 +91,7 @@ static const unsigned exec_flags = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED;
 static int become_optimizer(void *arg)
 {
     static char name[] = "xemu-optimizer";
-    const Start *s = arg;
+    Start *s = arg;
     uint64_t none = 0;
     char *argv[] = {name, NULL}, *envp[] = {NULL};
     for (int fd = 0; fd < 3; fd++) {
@@ -99,6 +102,7 @@ static int become_optimizer(void *arg)
     syscall(SYS_close_range, 5, ~0u, 0);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
     syscall(SYS_execveat, 4, "", argv, envp, AT_EMPTY_PATH);
+    s->failed = true;
     syscall(SYS_exit_group, 1);
     return 1;
 }
@@ -158,7 +162,7 @@ static bool start(Client *c)
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
     pthread_mutex_init(&c->ch->life, &attr);
-    c->ch->guest = getpid();
+    c->ch->guest = c->pid;
     c->begun = c->looked = now();
     c->taken = 0;
     s.stack = stacks;
@@ -169,7 +173,7 @@ static bool start(Client *c)
     while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR) {
     }
     sigprocmask(SIG_SETMASK, &old, NULL);
-    ok = pid > 0 && status == 0;
+    ok = pid > 0 && status == 0 && !s.failed;
 done:
     if (!ok) {
         drop_channel(c);
@@ -240,6 +244,14 @@ bool client_answers(const Client *c)
     return ch && __atomic_load_n(&ch->answered, __ATOMIC_ACQUIRE) != c->taken;
 }
 
+void client_wait(const Client *c)
+{
+    struct timespec most = {.tv_nsec = 25000000};
+    if (c->ch) {
+        syscall(SYS_futex, &c->ch->answered, FUTEX_WAIT, c->taken, &most, NULL, 0);
+    }
+}
+
 /* The optimizer is no more, or hasn't come to life in time. */
 static bool is_dead(Client *c)
 {
@@ -249,7 +261,7 @@ static bool is_dead(Client *c)
     }
     c->looked = t;
     if (!__atomic_load_n(&c->ch->alive, __ATOMIC_ACQUIRE)) {
-        return t - c->begun > 2 * SECOND;
+        return t - c->begun > 10 * SECOND;
     }
     /* The mutex's word as the kernel leaves it. Taking it would enter it into this thread's list of
      * robust locks, from which it would have to go before it is unmapped. */

@@ -22,6 +22,8 @@ bool client_answers(const Client *c);
 /* An answer, if there is one: its slot's number (which is free then) and 0 in *err and the code, or
  * -EOPNOTSUPP: refused, or the optimizer died over it. -EAGAIN: none. */
 int client_take(Client *c, CodeObject *o, int *err);
+/* Waits, not for long, until there may be an answer that client_take hasn't taken, or a loss. */
+void client_wait(const Client *c);
 /* Looks, not too often, whether the optimizer has died: true if so; all that was asked is lost, the
  * next client_ask starts another. */
 bool client_lost(Client *c);

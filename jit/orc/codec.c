@@ -9,8 +9,10 @@
 typedef struct RequestHeader {
     uint32_t mode, nblocks, ncontexts, nubs;
     uint32_t flags_offset, insn_shift;
+    uint32_t dump; /* DUMP_* */
     uint32_t int_pins[FRONTEND_INT_PINS], vec_pins[FRONTEND_VEC_PINS];
 } RequestHeader;
+enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4 };
 typedef struct RequestBlock {
     uint64_t count;
     uint32_t ub, context;
@@ -20,7 +22,7 @@ typedef struct RequestUops {
     uint32_t guest_len, ninsns, count, nvals, npool, mode;
 } RequestUops;
 typedef struct AnswerHeader {
-    uint32_t len, text_len, nexits, nrelocs, fallbacks;
+    uint32_t len, text_len, nexits, nrelocs, fallbacks, dump_len;
     uint64_t lift_ns, passes_ns, codegen_ns;
 } AnswerHeader;
 
@@ -60,6 +62,10 @@ size_t request_write(uint8_t *data, size_t size, const LiftRegion *r)
                        .ncontexts = r->ncontexts,
                        .flags_offset = r->frontend->flags_offset,
                        .insn_shift = r->frontend->insn_shift};
+    if (r->dump) {
+        h.dump = (r->dump_ir ? DUMP_IR : 0u) | (r->dump_ir_opt ? DUMP_IR_OPT : 0u) |
+                 (r->dump_asm ? DUMP_ASM : 0u);
+    }
     memcpy(h.int_pins, r->frontend->int_pins, sizeof h.int_pins);
     memcpy(h.vec_pins, r->frontend->vec_pins, sizeof h.vec_pins);
     RequestHeader *header = take(&c, sizeof h);
@@ -152,7 +158,10 @@ Request *request_read(const uint8_t *data, size_t size)
                              .blocks = lb,
                              .nblocks = h->nblocks,
                              .contexts = contexts,
-                             .ncontexts = h->ncontexts};
+                             .ncontexts = h->ncontexts,
+                             .dump_ir = h->dump & DUMP_IR,
+                             .dump_ir_opt = h->dump & DUMP_IR_OPT,
+                             .dump_asm = h->dump & DUMP_ASM};
     return r;
 }
 
@@ -170,6 +179,11 @@ size_t answer_write(uint8_t *data, size_t size, const CodeObject *o)
     bool fits = put(&c, &h, sizeof h) && put(&c, o->code, o->len) &&
                 put(&c, o->exits, sizeof *o->exits * o->nexits) &&
                 put(&c, o->relocs, sizeof *o->relocs * o->nrelocs);
+    if (fits && o->dump_len) { /* as much of it as there is room for */
+        AnswerHeader *header = (void *)data;
+        header->dump_len = o->dump_len < c.left ? o->dump_len : (uint32_t)c.left & ~15u;
+        fits = put(&c, o->dump, header->dump_len);
+    }
     return fits ? size - c.left : 0;
 }
 
@@ -198,6 +212,9 @@ int answer_read(const uint8_t *data, size_t size, CodeObject *o)
     o->code = copy_of(&c, o->len);
     o->exits = copy_of(&c, sizeof *o->exits * o->nexits);
     o->relocs = copy_of(&c, sizeof *o->relocs * o->nrelocs);
+    if (h->dump_len && (o->dump = copy_of(&c, h->dump_len)) != NULL) {
+        o->dump_len = h->dump_len;
+    }
     if (!o->code || !o->exits || !o->relocs) {
         code_object_free(o);
         return -EINVAL;

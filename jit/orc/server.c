@@ -39,16 +39,30 @@ static void serve(Channel *ch, Slot *s)
     }
     Request *r = request_read(s->data, sizeof s->data);
     CodeObject o;
-    if (r && lift_compile(&r->region, &o) == 0) {
+    char *text = NULL;
+    size_t len = 0;
+    if (r && (r->region.dump_ir || r->region.dump_ir_opt || r->region.dump_asm)) {
+        r->region.dump = open_memstream(&text, &len);
+    }
+    int err = r ? lift_compile(&r->region, &o) : -EINVAL;
+    if (r && r->region.dump) {
+        (void)fclose(r->region.dump);
+    }
+    if (!err) {
+        o.dump = text;
+        o.dump_len = (uint32_t)len;
+        text = NULL;
         result = answer_write(s->data, sizeof s->data, &o) ? SLOT_DONE : SLOT_REFUSED;
         code_object_free(&o);
     }
     free(r);
+    free(text);
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     ch->peak_kb = (uint32_t)u.ru_maxrss;
     __atomic_store_n(&s->state, result, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&ch->answered, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, &ch->answered, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
 static bool guest_is_gone(const Channel *ch)
