@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,6 +28,37 @@ static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed) {
     return 0;
 }
 
+/* The same of shared memory without a name: perf looks for the names of code in /tmp/perf-PID.map for that only, and sees an executable mapping by its protection
+ * being set. `from`: what it holds at first, at rx_at until then; its twin at rw_at is replaced. */
+static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *from) {
+    int fixed = from ? MAP_FIXED : 0;
+    uint8_t *rx = from ? from->rx : mmap(rx_at, cb->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (rx == MAP_FAILED) {
+        return -errno;
+    }
+    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+    if (rw == MAP_FAILED) {
+        int err = -errno;
+        if (from) {
+            abort();
+        }
+        munmap(rx, cb->size);
+        return err;
+    }
+    for (size_t i = 0; from && i < from->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < from->used; i++) {
+        const CodeChunk *c = from->chunks[i];
+        if (c) {
+            memcpy(rw + c->start, rx + c->start, c->next - c->start);
+        }
+    }
+    if (mremap(rw, 0, cb->size, MREMAP_MAYMOVE | MREMAP_FIXED, rx) == MAP_FAILED || mprotect(rx, cb->size, PROT_READ | PROT_EXEC) != 0) {
+        abort(); /* neither changes what is mapped where */
+    }
+    cb->rx = rx;
+    cb->rw_delta = rw - rx;
+    return 0;
+}
+
 static int code_file(size_t size) {
     int fd = memfd_create("xemu-code", MFD_CLOEXEC);
     if (fd < 0) {
@@ -40,16 +72,17 @@ static int code_file(size_t size) {
     return fd;
 }
 
-int codebuf_create(CodeBuf *cb, size_t size, void *hint) {
+int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous) {
     size_t slots = size / CODEBUF_CHUNK;
-    *cb = (CodeBuf){ .size = slots * CODEBUF_CHUNK };
+    *cb = (CodeBuf){ .size = slots * CODEBUF_CHUNK, .anonymous = anonymous };
     cb->chunks = calloc(slots, sizeof *cb->chunks);
     if (!cb->chunks) {
         return -ENOMEM;
     }
-    int fd = code_file(cb->size), err = fd;
+    void *twin = hint ? (uint8_t *)hint + cb->size : NULL;
+    int fd = anonymous ? -1 : code_file(cb->size), err = anonymous ? map_anonymous(cb, hint, twin, NULL) : fd;
     if (fd >= 0) {
-        err = map_twice(cb, fd, hint, hint ? (uint8_t *)hint + cb->size : NULL, 0);
+        err = map_twice(cb, fd, hint, twin, 0);
         /* The mappings keep the file: no descriptor is left for the guest to meet. */
         close(fd);
     }
@@ -115,6 +148,13 @@ static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to) {
 }
 
 int codebuf_own(CodeBuf *cb) {
+    if (cb->anonymous) {
+        int err = map_anonymous(cb, cb->rx, cb->rx + cb->rw_delta, cb);
+        if (!err) {
+            stop_sharing(cb);
+        }
+        return err;
+    }
     int fd = code_file(cb->size), err = fd < 0 ? fd : 0;
     for (size_t i = 0; !err && i < cb->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < cb->used; i++) {
         const CodeChunk *c = cb->chunks[i];

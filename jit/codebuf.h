@@ -42,6 +42,7 @@ typedef struct CodeBuf {
     ptrdiff_t rw_delta; /* rw = rx + rw_delta */
     size_t size;
     uint32_t used;      /* bytes handed out as chunks (atomic) */
+    bool anonymous;     /* no file, so that perf takes names from /tmp/perf-PID.map */
     CodeChunk **chunks; /* [size / CODEBUF_CHUNK], by position */
     /* Fork: NULL until there was one; else in memory that all of them see, how many processes run this file's code beside the one that it belongs to. */
     _Atomic uint32_t *sharers;
@@ -49,7 +50,7 @@ typedef struct CodeBuf {
 } CodeBuf;
 
 /* `hint`: where rx should lie; NULL: anywhere. 0 or -errno. */
-int codebuf_create(CodeBuf *cb, size_t size, void *hint);
+int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous);
 void codebuf_destroy(CodeBuf *cb);
 /* Fork: parent and child go on running the same file's code. What was written before stays as it is as long as both do: the parent may append code, which the child has no way to, but patch
  * none; the child may do neither. What needs more takes a copy first (codebuf_own), or waits for the other to end or to execute another program: most children do so at once.

@@ -120,6 +120,8 @@ void jit_watch_end(JitThread *t);
 UopBlock *jit_copy_uops(const UopBlock *from);
 /* Chunks with room for a block; false when the arena is full. */
 bool jit_have_chunks(JitThread *t);
+/* Tells JitHost.placed of a block's code. */
+void jit_placed(const Jit *j, const Block *b);
 /* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */
 void jit_forget_targets(Cpu *cpu);
 

@@ -252,6 +252,10 @@ void jit_exec_prepare(Jit *j) {
     }
 }
 
+void jit_close_optimizer(Jit *j) {
+    tier_close(j);
+}
+
 void jit_exec_failed(Jit *j) {
     if (j->code.rx && j->code.left) {
         pthread_mutex_lock(&j->lock);

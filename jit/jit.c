@@ -90,7 +90,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     pthread_mutex_init(&j->lock, NULL);
     int err = blockmap_create(&j->blocks, frontend->pc_mask);
     if (!err && options->tiers & JIT_TIERS_NATIVE) {
-        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint);
+        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint, host->placed != NULL);
         if (!err) {
             err = template_create(j);
         }
@@ -272,7 +272,7 @@ int jit_empty_arena(Jit *j) {
     if (!r) {
         return -ENOMEM;
     }
-    int err = codebuf_create(&fresh, j->code.size, ownmem_hint(2 * j->code.size));
+    int err = codebuf_create(&fresh, j->code.size, ownmem_hint(2 * j->code.size), j->code.anonymous);
     if (!err && (err = template_arena(j, &fresh)) != 0) {
         codebuf_destroy(&fresh);
     }
@@ -486,6 +486,16 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
     }
 }
 
+void jit_placed(const Jit *j, const Block *b) {
+    JitPiece pieces[] = { { b->pc, (const void *)b->code, b->host_len, b->tier2 ? 2 : 1 },
+                          { b->pc, (const void *)b->cold, b->cold_len, b->tier2 ? 2 : 1 } };
+    for (unsigned i = 0; j->host.placed && i < 2; i++) {
+        if (pieces[i].len) {
+            j->host.placed(j->host.placed_ctx, &pieces[i]);
+        }
+    }
+}
+
 void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc) {
     req->pc = pc;
     req->max_insns = 1;
@@ -563,6 +573,7 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     if (templ && j->options.dump & JIT_DUMP_HOST && jit_dump_wanted(&j->options, pc)) {
         jit_dump_host(j, b);
     }
+    jit_placed(j, b);
     if (sampled) {
         uint64_t took = now_ns() - start, clock = start - before;
         t->stats.translate_ns += SAMPLE * (took > clock ? took - clock : 0);

@@ -57,6 +57,14 @@ typedef struct JitPart {
     JitFrame *frames;
 } JitPart;
 
+/* A piece of host code that has been made. */
+typedef struct JitPiece {
+    GuestAddr pc;
+    const void *code;
+    uint32_t len;
+    unsigned tier; /* 1 or 2 */
+} JitPiece;
+
 /* What the jit needs of the runtime. */
 typedef struct JitHost {
     /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any thread. */
@@ -77,6 +85,9 @@ typedef struct JitHost {
     bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to, uint32_t size);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none. */
     const int *exe_fd;
+    /* Each piece of code, before it is run; from any thread. NULL: nobody asks. Code of earlier runs isn't told. */
+    void (*placed)(void *placed_ctx, const JitPiece *piece);
+    void *placed_ctx;
 } JitHost;
 
 /* 0 or -errno. */
@@ -116,6 +127,8 @@ void jit_fork_parent(Jit *jit, bool alone, bool forked);
 void jit_fork_child(Jit *jit, Cpu *cpu, bool alone);
 /* Around exec in a process of one thread, and (the first) before its end: the parent needn't spare the shared code any longer. failed: there was no exec, all is translated anew. */
 void jit_exec_prepare(Jit *jit);
+/* Before the process ends or executes another program: the optimizer ends as well. If the process goes on after all, another is started. */
+void jit_close_optimizer(Jit *jit);
 void jit_exec_failed(Jit *jit);
 
 /* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL ...) of this thread; ucontext: the handler's third argument (ucontext_t *).

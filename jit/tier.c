@@ -372,6 +372,13 @@ void tier_destroy(Jit *j, bool forked)
     }
 }
 
+void tier_close(Jit *j)
+{
+    if (j->tier) {
+        client_close(j->tier->client);
+    }
+}
+
 /* How far a counter counts, and how often it has to run out. */
 static uint32_t counter_start(const Jit *j)
 {
@@ -447,6 +454,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
     }
     pthread_mutex_unlock(&j->lock);
     if (ok) {
+        jit_placed(j, b);
         t->stats.regions++;
         t->stats.region_blocks += p->n;
         t->stats.region_insns += p->insns;
@@ -648,6 +656,11 @@ void tier_destroy(Jit *j, bool forked)
 {
     (void)j;
     (void)forked;
+}
+
+void tier_close(Jit *j)
+{
+    (void)j;
 }
 
 void tier_hot(JitThread *t, GuestAddr pc)

@@ -14,6 +14,7 @@ int tier_anchor(Jit *j, Block *b);
 /* Promotion (--tiers=1,2), when both tiers are there. */
 int tier_create(Jit *j);
 void tier_destroy(Jit *j, bool forked);
+void tier_close(Jit *j);
 /* A counter of tier 1 has run out on the way to pc; the thread goes on there. */
 void tier_hot(JitThread *t, GuestAddr pc);
 void tier_reset_counters(Cpu *cpu);

@@ -26,6 +26,8 @@ typedef struct Options {
     const char *cache_path;  /* folders; NULL: the user's own */
     uint64_t cache_size;     /* limit in bytes; 0: the default */
     int stats;            /* 0 no, 1 text, 2 JSON */
+    bool perf_map;
+    const char *jitdump; /* the folder; NULL: not wanted */
     const char *log_file; /* -D; NULL: standard error */
     FILE *log;
     int execfd;  /* the program, opened already (AT_EXECFD of binfmt_misc, or before an exec); -1:

@@ -13,6 +13,7 @@
 #include "runtime/code/store.h"
 #include "runtime/load/program.h"
 #include "runtime/sig/signal.h"
+#include "runtime/prof/prof.h"
 #include "runtime/stats.h"
 #include "runtime/sys/filter.h"
 #include "runtime/sys/path.h"
@@ -167,12 +168,16 @@ void process_finish(Process *p)
         return; /* the parent, in whose memory this runs, has more to count */
     }
     process_save(p);
+    if (p->prof) {
+        prof_flush(p->prof);
+    }
     if (p->options->stats) {
         stats_print(p->jit, code_store_counters(p->mem->store), p->options->stats == 2);
     }
     if (p->options->log && p->options->log != stderr) {
         fflush(p->options->log);
     }
+    jit_close_optimizer(p->jit);
     if (process_is_alone(p)) {
         jit_exec_prepare(p->jit);
     }
@@ -225,6 +230,10 @@ static int start_jit(Process *p)
     if (p->mem->store) {
         code_store_host(p->mem->store, &host);
     }
+    if (p->prof) {
+        host.placed = prof_placed;
+        host.placed_ctx = p->prof;
+    }
     int err = jit_create(&p->jit, p->frontend, &jit_options, &host);
     if (err == -ENOSYS && !o->tiers) {
         jit_options.tiers = JIT_TIER_INTERP; /* a host that tier 1 can't emit code for */
@@ -272,7 +281,11 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     process_first = p;
     mallopt(M_ARENA_MAX, 1); /* one per thread would be 64 MB of the guest's address space each */
     mem_init(p->mem, options->reserved_va);
-    p->mem->store = code_store_open(options, p->frontend);
+    if (options->perf_map || options->jitdump) { /* of kept code nobody would be told */
+        p->prof = prof_create(options->perf_map, options->jitdump);
+    } else {
+        p->mem->store = code_store_open(options, p->frontend);
+    }
     path_set_prefix(p, options->prefix);
     set_space_limit(p);
 

@@ -60,6 +60,7 @@ typedef struct Process {
     Mem *mem;
     SigTable *sig;
     Jit *jit;
+    struct Prof *prof; /* prof/prof.h; NULL: nobody asked for it */
     Lock threads_lock;
     Thread *threads; /* all guest threads of this process */
     unsigned nthreads;

@@ -63,11 +63,19 @@ static void drop_channel(Client *c)
     }
 }
 
+void client_close(const Client *c)
+{
+    Channel *ch = c->ch;
+    if (ch) {
+        __atomic_store_n(&ch->closed, 1, __ATOMIC_SEQ_CST);
+        syscall(SYS_futex, &ch->asked, FUTEX_WAKE, 1, NULL, NULL, 0);
+    }
+}
+
 void client_destroy(Client *c, bool forked)
 {
-    if (c->ch && !forked) {
-        __atomic_store_n(&c->ch->closed, 1, __ATOMIC_SEQ_CST);
-        syscall(SYS_futex, &c->ch->asked, FUTEX_WAKE, 1, NULL, NULL, 0);
+    if (!forked) {
+        client_close(c);
     }
     drop_channel(c);
     free(c);

@@ -12,6 +12,8 @@ typedef struct Client Client;
 Client *client_create(const int *exe_fd);
 /* Lets the optimizer end. `forked`: in a child, whose parent goes on with it. */
 void client_destroy(Client *c, bool forked);
+/* Tells the optimizer to end. */
+void client_close(const Client *c);
 /* Would client_ask take a request now? */
 bool client_has_room(const Client *c);
 /* Asks for the region, and starts the optimizer if there is none. The slot's number, or -EAGAIN: no

@@ -17,6 +17,7 @@
 
 #include "jit/ownmem.h"
 #include "runtime/load/elf.h"
+#include "runtime/prof/prof.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/filter.h"
 #include "runtime/sys/path.h"
@@ -134,6 +135,12 @@ static void hand_over(Thread *t, bool undo)
     static const HostSigAction ignore = {.handler = (uintptr_t)1}; /* SIG_IGN */
     if (!undo) {
         process_save(t->process);
+        if (t->process->prof) {
+            prof_flush(t->process->prof);
+        }
+        if (!t->process->vforked) {
+            jit_close_optimizer(t->process->jit);
+        }
     }
     for (int n = 1; n <= SIGNALS && !undo; n++) {
         if ((SIGNALS_SYNC & SIGNAL_BIT(n)) && t->process->sig->action[n].handler == 1) {

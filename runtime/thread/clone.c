@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "jit/ownmem.h"
+#include "runtime/prof/prof.h"
 #include "runtime/code/store.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
@@ -56,6 +57,9 @@ static void restore_mask(uint64_t old)
  * prepare: 0 or -errno; fork_done() undoes it in any case. */
 static int fork_prepare(Process *p)
 {
+    if (p->prof) {
+        prof_flush(p->prof);
+    }
     if (process_is_alone(p)) {
         return jit_fork_prepare(p->jit, true);
     }
@@ -82,6 +86,9 @@ static void fork_done(Process *p, Thread *t, long result)
         jit_fork_child(p->jit, &t->cpu, was_alone);
         if (p->mem->store) {
             code_store_forked(p->mem->store);
+        }
+        if (p->prof) {
+            prof_forked(p->prof);
         }
         t->tid = (int)host_raw0(SYS_gettid);
         tracer_forget(p);

@@ -282,6 +282,44 @@ def kill_optimizer(cli):
     report("kill -9 of the optimizer", None if kills else "none was found")
 
 
+def dump_names(path):
+    """The names in a jitdump file whose records fill it; None if they don't."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at, names = 40, set()
+    if data[:8] != struct.pack("<II", 0x4a695444, 1):
+        return None
+    while at < len(data):
+        kind, size = struct.unpack_from("<II", data, at)
+        length, = struct.unpack_from("<Q", data, at + 40)
+        name = data[at + 56:at + size].split(b"\0")[0]
+        if kind != 0 or size != 56 + len(name) + 1 + length:
+            return None
+        names.add(name.decode())
+        at += size
+    return names
+
+
+def profile(cli):
+    """--perf-map and --jitdump name the guest's functions, of each tier."""
+    program = cli.program("recursion-O2-static")
+    for tiers in "1", "2":
+        done = subprocess.Popen([cli.xemu, f"--tiers={tiers}", "--perf-map", f"--jitdump={cli.folder}", program],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cli.folder)
+        done.wait()
+        path = f"/tmp/perf-{done.pid}.map"
+        with open(path, encoding="utf-8") as file:
+            lines = [re.fullmatch(r"[0-9a-f]+ [0-9a-f]+ (.+)\n", line) for line in file]
+        os.unlink(path)
+        names = {line[1] for line in lines if line}
+        # Without LLVM there is tier 1 only.
+        wanted = {f"{f} [1]" for f in ("main", "ackermann")}, {f"{f} [2]" for f in ("main", "ackermann")}
+        report(f"--perf-map, tier {tiers}", "a line has another form" if None in lines else
+               None if any(w <= names for w in wanted[:int(tiers)]) else f"{len(names)} names without main and ackermann")
+        report(f"--jitdump, tier {tiers}", None if dump_names(os.path.join(cli.folder, f"jit-{done.pid}.dump")) == names
+               else "other names than in the map")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--xemu", required=True)
@@ -293,6 +331,7 @@ def main():
         forms(cli)
         bad_files(cli)
         kill_optimizer(cli)
+        profile(cli)
     print(f"{results[0]} passed, {results[1]} failed")
     return 1 if results[1] else 0
 

@@ -12,7 +12,7 @@ static CodeBuf make(size_t size)
 {
     CodeBuf cb;
 
-    cr_assert_eq(codebuf_create(&cb, size, NULL), 0);
+    cr_assert_eq(codebuf_create(&cb, size, NULL, false), 0);
     return cb;
 }
 

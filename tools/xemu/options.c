@@ -394,6 +394,18 @@ static int set_stats(Parse *p, const char *word)
     return 0;
 }
 
+static int set_perf_map(Parse *p, const char *word)
+{
+    p->cl->options.perf_map = !word || strcmp(word, "0") != 0;
+    return 0;
+}
+
+static int set_jitdump(Parse *p, const char *word)
+{
+    p->cl->options.jitdump = word && *word ? word : ".";
+    return 0;
+}
+
 static int set_dump(Parse *p, const char *word)
 {
     const char *colon = strchr(word, ':');
