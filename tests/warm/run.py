@@ -186,7 +186,9 @@ class Warm:
                 problem = f"round {i}: status {r.status}"
         for _ in range(2):
             r = self.run(program)
-        if not problem and (r.blocks or not met):
+        # An entry of many parts isn't written anew for fewer blocks than LEAST_BLOCKS of runtime/code/store.c, and which
+        # parts the damages left isn't known here.
+        if not problem and (r.blocks >= 16 or not met):
             problem = f"{r.blocks} blocks translated afterwards, {met} damages met"
         report("damaged entries", problem)
 
