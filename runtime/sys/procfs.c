@@ -134,11 +134,22 @@ static long begin(Text *x, const char *name, int flags)
     return x->fd;
 }
 
-static long finish(Text *x)
+/* The guest gets a descriptor that can only be read, as F_GETFL and mmap tell: one of a process is
+ * passed to others and checked there. Without /proc there's no way to open the file again. */
+static long finish(Text *x, int flags)
 {
+    enum { KEPT = O_CLOEXEC | O_NONBLOCK | O_NOATIME | O_DIRECTORY };
+    char path[32];
     text_flush(x);
+    host_raw2(SYS_fchmod, x->fd, 0444);
     host_raw3(SYS_lseek, x->fd, 0, SEEK_SET);
-    return x->fd;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", x->fd);
+    long r = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | (flags & KEPT));
+    if (r < 0 && !(flags & O_DIRECTORY)) {
+        return x->fd;
+    }
+    host_raw1(SYS_close, x->fd);
+    return r;
 }
 
 static const struct {
@@ -173,7 +184,7 @@ static long process_file(Thread *t, const ProcPath *pp, const char *path, int fl
         r = begin(&x, pp->name, flags);
         if (r >= 0) {
             process_files[i].fill(&x, &v, path);
-            r = finish(&x);
+            r = finish(&x, flags);
         }
         proc_view_end(&v);
         return r;
@@ -193,7 +204,7 @@ long procfs_open(Thread *t, const char *path, int flags)
             long r = begin(&x, strrchr(path, '/') + 1, flags);
             if (r >= 0) {
                 machine_files[i].fill(t, &x);
-                r = finish(&x);
+                r = finish(&x, flags);
             }
             return r;
         }

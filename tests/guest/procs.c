@@ -100,6 +100,8 @@ int main(int argc, char **argv)
     printf("caught %lx\n", number(path, "SigCgt:", 16) & 0xffffffff);
     int fd = openat(dir, "maps", O_RDONLY);
     printf("opened %d\n", fd >= 0 && read(fd, path, 10) == 10);
+    printf("to be read only %d, writing %zd\n", (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY,
+           write(fd, "x", 1));
     write(pipes[1], "x", 1);
     wait(NULL);
     return 0;
