@@ -58,6 +58,7 @@ typedef struct JitThread {
 } JitThread;
 
 #define JIT_MAX_INSNS 128 /* in a block */
+#define JIT_RECENT_DROPS 64
 #define JIT_OUTSIDE UINT64_MAX
 /* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of empty entries of the tables of targets. All bytes alike. */
 #define JIT_NO_PC UINT64_C(0xa5a5a5a5a5a5a5a5)
@@ -79,6 +80,9 @@ struct Jit {
     MetaSlab *spare_slabs;
     Retired *retired;
     uint64_t dead_bytes;            /* of blocks dropped in this generation */
+    /* The last ranges invalidated, number n in place n % JIT_RECENT_DROPS: what was translated of bytes read before isn't put into the table. */
+    struct { GuestAddr start; uint64_t len; } drops[JIT_RECENT_DROPS];
+    uint64_t ndrops;                /* written under the lock (atomic) */
     uint32_t put_off;               /* links that weren't made because the code is shared */
     struct KeepModule *modules;     /* keep.h */
     MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
@@ -105,6 +109,8 @@ bool jit_may_link(Jit *j);
 int jit_empty_arena(Jit *j);
 /* Under the lock: no thread finds b's code any more by an indirect branch or a return. */
 void jit_forget_block(Jit *j, const Block *b);
+/* Under the lock: was guest code of b invalidated since ndrops was `drops`? More than are remembered count as one of it. */
+bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops);
 /* Translates, but puts nothing into the table; NULL as above. quick: a quick block (quick.h), if that can be. */
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick);
 /* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or -ENOMEM: nothing has changed. */

@@ -67,6 +67,9 @@ static void retire_uops(Jit *j, Block *b) {
 void jit_invalidate(Jit *j, GuestAddr start, uint64_t len) {
     pthread_mutex_lock(&j->lock);
     bool dropped = false;
+    j->drops[j->ndrops % JIT_RECENT_DROPS].start = start;
+    j->drops[j->ndrops % JIT_RECENT_DROPS].len = len;
+    __atomic_store_n(&j->ndrops, j->ndrops + 1, __ATOMIC_RELEASE);
     if (j->code.rx && !codebuf_may_patch(&j->code) && blockmap_overlapping(&j->blocks, start, len)) {
         (void)jit_own_code(j); /* if there is no memory for that, links of old code lead to old code */
     }

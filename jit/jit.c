@@ -592,15 +592,29 @@ void jit_link(Jit *j, Link *link, Block *to) {
     template_link(j, link, to);
 }
 
+bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops) {
+    if (j->ndrops - drops > JIT_RECENT_DROPS) {
+        return true;
+    }
+    for (; drops < j->ndrops; drops++) {
+        GuestAddr start = j->drops[drops % JIT_RECENT_DROPS].start;
+        if (b->pc - start < j->drops[drops % JIT_RECENT_DROPS].len || start - b->pc < b->guest_len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     Jit *j = t->jit;
+    uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     Block *b = jit_new_block(t, pc, mode, quick_wanted(t, pc));
     if (!b) {
         return NULL;
     }
     pthread_mutex_lock(&j->lock);
     Block *other = t->generation == j->generation && j->threads->next ? blockmap_find(&j->blocks, pc, mode) : NULL;
-    if (!other && t->generation == j->generation && blockmap_insert(&j->blocks, b) == 0) {
+    if (!other && t->generation == j->generation && !jit_is_stale(j, b, drops) && blockmap_insert(&j->blocks, b) == 0) {
         other = b;
         (void)tier_anchor(j, b);
     }

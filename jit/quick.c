@@ -58,6 +58,7 @@ static void link_as(Jit *j, Block *b, const Block *old)
 static Block *replace(JitThread *t, Block *old)
 {
     Jit *j = t->jit;
+    uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     keep_enter(t, old->pc);
     Block *b = jit_new_block(t, old->pc, old->mode, false);
     if (!b) {
@@ -65,7 +66,7 @@ static Block *replace(JitThread *t, Block *old)
     }
     pthread_mutex_lock(&j->lock);
     bool ok = t->generation == j->generation && jit_may_link(j) && t->generation == j->generation &&
-              !old->dead && jit_replace_block(j, old, b) == 0;
+              !old->dead && !jit_is_stale(j, b, drops) && jit_replace_block(j, old, b) == 0;
     if (ok) {
         t->stats.worn_blocks++;
         j->dead_bytes += old->host_len + old->cold_len;
