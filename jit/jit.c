@@ -560,7 +560,15 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
         jit_build_uops(t, pc, mode, n);
         b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
         b->ninsns = t->uops.ninsns;
-        err = templ ? template_emit(t, &t->uops, b) : (b->uops = jit_copy_uops(&t->uops)) ? 0 : -ENOMEM;
+        if (templ) {
+            err = template_emit(t, &t->uops, b);
+        } else {
+            /* A fork waits for this lock: no child begins with a heap that another thread was about to change. */
+            pthread_mutex_lock(&j->lock);
+            b->uops = jit_copy_uops(&t->uops);
+            pthread_mutex_unlock(&j->lock);
+            err = b->uops ? 0 : -ENOMEM;
+        }
     }
     if (err) {
         /* One instruction fits always: anything else is a bug that would repeat itself for ever. */
@@ -621,11 +629,11 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     if (j->nthreads > THREADS_WITH_CHUNKS && !t->module) {
         leave_chunks(t);
     }
-    pthread_mutex_unlock(&j->lock);
     if (other != b && b->uops) {
         uop_block_free(b->uops);
         free(b->uops);
     }
+    pthread_mutex_unlock(&j->lock);
     return other;
 }
 
