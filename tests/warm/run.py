@@ -30,6 +30,11 @@ def test(function):
     return function
 
 
+# Where a run's strings and stack lie is random, and with it the ways through memcpy and its like: a second run may meet a few
+# blocks that the first didn't. What isn't found at all is hundreds.
+FEW = 16
+
+
 class Run:
     """What a program did: exit status, output, counters."""
 
@@ -113,7 +118,7 @@ class Warm:
         copy = os.path.join(self.folder, "renamed")
         shutil.copy(self.program("sort"), copy)
         again = self.run(copy)
-        report("another name", None if again.blocks == 0 and again.out == first.out else f"{again.stats}")
+        report("another name", None if again.blocks < FEW and again.out == first.out else f"{again.stats}")
 
     @test
     def another_program_under_the_same_name(self):
@@ -141,7 +146,7 @@ class Warm:
             f.write(b"ELLO")
         after = [self.run(path) for _ in range(2)]
         good = (before[1].out == before[0].out and after[0].out == after[1].out == before[0].out.replace(b"ello", b"ELLO")
-                and after[0].blocks > 0 and after[1].blocks == 0)
+                and after[0].blocks > 0 and after[1].blocks < FEW)
         report("a file changed in place", None if good else f"{before[0].out} {after[0].out} {after[1].stats}")
 
     @test
@@ -151,7 +156,7 @@ class Warm:
         first = self.run(program)
         other = [self.run(program, XEMU_HOST_FEATURES="-avx512,-avx2,-avx") for _ in range(2)]
         again = self.run(program)
-        good = (other[0].blocks > 0 and other[1].blocks == 0 and again.blocks == 0 and
+        good = (other[0].blocks > 0 and other[1].blocks < FEW and again.blocks < FEW and
                 first.out == other[0].out == other[1].out == again.out)
         report("other host features", None if good else f"{other[0].blocks} {other[1].blocks} {again.blocks}")
 
@@ -188,7 +193,7 @@ class Warm:
             r = self.run(program)
         # An entry of many parts isn't written anew for fewer blocks than LEAST_BLOCKS of runtime/code/store.c, and which
         # parts the damages left isn't known here.
-        if not problem and (r.blocks >= 16 or not met):
+        if not problem and (r.blocks >= FEW or not met):
             problem = f"{r.blocks} blocks translated afterwards, {met} damages met"
         report("damaged entries", problem)
 
@@ -242,7 +247,7 @@ class Warm:
         layered = self.run(program, XEMU_CACHE_PATH=f"{self.folder}/upper:{self.cache}")
         # A run may go ways of its own for a few blocks, which then are the upper layer's.
         upper = glob.glob(f"{self.folder}/upper/code/*/*")
-        good = layered.blocks < 16 and layered.stats["kept_found"] > 0 and (layered.blocks > 0 or not upper)
+        good = layered.blocks < FEW and layered.stats["kept_found"] > 0 and (layered.blocks > 0 or not upper)
         report("a layer below is used", None if good else f"{layered.stats}")
 
     # ---- looking after it ------------------------------------------------------------------------------------
@@ -264,7 +269,7 @@ class Warm:
         self.clear()
         imported = self.control("import", files[0], "--json")
         r = self.run(program)
-        good = same and json.loads(imported.stdout)["imported"] == len(listed) and r.blocks == 0
+        good = same and json.loads(imported.stdout)["imported"] == len(listed) and r.blocks < FEW
         report("export and import", None if good else f"{same} {imported} {r.blocks}")
         with open(files[0], "r+b") as f:
             f.truncate(1000)
