@@ -600,13 +600,22 @@ void jit_link(Jit *j, Link *link, Block *to) {
     template_link(j, link, to);
 }
 
+static bool overlaps(const Block *b, GuestAddr start, uint64_t len) {
+    return b->pc - start < len || start - b->pc < b->guest_len;
+}
+
 bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops) {
     if (j->ndrops - drops > JIT_RECENT_DROPS) {
         return true;
     }
     for (; drops < j->ndrops; drops++) {
         GuestAddr start = j->drops[drops % JIT_RECENT_DROPS].start;
-        if (b->pc - start < j->drops[drops % JIT_RECENT_DROPS].len || start - b->pc < b->guest_len) {
+        uint64_t len = j->drops[drops % JIT_RECENT_DROPS].len;
+        bool hit = overlaps(b, start, len);
+        for (uint32_t i = 0; i < b->nanchors && !hit; i++) {
+            hit = overlaps(&b->anchors[i], start, len);
+        }
+        if (hit) {
             return true;
         }
     }
