@@ -119,10 +119,10 @@ int jit_replace_block(Jit *j, Block *old, Block *fresh);
 void jit_link(Jit *j, Link *link, Block *to);
 /* The micro-ops of the block at pc, optimized, in t->uops. */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
-/* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */
 /* Runs the micro-ops of a block by the interpreter. */
 CpuExit jit_run_interp(JitThread *t, const Block *b);
 void jit_watch_end(JitThread *t);
+/* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */
 UopBlock *jit_copy_uops(const UopBlock *from);
 /* Chunks with room for a block; false when the arena is full. */
 bool jit_have_chunks(JitThread *t);

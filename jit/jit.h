@@ -127,9 +127,9 @@ void jit_fork_parent(Jit *jit, bool alone, bool forked);
 void jit_fork_child(Jit *jit, Cpu *cpu, bool alone);
 /* Around exec in a process of one thread, and (the first) before its end: the parent needn't spare the shared code any longer. failed: there was no exec, all is translated anew. */
 void jit_exec_prepare(Jit *jit);
+void jit_exec_failed(Jit *jit);
 /* Before the process ends or executes another program: the optimizer ends as well. If the process goes on after all, another is started. */
 void jit_close_optimizer(Jit *jit);
-void jit_exec_failed(Jit *jit);
 
 /* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL ...) of this thread; ucontext: the handler's third argument (ucontext_t *).
  * If the fault is in translated code or in a C routine working on guest memory for it: makes the register file and cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run

@@ -109,9 +109,7 @@ static V test_adc(Lift *l, const FlagVal *f, unsigned cond)
     return from_bits(l, n, z, c, v, cond);
 }
 
-/* ---- float
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- float ----------------------------------------------------------------------------------- */
 
 static const struct {
     LLVMRealPredicate pred;
@@ -156,9 +154,7 @@ void flags_raise(Lift *l, FlagVal *f, unsigned cond)
     }
 }
 
-/* ---- all
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static V test_kind(Lift *l, FlagVal *f, unsigned kind, unsigned cond)
 {
@@ -213,8 +209,7 @@ V flags_test(Lift *l, FlagVal *f, unsigned cond)
     return LLVMBuildSelect(l->b, f->c, yes, constant(l, holds(f->nzcv, cond)), "");
 }
 
-/* ---- the micro-operations
- * ----------------------------------------------------------------------------------------- */
+/* ---- the micro-operations -------------------------------------------------------------------- */
 
 static V bool_of(Lift *l, uint16_t v)
 {

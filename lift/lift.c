@@ -25,9 +25,7 @@ int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context)
     return -1;
 }
 
-/* ---- the module
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the module ------------------------------------------------------------------------------ */
 
 static V string_md(Lift *l, const char *s)
 {
@@ -128,9 +126,7 @@ static void make_types(Lift *l)
     l->void_type = LLVMVoidTypeInContext(l->ctx);
 }
 
-/* ---- blocks
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static void sticky(Lift *l, const Uop *u)
 {

@@ -98,8 +98,7 @@ static void go_to(Lift *l, GuestAddr target, unsigned context)
     }
 }
 
-/* ---- calls, returns, indirect jumps
- * ------------------------------------------------------------------------------- */
+/* ---- calls, returns, indirect jumps ---------------------------------------------------------- */
 
 static V shadow_slot(Lift *l, V top, uint32_t field)
 {
@@ -209,8 +208,7 @@ static void call(Lift *l, GuestAddr target)
     exit_to(l, target);
 }
 
-/* ---- the micro-operations
- * ----------------------------------------------------------------------------------------- */
+/* ---- the micro-operations -------------------------------------------------------------------- */
 
 static void trap(Lift *l, const Uop *u)
 {

@@ -79,9 +79,7 @@ static V strict_compare(Lift *l, const char *pred, V a, V b, bool quiet)
     return pair ? halved(l, r) : r;
 }
 
-/* ---- checks
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 /* One bit for "in any lane". */
 static V any(Lift *l, V lanes)
@@ -127,8 +125,7 @@ static V checked(Lift *l, const Uop *u, V fast, V bad)
     return phi;
 }
 
-/* ---- minimum, maximum
- * --------------------------------------------------------------------------------------------- */
+/* ---- minimum, maximum ------------------------------------------------------------------------ */
 
 /* NaNs are slow. Of equal operands (zeros of different signs) the minimum has the OR of the bits,
  * the maximum their AND. */
@@ -145,8 +142,7 @@ static V min_max(Lift *l, const Uop *u, V a, V b)
     return checked(l, u, r, strict_compare(l, "uno", a, b, true));
 }
 
-/* ---- signs, comparison
- * -------------------------------------------------------------------------------------------- */
+/* ---- signs, comparison ----------------------------------------------------------------------- */
 
 static V sign_operation(Lift *l, const Uop *u, V a)
 {
@@ -166,9 +162,7 @@ static V compare(Lift *l, const Uop *u, V a, V b)
     return lift_cast(l, LLVMBuildSExt(l->b, r, to, ""), lift_type(l, lift_result_type(l, u)));
 }
 
-/* ---- conversions
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- conversions ----------------------------------------------------------------------------- */
 
 static bool on_host(uint8_t type)
 {
@@ -273,9 +267,7 @@ static V from_int(Lift *l, const Uop *u, V a)
     return r;
 }
 
-/* ---- all
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static V fma_sign(Lift *l, V x, uint8_t type)
 {

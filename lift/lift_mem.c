@@ -143,9 +143,7 @@ static bool lift_store(Lift *l, const Uop *u)
     return true;
 }
 
-/* ---- atomics
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- atomics --------------------------------------------------------------------------------- */
 
 #define LL_ADDR  ((uint32_t)offsetof(Cpu, ll_addr))
 #define LL_VALUE ((uint32_t)offsetof(Cpu, ll_value))

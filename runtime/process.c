@@ -160,6 +160,9 @@ void process_save(Process *p)
     if (p->mem->store && p->jit && !p->vforked) {
         code_store_save(p->mem->store, p->jit);
     }
+    if (p->prof && !p->vforked) {
+        prof_flush(p->prof);
+    }
 }
 
 void process_finish(Process *p)
@@ -168,9 +171,6 @@ void process_finish(Process *p)
         return; /* the parent, in whose memory this runs, has more to count */
     }
     process_save(p);
-    if (p->prof) {
-        prof_flush(p->prof);
-    }
     if (p->options->stats) {
         stats_print(p->jit, code_store_counters(p->mem->store), p->options->stats == 2);
     }

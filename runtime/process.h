@@ -151,7 +151,7 @@ static inline bool process_is_alone(const Process *p)
 _Noreturn void process_exit(Process *p, int status);
 /* What a process does at its end but ending: counters, logs. */
 void process_finish(Process *p);
-/* Keeps what was translated for later runs: before the end, and before another program takes over. */
+/* Writes out what was learned, for later runs and for perf: before the end, and before another program takes over. */
 void process_save(Process *p);
 
 #endif

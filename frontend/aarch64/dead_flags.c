@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "frontend/aarch64/fetch.h"
 #include "frontend/aarch64/translate.h"
 
 enum { MAX_INSNS = 20, MAX_PATHS = 8 };
@@ -26,24 +27,6 @@ typedef struct Walk {
     unsigned npaths;
     unsigned budget; /* instructions that may still be looked at */
 } Walk;
-
-static bool fetch(Walk *w, GuestAddr pc, uint32_t *insn)
-{
-    if (pc & 3) {
-        return false;
-    }
-    FetchRun *run = &w->run;
-    if (!run->bytes || pc - run->pc >= run->len) {
-        run->len = 0;
-        run->pc = pc;
-        run->bytes = w->req->fetch(w->req->fetch_ctx, pc, &run->len);
-    }
-    if (!run->bytes || run->len - (pc - run->pc) < 4) {
-        return false;
-    }
-    memcpy(insn, run->bytes + (pc - run->pc), sizeof *insn);
-    return true;
-}
 
 /* What an instruction means to the flags: C4.1 of the Arm ARM, by bits 28..25. */
 typedef enum Meaning { NEUTRAL, ACCESSES, WRITES, READS, BRANCHES, UNKNOWN } Meaning;
@@ -140,7 +123,7 @@ static bool branch(Walk *w, GuestAddr *pc, uint32_t insn)
 static bool walk(Walk *w, GuestAddr pc)
 {
     uint32_t insn;
-    while (w->budget && fetch(w, pc, &insn)) {
+    while (w->budget && !(pc & 3) && a64_fetch(w->req, &w->run, pc, &insn)) {
         w->budget--;
         switch (meaning_of(insn)) {
         case WRITES:

@@ -7,26 +7,9 @@
  */
 #include <string.h>
 
+#include "frontend/aarch64/fetch.h"
 #include "frontend/aarch64/state.h"
 #include "frontend/aarch64/translate.h"
-
-static bool fetch(const TranslateRequest *req, GuestAddr pc, uint32_t *insn)
-{
-    FetchRun *run = req->run;
-    GuestAddr at = pc - run->pc;
-    if (at >= run->len || run->len - at < 4) {
-        run->len = 0;
-        run->pc = pc;
-        run->bytes = req->fetch(req->fetch_ctx, pc, &run->len);
-        run->guarded = run->bytes && req->guarded && req->guarded(req->fetch_ctx, pc);
-        if (!run->bytes || run->len < 4) {
-            return false;
-        }
-        at = 0;
-    }
-    memcpy(insn, run->bytes + at, sizeof *insn);
-    return true;
-}
 
 static GuestAddr displaced(GuestAddr pc, uint32_t insn, unsigned lsb, unsigned width)
 {
@@ -98,7 +81,7 @@ static void of_memory(InsnShape *s, uint32_t insn)
 bool a64_shape(const TranslateRequest *req, GuestAddr pc, InsnShape *s)
 {
     uint32_t insn;
-    if (pc & 3 || pc > A64_PC_MASK || !fetch(req, pc, &insn)) {
+    if (pc & 3 || pc > A64_PC_MASK || !a64_fetch(req, req->run, pc, &insn)) {
         return false;
     }
     s->key = insn;

@@ -9,27 +9,8 @@
 
 #include "frontend/aarch64/coverage.h"
 #include "frontend/aarch64/ctx.h"
+#include "frontend/aarch64/fetch.h"
 #include "frontend/uop/build.h"
-
-/* The instruction at pc; false: there's none. pc is a multiple of 4, so it doesn't cross pages. */
-static bool refetch(const TranslateRequest *req, FetchRun *run, GuestAddr pc)
-{
-    run->len = 0;
-    run->bytes = req->fetch(req->fetch_ctx, pc, &run->len);
-    run->pc = pc;
-    run->guarded = run->bytes && req->guarded && req->guarded(req->fetch_ctx, pc);
-    return run->bytes && run->len >= 4;
-}
-
-static inline bool fetch(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn)
-{
-    GuestAddr at = pc - run->pc;
-    if (__builtin_expect(at >= run->len || run->len - at < 4, 0) && !refetch(req, run, pc)) {
-        return false;
-    }
-    memcpy(insn, run->bytes + (pc - run->pc), sizeof *insn);
-    return true;
-}
 
 static void log_insn(FILE *log, GuestAddr pc, uint32_t insn)
 {
@@ -80,7 +61,7 @@ static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *
     GuestAddr address = req->pc & A64_PC_MASK;
     uint64_t top = req->pc >> A64_BTYPE_SHIFT;
     uint32_t insn = 0;
-    bool found = !(address & 3) && fetch(req, run, address, &insn);
+    bool found = !(address & 3) && a64_fetch(req, run, address, &insn);
     uop_insn(out, req->pc, 4);
     if (address >> 55) {
         uop_trap(out, UOP_TRAP_FETCH, address);
@@ -109,7 +90,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         return;
     }
     while (!ctx.ended && n < req->max_insns && !uop_block_full(out) &&
-           fetch(req, run, ctx.pc, &insn)) {
+           a64_fetch(req, run, ctx.pc, &insn)) {
         A64Args args;
         int pattern = a64_decode(insn, &args);
         if (req->log_insns) {

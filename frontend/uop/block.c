@@ -77,8 +77,7 @@ bool uop_block_grow(UopBlock *b)
     return true;
 }
 
-/* ---- the register file
- * ----------------------------------------------------------------------------- */
+/* ---- the register file ----------------------------------------------------------------------- */
 
 static bool tracked(uint32_t offset, unsigned bytes)
 {

@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* ---- structure and constants
- * ----------------------------------------------------------------------- */
+/* ---- structure and constants ----------------------------------------------------------------- */
 
 void uop_insn(UopBlock *b, GuestAddr pc, unsigned len)
 {
@@ -73,8 +72,7 @@ bool uop_is_const(const UopBlock *b, Val v, uint64_t *bits)
     return u;
 }
 
-/* ---- operations of one type
- * ------------------------------------------------------------------------ */
+/* ---- operations of one type ------------------------------------------------------------------ */
 
 Val uop_un_sub(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, Val a)
 {
@@ -154,8 +152,7 @@ Val uop_tern(UopBlock *b, UopOp op, uint8_t type, Val x, Val y, Val z)
     return uop_tern_sub(b, op, type, 0, x, y, z);
 }
 
-/* ---- bit fields
- * -------------------------------------------------------------------------------------- */
+/* ---- bit fields ------------------------------------------------------------------------------ */
 
 static uint64_t low_mask(unsigned width)
 {
@@ -206,8 +203,7 @@ Val uop_insert(UopBlock *b, uint8_t type, Val a, Val c, unsigned lsb, unsigned w
                        (int32_t)(lsb | width << 8));
 }
 
-/* ---- widths
- * ------------------------------------------------------------------------------------------ */
+/* ---- widths ---------------------------------------------------------------------------------- */
 
 Val uop_zext(UopBlock *b, uint8_t type, unsigned from_log2, Val a)
 {
@@ -320,8 +316,7 @@ Val uop_trunc(UopBlock *b, Val a)
     return uop_append3(b, UOP_TRUNC, T_I32, 0, 0, T_I32, a, VAL_NONE, T_I64, 0);
 }
 
-/* ---- comparisons and selections
- * ---------------------------------------------------------------------- */
+/* ---- comparisons and selections -------------------------------------------------------------- */
 
 static bool compare(uint8_t type, UopCond cond, uint64_t x, uint64_t y)
 {
@@ -446,8 +441,7 @@ Val uop_select(UopBlock *b, uint8_t type, Val cond, Val x, Val y)
     return uop_append3(b, UOP_SELECT, type, 0, 0, type, cond, x, y, 0);
 }
 
-/* ---- conversions
- * ------------------------------------------------------------------------------------- */
+/* ---- conversions ----------------------------------------------------------------------------- */
 
 /* The scalar or vector of at most 64 bits within a ZEXTV, constants and bit casts: free forms only.
  */
@@ -525,8 +519,7 @@ Val uop_conv(UopBlock *b, UopOp op, uint8_t type, uint8_t from, uint8_t sub, uin
     return uop_append3(b, op, type, sub, flags, type, a, VAL_NONE, from, imm);
 }
 
-/* ---- memory, calls, exits
- * ---------------------------------------------------------------------------- */
+/* ---- memory, calls, exits -------------------------------------------------------------------- */
 
 /* Moves the constant addend of a fresh ADD into the displacement. */
 static Val fold_address(UopBlock *b, Val addr, int32_t *disp)

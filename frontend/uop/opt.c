@@ -41,8 +41,7 @@ typedef struct Pass {
     GuestAddr targets[MAX_TARGETS];
 } Pass;
 
-/* ---- what is seen
- * ----------------------------------------------------------------------------------- */
+/* ---- what is seen ---------------------------------------------------------------------------- */
 
 static void see_flags(Pass *p)
 {
@@ -147,8 +146,7 @@ static inline uint32_t last_use(const UopBlock *b, Val v)
     return b->val_use[v] >> UOP_LAST_SHIFT;
 }
 
-/* ---- micro-ops that have an effect
- * -------------------------------------------------------------------- */
+/* ---- micro-ops that have an effect ----------------------------------------------------------- */
 
 static inline bool is_used(const Pass *p, const Uop *u)
 {
@@ -262,8 +260,7 @@ static bool touches_fp(const Uop *u)
     return u->sub == UOP_FLAGS_FCMP;
 }
 
-/* ---- single uses
- * ------------------------------------------------------------------------------------------ */
+/* ---- single uses ----------------------------------------------------------------------------- */
 
 /* ADD x, #imm, used once, by the address or addend of `user`. */
 static bool sink_addend(const Uop *add, Uop *user)
@@ -341,8 +338,7 @@ static bool widen_load(Uop *load, Uop *user)
     return true;
 }
 
-/* ---- the pass
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 /* What uop_optimize does with a row, and how many of the fields a, b, c may be operands: those that
  * aren't hold VAL_NONE, and counting uses of that does no harm. */

@@ -38,8 +38,7 @@ static bool fail(Parser *p, const char *format, ...)
     return false;
 }
 
-/* ---- tokens
- * ------------------------------------------------------------------------------------------ */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static void skip_space(Parser *p)
 {
@@ -155,8 +154,7 @@ static bool type(Parser *p, uint8_t *t)
     return true;
 }
 
-/* ---- the name and its attributes
- * ----------------------------------------------------------------------- */
+/* ---- the name and its attributes ------------------------------------------------------------- */
 
 static int name_index(const char *name, const char *const *names, unsigned count)
 {
@@ -274,8 +272,7 @@ static bool operation(Parser *p, Uop *u)
     return true;
 }
 
-/* ---- operands
- * ------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 static bool comma(Parser *p, bool *any)
 {
@@ -477,9 +474,7 @@ static void set_aux(const UopBlock *b, Uop *u)
     u->c = v == VAL_NONE ? VAL_NONE : b->val_type[v];
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static bool define(Parser *p, uint64_t n, uint8_t t)
 {

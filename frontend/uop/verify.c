@@ -44,8 +44,7 @@ static bool has_imm64(const UopInfo *info)
     return info->imm == UI_K || info->imm == UI_G;
 }
 
-/* ---- operands and result
- * -------------------------------------------------------------------------------- */
+/* ---- operands and result --------------------------------------------------------------------- */
 
 static bool check_value(Verifier *v, unsigned field, uint8_t kind, Val val)
 {
@@ -150,8 +149,7 @@ static bool check_result(Verifier *v)
     return true;
 }
 
-/* ---- types that an operation works on
- * ---------------------------------------------------------------------- */
+/* ---- types that an operation works on -------------------------------------------------------- */
 
 enum {
     INT = 1,    /* I32, I64 */
@@ -333,8 +331,7 @@ static bool check_type(Verifier *v)
     return true;
 }
 
-/* ---- sub, flags and immediates
- * -------------------------------------------------------------------------------- */
+/* ---- sub, flags and immediates --------------------------------------------------------------- */
 
 static bool sign_is_valid(const Uop *u)
 {
@@ -575,9 +572,7 @@ static bool check_conversion(Verifier *v)
     return good || fail(v, "can't be %s of %s", uop_type_name(u->type), uop_type_name(aux));
 }
 
-/* ---- order
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static bool check_order(Verifier *v, bool last)
 {

@@ -272,18 +272,6 @@ static uint64_t size_of(const Segment *g)
     return elf ? MEM_PAGE : 0;
 }
 
-static int write_all(int fd, const void *from, size_t n)
-{
-    for (size_t done = 0; done < n;) {
-        long r = host_raw3(SYS_write, fd, (const char *)from + done, n - done);
-        if (r <= 0) {
-            return r < 0 ? (int)r : -EIO;
-        }
-        done += (size_t)r;
-    }
-    return 0;
-}
-
 /* Pages that nobody has touched are holes. /proc/self/mem reads what the program itself may not. */
 static int write_memory(int fd, int mem, GuestAddr at, uint64_t n)
 {
@@ -296,7 +284,7 @@ static int write_memory(int fd, int mem, GuestAddr at, uint64_t n)
             r = host_raw4(SYS_pread64, mem, buf, part, at);
         }
         size_t got = r > 0 ? (size_t)r : 0;
-        int err = got ? write_all(fd, buf, got) : 0;
+        int err = got ? host_write_all(fd, buf, got) : 0;
         if (err) {
             return err;
         }
@@ -335,9 +323,9 @@ int core_dump(const Thread *t, const siginfo_t *info, int fd, uint64_t limit)
     };
     uint64_t notes_at = sizeof eh + heads * sizeof(Elf64_Phdr), at = mem_page_up(notes_at + notes.n), end = at;
     Elf64_Shdr extra = {.sh_info = (uint32_t)heads};
-    int err = write_all(fd, &eh, sizeof eh);
+    int err = host_write_all(fd, &eh, sizeof eh);
     Elf64_Phdr note = {.p_type = PT_NOTE, .p_offset = notes_at, .p_filesz = notes.n};
-    err = err ? err : write_all(fd, &note, sizeof note);
+    err = err ? err : host_write_all(fd, &note, sizeof note);
     for (size_t i = 0; i < s.n && !err; i++) {
         const Segment *g = &s.v[i];
         Elf64_Phdr ph = {
@@ -351,7 +339,7 @@ int core_dump(const Thread *t, const siginfo_t *info, int fd, uint64_t limit)
             .p_align = MEM_PAGE,
         };
         end += ph.p_filesz;
-        err = write_all(fd, &ph, sizeof ph);
+        err = host_write_all(fd, &ph, sizeof ph);
     }
     if (many && !err) {
         eh.e_shoff = end;
@@ -361,7 +349,7 @@ int core_dump(const Thread *t, const siginfo_t *info, int fd, uint64_t limit)
         host_raw4(SYS_pwrite64, fd, &extra, sizeof extra, end);
         end += sizeof extra;
     }
-    err = err ? err : write_all(fd, notes.at, notes.n);
+    err = err ? err : host_write_all(fd, notes.at, notes.n);
     host_raw3(SYS_lseek, fd, at, SEEK_SET);
     for (size_t i = 0; i < s.n && !err && at < limit; i++) {
         uint64_t n = size_of(&s.v[i]);

@@ -12,6 +12,19 @@ extern const char host_peek_access[], host_copy_access[], host_fill0_access[],
     host_copy_str_access[], host_strnlen_access[];
 extern const char host_access_failed[];
 
+int host_write_all(int fd, const void *bytes, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        long r = host_raw3(SYS_write, fd, (const char *)bytes + done, n - done);
+        if (r > 0) {
+            done += (size_t)r;
+        } else if (r != -EINTR) {
+            return r ? (int)r : -EIO;
+        }
+    }
+    return 0;
+}
+
 bool host_rewind(uintptr_t *pc)
 {
     if (*pc < (uintptr_t)host_syscall_check || *pc >= (uintptr_t)host_syscall_done) {

@@ -44,6 +44,9 @@ static inline long host_raw6(long nr, uint64_t a, uint64_t b, uint64_t c, uint64
     host_raw6(nr, HOST_RAW_ARG(a), HOST_RAW_ARG(b), HOST_RAW_ARG(c), HOST_RAW_ARG(d),              \
               HOST_RAW_ARG(e), 0)
 
+/* xemu's own writing of n bytes, however often a signal interrupts it: 0 or -errno. */
+int host_write_all(int fd, const void *bytes, size_t n);
+
 /* A system call on behalf of the guest. If cpu->interrupt is set, or becomes set before the kernel
  * is entered, it does not run and -HOST_ERESTART comes back; a signal that arrives while it blocks
  * ends it as the kernel defines. There is no window between the check and the block: the signal

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "jit/ownmem.h"
+#include "runtime/host/host.h"
 #include "runtime/prof/symbols.h"
 
 enum { BUFFER = 64 << 10 };
@@ -54,23 +55,11 @@ static uint64_t now(void)
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-static void write_all(int fd, const uint8_t *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, bytes, len);
-        if (n <= 0) {
-            return;
-        }
-        bytes += n;
-        len -= (size_t)n;
-    }
-}
-
 static void append(const Output *o, const void *bytes, size_t len)
 {
     int fd = open(o->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
-        write_all(fd, bytes, len);
+        host_write_all(fd, bytes, len);
         close(fd);
     }
 }

@@ -43,8 +43,7 @@ _Noreturn void signal_die(Process *p, int number, const siginfo_t *info)
     }
 }
 
-/* ---- alternate stack (kernel/signal.c do_sigaltstack, include/linux/sched/signal.h)
- * ---------------------------------------- */
+/* ---- alternate stack (kernel/signal.c do_sigaltstack, include/linux/sched/signal.h) ---------- */
 
 static bool on_alt_stack(const Thread *t, GuestAddr sp)
 {

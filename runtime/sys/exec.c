@@ -17,7 +17,6 @@
 
 #include "jit/ownmem.h"
 #include "runtime/load/elf.h"
-#include "runtime/prof/prof.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/filter.h"
 #include "runtime/sys/path.h"
@@ -135,9 +134,6 @@ static void hand_over(Thread *t, bool undo)
     static const HostSigAction ignore = {.handler = (uintptr_t)1}; /* SIG_IGN */
     if (!undo) {
         process_save(t->process);
-        if (t->process->prof) {
-            prof_flush(t->process->prof);
-        }
         if (!t->process->vforked) {
             jit_close_optimizer(t->process->jit);
         }

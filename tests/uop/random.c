@@ -98,8 +98,7 @@ static Uop plain(UopOp op, uint8_t type)
     return (Uop){.op = (uint8_t)op, .type = type, .a = VAL_NONE, .b = VAL_NONE, .c = VAL_NONE};
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static uint32_t random_register(Gen *g, uint8_t type)
 {
@@ -169,8 +168,7 @@ static Val address(Gen *g, unsigned bytes)
     return append(g->b, T_I64, add);
 }
 
-/* ---- operations
- * ---------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static bool is_wanted(const Gen *g, unsigned op)
 {

@@ -70,8 +70,7 @@ Test(tiers, sse2_only)
     check_without(~UINT64_C(0), RANDOM_FP, 530000, 1000, CPU_MODE_FZ | CPU_MODE_DN);
 }
 
-/* ---- tier 2: compiling a block takes milliseconds
- * -------------------------------------------------------------------- */
+/* ---- tier 2: compiling a block takes milliseconds -------------------------------------------- */
 #ifdef XEMU_LLVM
 static void check_llvm(unsigned what, uint64_t first, unsigned count, uint32_t mode)
 {

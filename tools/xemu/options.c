@@ -90,8 +90,7 @@ static bool is_word(const char *item, size_t n, const char *word)
     return strlen(word) == n && memcmp(item, word, n) == 0;
 }
 
-/* ---- the program's environment
- * -------------------------------------------------------------------------------------------- */
+/* ---- the program's environment --------------------------------------------------------------- */
 
 static void env_unset(Parse *p, const char *name, size_t n)
 {

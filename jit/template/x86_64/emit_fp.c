@@ -91,9 +91,7 @@ static V128 min_normal(uint8_t type)
     return lanes(type, uop_lane(type) == LANE_F64 ? UINT64_C(1) << 52 : UINT64_C(1) << 23);
 }
 
-/* ---- checks
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static void slow_if_any(Emit *e, int mask)
 {
@@ -174,9 +172,7 @@ bool fp_by_softfp(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- arithmetic
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 typedef enum Check { CHECK_NAN, CHECK_TINY } Check;
 
@@ -341,9 +337,7 @@ static bool emit_recip_exponent(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- minimum, maximum
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- minimum, maximum ------------------------------------------------------------------------ */
 
 /* AVX-512's VRANGE orders zeros as Arm does; VMIN doesn't, so without it equal operands are slow
  * too. NaNs always are. */
@@ -377,9 +371,7 @@ static bool emit_min_max(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- signs
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- signs ----------------------------------------------------------------------------------- */
 
 /* Scalars: a mask with nothing above, which clears or keeps what is there. */
 static bool emit_sign(Emit *e, const Uop *u)
@@ -396,9 +388,7 @@ static bool emit_sign(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- comparison
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 static bool emit_compare(Emit *e, const Uop *u)
 {
@@ -456,9 +446,7 @@ void emit_fcmp(Emit *e, const Uop *u, bool swapped)
     vec_mov_op(e, op, swapped ? b : a, swapped ? a : b);
 }
 
-/* ---- all of them
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 bool emit_fp(Emit *e, const Uop *u)
 {

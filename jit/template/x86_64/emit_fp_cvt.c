@@ -108,9 +108,7 @@ static void round_quietly(Emit *e, uint8_t type, unsigned round, int d, int x)
     round_op(e, type, d, d, 3 | ROUND_QUIET);
 }
 
-/* ---- to integral
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- to integral ----------------------------------------------------------------------------- */
 
 static bool emit_round(Emit *e, const Uop *u)
 {
@@ -145,9 +143,7 @@ static bool emit_round(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- to integer
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- to integer ------------------------------------------------------------------------------ */
 
 /* x times 2^n, exactly and without exceptions. Without AVX-512 what might overflow is slow. */
 static int scale(Emit *e, uint8_t type, int x, int n)
@@ -370,9 +366,7 @@ static bool emit_js(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- from integer
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- from integer ---------------------------------------------------------------------------- */
 
 /* Unsigned without AVX-512. Doublewords with the top bit set are halved, their last bit kept, and
  * the float doubled. */
@@ -492,9 +486,7 @@ static bool itof_vector(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- between float formats
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- between float formats ------------------------------------------------------------------- */
 
 /* With default NaNs on, NaNs are slow. */
 static void check_default_nan(Emit *e, uint8_t type, int d)

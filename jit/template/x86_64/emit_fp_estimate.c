@@ -231,8 +231,7 @@ static bool emit_integer_estimate(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- FRSQRTS
- * ---------------------------------------------------------------------------------------- */
+/* ---- FRSQRTS --------------------------------------------------------------------------------- */
 
 /* Ones in the upper lanes of a 64-bit vector. */
 static int ones_above(Emit *e, const Uop *u, int x)

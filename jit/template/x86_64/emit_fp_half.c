@@ -338,8 +338,7 @@ static bool recip_exponent(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- all of them
- * --------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 bool emit_fp_half(Emit *e, const Uop *u)
 {

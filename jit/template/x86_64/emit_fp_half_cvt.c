@@ -67,8 +67,7 @@ static bool emit_round(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- to integer halfwords
- * ------------------------------------------------------------------------- */
+/* ---- to integer halfwords -------------------------------------------------------------------- */
 
 /* Slow unless the result is well within the range, however x is rounded. */
 static void check_range(Emit *e, VecOp wide, bool is_unsigned, int x)
@@ -125,8 +124,7 @@ static bool emit_to_halfwords(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- from integer
- * ----------------------------------------------------------------------------------- */
+/* ---- from integer ---------------------------------------------------------------------------- */
 
 static bool emit_from_halfwords(Emit *e, const Uop *u)
 {
@@ -186,8 +184,7 @@ static bool emit_from_integer(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- doubles
- * ------------------------------------------------------------------------------------------ */
+/* ---- doubles --------------------------------------------------------------------------------- */
 
 /* FCVT to half. Where singles are flushed, what is tiny as one is slow. */
 static bool emit_double_to_half(Emit *e, const Uop *u)
@@ -260,8 +257,7 @@ bool emit_fp_half_cvt(Emit *e, const Uop *u)
     }
 }
 
-/* ---- estimates
- * ------------------------------------------------------------------------------------------ */
+/* ---- estimates ------------------------------------------------------------------------------- */
 
 /* Slow unless all halves are in [first, first + range), as unsigned numbers. */
 static void slow_outside(Emit *e, const Uop *u, int t, int x, unsigned first, unsigned range)

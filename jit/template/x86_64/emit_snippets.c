@@ -13,9 +13,7 @@
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
 
-/* ---- the memory of snippets
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the memory of snippets ------------------------------------------------------------------ */
 
 enum { MOST_HOLES = 3, NEGATIVE = 0x80, HOLE = 0x5a5a5a00, HOLE_SPAN = 32 };
 enum {
@@ -151,9 +149,7 @@ static Snippet *add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
     return c;
 }
 
-/* ---- one instruction
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- one instruction ------------------------------------------------------------------------- */
 
 /* What Emit had before an instruction: a snippet adds to none of it. */
 typedef struct Before {
@@ -205,9 +201,7 @@ static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Bef
     return snippet;
 }
 
-/* ---- holes
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- holes ----------------------------------------------------------------------------------- */
 
 /* Where the varying number is in the micro-ops of the example, a number takes its place that won't
  * be in host code otherwise. Returns how often. */
@@ -399,9 +393,7 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
     return ends;
 }
 
-/* ---- exits
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- exits ----------------------------------------------------------------------------------- */
 
 static void call(Emit *e, const InsnShape *shape, GuestAddr back)
 {
@@ -432,9 +424,7 @@ static void return_to(Emit *e, const InsnShape *shape)
     emit_return_to(e, r);
 }
 
-/* ---- a block
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- a block --------------------------------------------------------------------------------- */
 
 /* True: the instruction ends the block. */
 static bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)

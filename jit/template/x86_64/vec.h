@@ -20,9 +20,7 @@ static inline bool vec_has(const Emit *e, uint64_t features)
     return asm_has(&e->a, features);
 }
 
-/* ---- operands
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- operands -------------------------------------------------------------------------------- */
 static inline int vec_use(Emit *e, Val v)
 {
     return (int)ra_use_x(e, v);
@@ -51,9 +49,7 @@ static inline void vec_tmp_free(Emit *e, int t)
     e->free_x |= bit;
 }
 
-/* ---- instructions
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- instructions ---------------------------------------------------------------------------- */
 static inline void vec_op(Emit *e, VecOp op, int d, int a, int b)
 {
     if (op & VEC_EVEX) {
@@ -162,16 +158,13 @@ static inline void vec_const_wide(Emit *e, VecOp wide, int d, V128 c)
     }
 }
 
-/* ---- emit_vec_shift.c: for all lanes. d may be s
- * --------------------------------------------------------------------- */
+/* ---- emit_vec_shift.c: for all lanes. d may be s --------------------------------------------- */
 typedef enum VecShift { VEC_SHL, VEC_LSR, VEC_ASR } VecShift;
 void vec_shift(Emit *e, VecShift kind, unsigned lane, int d, int s, unsigned n);
 /* Every bit of each lane = its sign. */
 void vec_sign_mask(Emit *e, unsigned lane, int d, int s);
 
-/* ---- emit_fp.c
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- emit_fp.c ------------------------------------------------------------------------------- */
 /* Is it singles or doubles? */
 bool fp_on_host(uint8_t type);
 /* The operand v, in x: if it's a 64-bit vector whose register may hold more, a copy without that.
@@ -186,15 +179,12 @@ void fp_check_below(Emit *e, uint8_t type, int x, V128 bound);
 /* The whole micro-op out of line, by softfp. */
 bool fp_by_softfp(Emit *e, const Uop *u);
 
-/* ---- emit_fp_flush.c
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- emit_fp_flush.c ------------------------------------------------------------------------- */
 /* The operand v, in x, cleared above; in flush-to-zero mode the host has noticed if it's denormal.
  * May change EFLAGS then. */
 int fp_operand(Emit *e, uint8_t type, Val v, int x);
 
-/* ---- emit_fp_half.c: halves as singles; `wide` is ASM_L256 where there are eight
- * ----------------- */
+/* ---- emit_fp_half.c: halves as singles; `wide` is ASM_L256 where there are eight ------------- */
 static inline VecOp half_wide(const Uop *u)
 {
     return u->type == T_F16X8 || u->type == T_I16X8 ? ASM_L256 : 0;
@@ -220,8 +210,7 @@ static inline void half_narrow(Emit *e, VecOp wide, int d, int x)
     vec_mov_op_imm(e, V_CVTPS2PH | wide, x, d, CURRENT_ROUNDING); /* the source is the first */
 }
 
-/* ---- families: true if emitted
- * ------------------------------------------------------------------------------------------ */
+/* ---- families: true if emitted --------------------------------------------------------------- */
 bool emit_fp(Emit *e, const Uop *u);
 bool emit_fp_cvt(Emit *e, const Uop *u);
 bool emit_fp_half(Emit *e, const Uop *u);
