@@ -657,7 +657,9 @@ Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
 
 static void link_exit(Jit *j, Link *link, Block *to) {
     pthread_mutex_lock(&j->lock);
-    if (!link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
+    /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
+    bool fits = link->kind != LINK_CACHE || link->target == 0 || link->target == to->pc;
+    if (fits && !link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
         jit_link(j, link, to);
     }
     pthread_mutex_unlock(&j->lock);

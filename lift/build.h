@@ -86,7 +86,7 @@ typedef struct Lift {
     FlagVal flags_now;
     bool flags_known;
     /* results */
-    uint32_t nexits, cap_exits;
+    uint32_t nexits, cap_exits, ncaches;
     struct PendingExit {
         GuestAddr target;
         uint8_t kind;

@@ -55,13 +55,18 @@ typedef enum LiftStub {
 typedef enum LiftExitKind {
     LIFT_EXIT_JUMP, /* jump to the code of a guest pc */
     LIFT_EXIT_LEA,  /* the address of the code of a guest pc */
+    /* An inline cache of an indirect branch; `target` is its number. */
+    LIFT_EXIT_CACHED, /* jump to the code of the pc that stands in its cell */
+    LIFT_EXIT_CELL,   /* the address of its cell: eight bytes, the guest pc; negative: none yet */
+    LIFT_EXIT_EMPTY,  /* jump: struct Cpu's pc is where it goes; the cell may be filled with that */
 } LiftExitKind;
 
 /* A rel32 that ends at `site`. */
 typedef struct LiftExit {
     GuestAddr target;
     uint32_t site;
-    uint8_t kind; /* LiftExitKind */
+    uint8_t kind;  /* LiftExitKind */
+    int8_t behind; /* the address is that of what is meant and so much more */
 } LiftExit;
 typedef struct LiftReloc {
     uint32_t site;

@@ -39,11 +39,32 @@ static V new_exit(Lift *l, GuestAddr target, LiftExitKind kind)
     return fn;
 }
 
-static void leave(Lift *l, LiftStub stub, V pc)
+/* Memory behind the code, named as exits are. */
+static V new_cell(Lift *l, GuestAddr number)
+{
+    char name[24];
+    if (l->nexits == l->cap_exits) {
+        l->failed = true;
+        return l->cpu;
+    }
+    snprintf(name, sizeof name, "x%u", l->nexits);
+    l->exits[l->nexits].target = number;
+    l->exits[l->nexits++].kind = LIFT_EXIT_CELL;
+    V cell = LLVMAddGlobal(l->mod, l->i64, name);
+    LLVMSetVisibility(cell, LLVMHiddenVisibility);
+    return cell;
+}
+
+static void leave_by(Lift *l, V stub, V pc)
 {
     regs_store(l, false);
     regs_cpu_store(l, pc, 0, false);
-    jump_to(l, l->stubs[stub]);
+    jump_to(l, stub);
+}
+
+static void leave(Lift *l, LiftStub stub, V pc)
+{
+    leave_by(l, l->stubs[stub], pc);
 }
 
 static void exit_to(Lift *l, GuestAddr target)
@@ -129,8 +150,8 @@ static void push_return(Lift *l, GuestAddr pc)
     cpu_access(l, LLVMBuildStore(l->b, code, shadow_slot(l, top, 8)));
 }
 
-/* The thread's table, else the runtime. Non-pinned registers have been stored. */
-static void look_up(Lift *l, V target)
+/* The thread's table, else the runtime by `missed`. Non-pinned registers have been stored. */
+static void look_up(Lift *l, V target, V missed)
 {
     unsigned shift = l->frontend->insn_shift;
     V index = LLVMBuildAnd(l->b, LLVMBuildLShr(l->b, target, lift_i64(l, shift), ""),
@@ -146,14 +167,27 @@ static void look_up(Lift *l, V target)
     V code_at = LLVMBuildGEP2(l->b, l->i8, entry, &eight, 1, "");
     jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, code_at, "")));
     LLVMPositionBuilderAtEnd(l->b, miss);
-    leave(l, LIFT_LEAVE_MISS, target);
+    leave_by(l, missed, target);
 }
 
 static void indirect(Lift *l, V target)
 {
     regs_store(l, false);
     poll(l, target);
-    look_up(l, target);
+    GuestAddr number = l->ncaches++;
+    V cached = cpu_access(l, LLVMBuildLoad2(l->b, l->i64, new_cell(l, number), ""));
+    LLVMSetOrdering(cached, LLVMAtomicOrderingMonotonic);
+    LLVMBasicBlockRef hit = lift_bb(l, "cached"), other = lift_bb(l, ""), on = lift_bb(l, ""),
+                      empty = lift_bb(l, "empty");
+    LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntEQ, cached, target, ""), hit, other);
+    LLVMPositionBuilderAtEnd(l->b, hit);
+    jump_to(l, new_exit(l, number, LIFT_EXIT_CACHED));
+    V missed = new_exit(l, number, LIFT_EXIT_EMPTY);
+    LLVMPositionBuilderAtEnd(l->b, other);
+    lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntSLT, cached, lift_i64(l, 0), ""), empty, on);
+    look_up(l, target, missed);
+    LLVMPositionBuilderAtEnd(l->b, empty);
+    leave_by(l, missed, target);
 }
 
 static void do_return(Lift *l, V target)
@@ -167,7 +201,7 @@ static void do_return(Lift *l, V target)
     jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, shadow_slot(l, top, 8), "")));
     LLVMPositionBuilderAtEnd(l->b, miss);
     poll(l, target);
-    look_up(l, target);
+    look_up(l, target, l->stubs[LIFT_LEAVE_MISS]);
 }
 
 /* From a callee that is part of the region. The shadow stack has an entry for the call, as side

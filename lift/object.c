@@ -41,9 +41,9 @@ static uint32_t place(Object *o, bool text, uint32_t end)
     return end;
 }
 
-static int add_exit(CodeObject *out, const Lift *l, unsigned k, uint32_t site)
+static int add_exit(CodeObject *out, const Lift *l, unsigned k, uint32_t site, int64_t behind)
 {
-    if (k >= l->nexits) {
+    if (k >= l->nexits || (behind && l->exits[k].kind != LIFT_EXIT_CELL)) {
         return -EOPNOTSUPP;
     }
     LiftExit *more = realloc(out->exits, (out->nexits + 1) * sizeof *more);
@@ -51,8 +51,10 @@ static int add_exit(CodeObject *out, const Lift *l, unsigned k, uint32_t site)
         return -ENOMEM;
     }
     out->exits = more;
-    out->exits[out->nexits++] =
-        (LiftExit){.target = l->exits[k].target, .site = site, .kind = l->exits[k].kind};
+    out->exits[out->nexits++] = (LiftExit){.target = l->exits[k].target,
+                                           .site = site,
+                                           .kind = l->exits[k].kind,
+                                           .behind = (int8_t)behind};
     return 0;
 }
 
@@ -94,10 +96,13 @@ static int relocate(const Object *o, const Lift *l, CodeObject *out, unsigned in
         }
         const char *name = names + s->st_name;
         unsigned number = (unsigned)strtoul(name + 1, NULL, 10);
-        if ((*name != 'x' && *name != 's') || r[k].r_addend != -4) {
+        int64_t behind = r[k].r_addend + 4; /* an immediate follows the displacement: negative */
+        if ((*name != 'x' && *name != 's') || behind > 0 || behind < -8 ||
+            (*name == 's' && behind)) {
             return -EOPNOTSUPP;
         }
-        int err = *name == 'x' ? add_exit(out, l, number, at + 4) : add_reloc(out, number, at + 4);
+        int err = *name == 'x' ? add_exit(out, l, number, at + 4, behind)
+                               : add_reloc(out, number, at + 4);
         if (err) {
             return err;
         }

@@ -1,7 +1,10 @@
 /* place.c - a code object of tier 2 (lift/lift.h) becomes a block in the arena.
  *
- *     code and read-only data | a slot for each exit whose displacement lies across two cache
- * lines: jmp rel32 | Block * | a stub for each exit: call link; tag
+ *     code and read-only data
+ *     slots (jmp rel32) for exits whose displacement lies across two cache lines
+ *     cells of inline caches
+ *     Block *
+ *     stubs (call, tag): for each link, and for each cache that is empty
  *
  * Its exits are links like those of tier 1, patched in the same way.
  */
@@ -36,52 +39,133 @@ static const Stub stub_of[LIFT_STUBS] = {
     [LIFT_OP] = STUB_T2_OP,           [LIFT_HELPER] = STUB_T2_HELPER,
 };
 
+/* A jump that can be patched, for the one at `site`, which can't: leads there. The new site. */
+static uint8_t *detour(uint8_t **slot, uint8_t *site)
+{
+    uint8_t *jump = *slot;
+
+    set_rel32(site, jump);
+    *jump = 0xe9;
+    *slot += SLOT;
+    return jump + 5;
+}
+
+typedef struct Cache {
+    uint32_t link; /* its number + 1; 0: no jump to what is cached was left over */
+    uint8_t *jump; /* of the link, before it is patched */
+    uint8_t *cell;
+} Cache;
+
+typedef struct Placing {
+    uint8_t *arena, *code;
+    const CodeObject *o;
+    Block *b;
+    Cache *caches;
+    uint8_t *slot;
+} Placing;
+
+static uint32_t count_caches(const CodeObject *o)
+{
+    uint32_t n = 0;
+
+    for (uint32_t k = 0; k < o->nexits; k++) {
+        const LiftExit *x = &o->exits[k];
+        if (x->kind >= LIFT_EXIT_CACHED && x->target >= n)
+            n = (uint32_t)x->target + 1;
+    }
+    return n;
+}
+
+/* A direct exit, or the jump of a cache: all jumps of one cache are one link. */
+static void place_link(Placing *p, const LiftExit *x)
+{
+    uint8_t *at = p->code + x->site, *site = at;
+    Cache *c = x->kind == LIFT_EXIT_CACHED ? &p->caches[x->target] : NULL;
+
+    if (c && c->link) {
+        set_rel32(at, c->jump);
+        return;
+    }
+    if (c || crosses_line(at))
+        site = detour(&p->slot, at);
+    p->b->links[p->b->nlinks++] =
+        (Link){.from = p->b,
+               .target = c ? 0 : x->target,
+               .site = (uint32_t)(site - p->arena),
+               .kind = c                                        ? LINK_CACHE
+                       : x->kind == LIFT_EXIT_LEA && site == at ? LINK_LEA
+                                                                : LINK_JUMP};
+    if (c)
+        *c = (Cache){.link = p->b->nlinks, .jump = site - 5};
+}
+
+static void place_cells(Placing *p, uint32_t n)
+{
+    const uint64_t none = JIT_NO_PC;
+
+    for (uint32_t k = 0; k < n; k++, p->slot += sizeof none) {
+        memcpy(p->slot, &none, sizeof none);
+        p->caches[k].cell = p->slot;
+        if (p->caches[k].link)
+            p->b->links[p->caches[k].link - 1].cache = (uint32_t)(p->slot - p->arena);
+    }
+    for (uint32_t k = 0; k < p->o->nexits; k++) {
+        const LiftExit *x = &p->o->exits[k];
+        if (x->kind == LIFT_EXIT_CELL)
+            set_rel32(p->code + x->site, p->caches[x->target].cell + x->behind);
+    }
+}
+
+/* call `to`; a tag that names the link. */
+static uint8_t *place_stub(uint8_t *stub, const uint8_t *to, const uint8_t *owner, uint32_t link)
+{
+    *stub = 0xe8;
+    set_rel32(stub + 5, to);
+    uint32_t tag = link << TAG_LINK_SHIFT | (uint32_t)(stub + 5 - owner);
+    memcpy(stub + 5, &tag, 4);
+    return stub + STUB_SIZE;
+}
+
 int template_place(JitThread *t, const CodeObject *o, Block *b)
 {
     const TemplateShared *shared = t->jit->tpl;
     CodeChunk *c = t->hot;
     uint8_t *arena = c->rx + c->rw_delta, *start = arena + c->next, *code = align_to(start, LINE);
-    size_t need = (size_t)(code - start) + o->len + o->nexits * (SLOT + STUB_SIZE) + 2 * SLOT;
+    uint32_t ncaches = count_caches(o);
+    size_t need =
+        (size_t)(code - start) + o->len + (o->nexits + ncaches) * (SLOT + STUB_SIZE) + 2 * SLOT;
 
     if (need + LINE > c->end - c->next || c->count == CODEBUF_CHUNK_PIECES ||
-        o->nexits >= TAG_NO_LINK)
+        o->nexits >= TAG_NO_LINK || ncaches > o->nexits)
         return -ENOSPC;
     b->links = jit_meta_alloc(t, sizeof(Link) * (o->nexits + (size_t)1));
-    if (!b->links)
+    Cache *caches = jit_meta_alloc(t, sizeof *caches * (ncaches + (size_t)1));
+    if (!b->links || !caches)
         return -ENOMEM;
     memcpy(code, o->code, o->len);
     for (uint32_t k = 0; k < o->nrelocs; k++)
         set_rel32(code + o->relocs[k].site, arena + shared->stubs[stub_of[o->relocs[k].stub]]);
 
-    uint8_t *slot = align_to(code + o->len, SLOT);
-    for (uint32_t k = 0; k < o->nexits; k++) {
-        uint8_t *site = code + o->exits[k].site;
-        if (crosses_line(site)) {
-            set_rel32(site, slot);
-            *slot = 0xe9;
-            site = slot + 5;
-            slot += SLOT;
-        }
-        b->links[k] =
-            (Link){.from = b,
-                   .target = o->exits[k].target,
-                   .site = (uint32_t)(site - arena),
-                   .kind = o->exits[k].kind == LIFT_EXIT_LEA && site == code + o->exits[k].site
-                               ? LINK_LEA
-                               : LINK_JUMP};
-    }
-    uint8_t *owner = slot, *stub = owner + sizeof b;
+    Placing p = {arena, code, o, b, caches, align_to(code + o->len, SLOT)};
+    b->nlinks = 0;
+    for (uint32_t k = 0; k < o->nexits; k++)
+        if (o->exits[k].kind <= LIFT_EXIT_CACHED)
+            place_link(&p, &o->exits[k]);
+    place_cells(&p, ncaches);
+    uint8_t *owner = p.slot, *stub = owner + sizeof b;
     memcpy(owner, &b, sizeof b);
-    for (uint32_t k = 0; k < o->nexits; k++) {
+    for (uint32_t k = 0; k < b->nlinks; k++) {
         b->links[k].stub = (uint32_t)(stub - arena);
         set_rel32(arena + b->links[k].site, stub);
-        *stub = 0xe8;
-        set_rel32(stub + 5, arena + shared->stubs[STUB_LINK]);
-        uint32_t tag = k << TAG_LINK_SHIFT | (uint32_t)(stub + 5 - owner);
-        memcpy(stub + 5, &tag, 4);
-        stub += STUB_SIZE;
+        stub = place_stub(stub, arena + shared->stubs[STUB_LINK], owner, k);
     }
-    b->nlinks = o->nexits;
+    for (uint32_t n = 0; n < ncaches; n++) {
+        uint32_t link = caches[n].link ? caches[n].link - 1 : TAG_NO_LINK;
+        for (uint32_t k = 0; k < o->nexits; k++)
+            if (o->exits[k].kind == LIFT_EXIT_EMPTY && o->exits[k].target == n)
+                set_rel32(code + o->exits[k].site, stub);
+        stub = place_stub(stub, arena + shared->stubs[STUB_T2_EMPTY], owner, link);
+    }
     b->arena = c->rx;
     b->code = (uintptr_t)(code - arena) + (uintptr_t)c->rx;
     b->host_len = (uint32_t)(stub - code);

@@ -246,6 +246,10 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     BEGIN(T2_MISS);
     asm_mov_ri(&a, HR_RAX, TEMPLATE_MISS_T2);
     asm_jmp(&a, save_and_leave);
+    BEGIN(T2_EMPTY);
+    return_address_to_exit_arg(&a);
+    asm_mov_ri(&a, HR_RAX, TEMPLATE_MISS);
+    asm_jmp(&a, save_and_leave);
     BEGIN(T2_OP);
     stub_call(&a, (const void *)interp_op, true);
     BEGIN(T2_HELPER);

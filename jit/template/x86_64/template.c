@@ -148,13 +148,8 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         Link *l = tagged_link(j, cpu->exit_arg, &unused);
         t->stats.ibtc_misses++;
         tt->fill = true;
-        /* An inline cache is for one target in its life: a thread may stand between its comparison
-         * and its jump. */
-        if (l && !__atomic_load_n(&l->to, __ATOMIC_RELAXED) &&
-            (l->target == 0 || l->target == cpu->pc)) {
-            l->target = cpu->pc;
+        if (l && !__atomic_load_n(&l->to, __ATOMIC_RELAXED))
             *link = l;
-        }
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_HOT) {
@@ -199,6 +194,8 @@ void template_link(Jit *jit, Link *link, const Block *to)
 {
     if (!codebuf_contains(&jit->code, to->code) || link->from->arena != jit->code.rx)
         return;
+    if (link->kind == LINK_CACHE)
+        __atomic_store_n(&link->target, to->pc, __ATOMIC_RELAXED);
     patch(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx));
     if (link->kind == LINK_CACHE)
         set_cache(jit, link, to->pc);

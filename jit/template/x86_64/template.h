@@ -19,13 +19,14 @@ typedef enum Stub {
     STUB_MISS, /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
     STUB_OP,   /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
                   Result in Cpu.tmp[0]; keeps all registers */
-    STUB_HOT,        /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
-    STUB_WORN,       /* called at the start of a block, a tag follows. Leaves with TEMPLATE_WORN */
+    STUB_HOT,  /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
+    STUB_WORN, /* called at the start of a block, a tag follows. Leaves with TEMPLATE_WORN */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
     STUB_T2_TRAP,    /* with CPU_EXIT_TRAP */
     STUB_T2_MISS,    /* with TEMPLATE_MISS_T2 */
+    STUB_T2_EMPTY,   /* called, the guest pc stands in Cpu.pc; a tag follows. TEMPLATE_MISS */
     STUB_T2_OP,      /* called (Cpu *, const Uop *): interp_op as STUB_OP; keeps all registers */
     STUB_T2_HELPER,  /* called (Cpu *, helper's number): on Cpu.tmp; keeps all registers */
     STUB_COUNT
