@@ -119,9 +119,9 @@ int main(void)
     for (int i = 0; i < 4; i++) {
         stay[i] = fork();
         if (stay[i] == 0) {
+            volatile unsigned all = 0; // never ends, however fast it is
             for (unsigned n = 0;; n++)
-                if (way(n, n) == 0x12345678)
-                    _exit(1);
+                all += way(n, n);
         }
     }
     unsigned total = 0;
