@@ -54,6 +54,7 @@ typedef struct JitThread {
     void *fault_jmp[5];
     bool in_guest_c;
     uint32_t interpret;             /* so many blocks that aren't translated yet are interpreted instead: see jit_fork_child */
+    uint32_t stress, stress_drops;  /* stress.h: the last random number, how often code was dropped */
     void *tpl;                      /* the template emitter's own, per thread */
 } JitThread;
 
@@ -88,6 +89,7 @@ struct Jit {
     MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */
+    uint32_t stressed;              /* threads that draw random numbers (stress.h) */
     struct Tier *tier;              /* promotion to tier 2 (tier.c); NULL: none */
 };
 

@@ -21,6 +21,7 @@
 #include "jit/ownmem.h"
 #include "jit/keep.h"
 #include "jit/quick.h"
+#include "jit/stress.h"
 #include "jit/template/template.h"
 #include "jit/tier.h"
 
@@ -180,6 +181,7 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     tier_reset_counters(cpu);
     cpu->quick_left = (int32_t)j->options.quick;
     j->frontend->reset(cpu);
+    cpu->mode |= j->options.stress & 1 ? CPU_MODE_PRECISE : 0;
     int err = j->options.tiers & JIT_TIERS_NATIVE ? template_thread_start(t) : 0;
     if (err) {
         munmap(t, thread_bytes());
@@ -702,6 +704,9 @@ CpuExit jit_run(Cpu *cpu) {
     Link *link = NULL;
     CpuExit r = CPU_EXIT_NONE;
     while (r == CPU_EXIT_NONE) {
+        if (j->options.stress) {
+            stress_loop(t);
+        }
         t->stats.dispatches++;
         uint64_t epoch = __atomic_load_n(&j->epoch, __ATOMIC_ACQUIRE);
         if (t->epoch != epoch) { /* visible before anything of the generation is used */
@@ -727,7 +732,7 @@ CpuExit jit_run(Cpu *cpu) {
             link = NULL;
             continue;
         }
-        if (link && generation == t->generation) {
+        if (link && generation == t->generation && !(j->options.stress && stress_unlinked(t))) {
             link_exit(j, link, b);
             t->stats.links++;
         }

@@ -22,6 +22,7 @@ typedef struct JitOptions {
     uint32_t tiers;        /* JIT_TIER_* */
     uint32_t hot;          /* executions of an edge until its target is promoted to tier 2; 0: default */
     uint32_t quick;        /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY: none is; 0: there are none */
+    uint32_t stress;       /* stress.h: a seed; odd ones have CPU_MODE_PRECISE from the beginning; 0: no stress */
     uint32_t dump;         /* JIT_DUMP_*, to `log` */
     FILE *log;             /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */

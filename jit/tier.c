@@ -15,6 +15,7 @@
 #include "jit/dump.h"
 #include "jit/orc/channel.h"
 #include "jit/orc/client.h"
+#include "jit/stress.h"
 #include "jit/template/template.h"
 #include "lift/lift.h"
 
@@ -263,6 +264,23 @@ static void print_dump(const Jit *j, const CodeObject *o)
 
 static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o);
 
+/* Whatever becomes of it. */
+static void count_compiled(JitThread *t, const CodeObject *o)
+{
+    t->stats.lift_ns += o->lift_ns;
+    t->stats.passes_ns += o->passes_ns;
+    t->stats.codegen_ns += o->codegen_ns;
+}
+
+static void count_region(JitThread *t, const CodeObject *o, uint32_t blocks, uint32_t insns)
+{
+    t->stats.regions++;
+    t->stats.region_blocks += blocks;
+    t->stats.region_insns += insns;
+    t->stats.region_bytes += o->len;
+    t->stats.lift_fallbacks += o->fallbacks;
+}
+
 int tier_translate(JitThread *t, Block *b)
 {
     Jit *j = t->jit;
@@ -278,20 +296,16 @@ int tier_translate(JitThread *t, Block *b)
         err = j->tier ? compile_there(j->tier, &lr, &o) : compile_here(&lr, &o);
         print_dump(j, &o);
     }
+    if (!err) {
+        count_compiled(t, &o);
+    }
     b->tier2 = true;
     b->guest_len = err ? 1 : r->blocks[0].ub->guest_len;
     b->ninsns = r->insns;
     err = err ? err : make_anchors(t, b, r->blocks, r->nblocks);
     err = err ? err : place(t, &o, b);
     if (!err) {
-        t->stats.regions++;
-        t->stats.region_blocks += r->nblocks;
-        t->stats.region_insns += r->insns;
-        t->stats.region_bytes += o.len;
-        t->stats.lift_fallbacks += o.fallbacks;
-        t->stats.lift_ns += o.lift_ns;
-        t->stats.passes_ns += o.passes_ns;
-        t->stats.codegen_ns += o.codegen_ns;
+        count_region(t, &o, r->nblocks, r->insns);
     } else {
         t->stats.regions_refused++;
         b->tier2 = false;
@@ -382,11 +396,18 @@ static uint32_t heat_wanted(const Jit *j)
     return n < UINT8_MAX ? n : UINT8_MAX;
 }
 
+static int32_t fresh_counter(JitThread *t)
+{
+    const Jit *j = t->jit;
+    return !j->tier            ? INT32_MAX
+           : j->options.stress ? (int32_t)stress_counter(t)
+                               : (int32_t)counter_start(j);
+}
+
 void tier_reset_counters(Cpu *cpu)
 {
-    const Jit *j = jit_thread(cpu)->jit;
     for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
-        cpu->hot[i] = j->tier ? (int32_t)counter_start(j) : INT32_MAX;
+        cpu->hot[i] = fresh_counter(jit_thread(cpu));
     }
 }
 
@@ -446,11 +467,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
     pthread_mutex_unlock(&j->lock);
     if (ok) {
         jit_placed(j, b);
-        t->stats.regions++;
-        t->stats.region_blocks += p->n;
-        t->stats.region_insns += p->insns;
-        t->stats.region_bytes += o->len;
-        t->stats.lift_fallbacks += o->fallbacks;
+        count_region(t, o, p->n, p->insns);
     }
 }
 
@@ -461,9 +478,7 @@ static void take_answers(JitThread *t, struct Tier *tier)
     for (int slot; (slot = client_take(tier->client, &o, &err)) >= 0;) {
         Pending *p = &tier->pending[slot];
         if (!err) {
-            t->stats.lift_ns += o.lift_ns;
-            t->stats.passes_ns += o.passes_ns;
-            t->stats.codegen_ns += o.codegen_ns;
+            count_compiled(t, &o);
             print_dump(t->jit, &o);
             /* A region that mostly calls C is better off in tier 1. */
             if (p->entry && o.fallbacks * 16 <= p->insns) {
@@ -524,6 +539,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
                   .max_blocks = PROMOTED_BLOCKS,
                   .max_insns = PROMOTED_INSNS};
     bool asked = false;
+    uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
     if (collect(r, entry->pc)) {
@@ -537,6 +553,12 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             p.lens[p.n] = ub->guest_len;
             whole &= p.blocks[p.n++] != NULL;
         }
+        /* What was translated anew since isn't what the region was made of. */
+        pthread_mutex_lock(&j->lock);
+        for (uint32_t i = 0; i < p.n && whole && j->ndrops != drops; i++) {
+            whole = !jit_is_stale(j, p.blocks[i], drops);
+        }
+        pthread_mutex_unlock(&j->lock);
         int slot = whole ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;
@@ -594,7 +616,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     Cpu *cpu = t->cpu;
     for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
         if (cpu->hot[i] < 0) {
-            cpu->hot[i] = tier ? (int32_t)counter_start(t->jit) : INT32_MAX;
+            cpu->hot[i] = fresh_counter(t);
         }
     }
     if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) ||
@@ -609,9 +631,9 @@ void tier_hot(JitThread *t, GuestAddr pc)
     Block *b = blockmap_find(&t->jit->blocks, pc, cpu->mode);
     if (b && !b->tier2 && !b->no_promotion) {
         b->heat += b->heat < UINT8_MAX;
-        if (b->heat >= heat_wanted(t->jit)) {
+        if (b->heat >= heat_wanted(t->jit) || stress_chance(t, 8)) {
             ask(t, tier, b, true);
-            if (t->jit->options.hot == 1) {
+            if (t->jit->options.hot == 1 || stress_chance(t, 2)) {
                 wait_for_answers(t, tier);
             }
         }

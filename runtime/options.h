@@ -17,6 +17,7 @@ typedef struct Options {
     bool strace;
     uint32_t quick;              /* JitOptions.quick; 0: the default */
     uint32_t hot;                /* JitOptions.hot */
+    uint32_t stress;             /* JitOptions.stress */
     uint32_t tiers;              /* JIT_TIER_*; 0: all that there are */
     uint32_t dump;               /* JIT_DUMP_* */
     uint64_t dump_from, dump_to; /* guest addresses; 0, 0: all */

@@ -211,6 +211,7 @@ static int start_jit(Process *p)
     JitOptions jit_options = {
         .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
         .hot = o->hot,
+        .stress = o->stress,
         .quick = o->quick == OPTIONS_QUICK_OFF ? 0 : o->quick ? o->quick : QUICK_DEFAULT,
         .dump = o->dump,
         .dump_from = o->dump_from,

@@ -365,6 +365,17 @@ static int set_hot(Parse *p, const char *word)
     return 0;
 }
 
+static int set_stress(Parse *p, const char *word)
+{
+    char *end;
+    unsigned long n = strtoul(word, &end, 10);
+    if (*end || end == word || n > UINT32_MAX) {
+        return refuse(p, "wants a number");
+    }
+    p->cl->options.stress = (uint32_t)n;
+    return 0;
+}
+
 static int set_quick(Parse *p, const char *word)
 {
     char *end;
@@ -530,7 +541,7 @@ static void carry(Parse *p, const char *word)
 
 static bool is_carried(const OptionRow *row)
 {
-    static const char *const once[] = {"0",    "E",       "U",         "h",      "version",
+    static const char *const once[] = {"0",    "E",       "U",      "h",         "version",
                                        "help", "exec_fd", "exe_fd", "rlimit_as", "filters"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
@@ -614,7 +625,8 @@ int options_parse(CommandLine *cl, int argc, char **argv, char **envp)
     }
     int err = from_environment(&p, envp);
     int at = 1;
-    for (; !err && !cl->done && !cl->cachectl && at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+    for (; !err && !cl->done && !cl->cachectl && at < argc && argv[at][0] == '-' && argv[at][1];
+         at++) {
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
