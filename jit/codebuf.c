@@ -96,23 +96,21 @@ int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous) {
 
 /* ---- fork ---------------------------------------------------------------------------------------------------------------- */
 
-#define SHARERS_SIZE 4096
-
 int codebuf_fork_prepare(CodeBuf *cb) {
-    if (!cb->sharers) {
-        void *p = mmap(ownmem_hint(SHARERS_SIZE), SHARERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!cb->share) {
+        void *p = mmap(ownmem_hint(sizeof *cb->share), sizeof *cb->share, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED) {
             return -errno;
         }
-        cb->sharers = p;
+        cb->share = p;
     }
-    atomic_fetch_add(cb->sharers, 1);
+    atomic_fetch_add(&cb->share->sharers, 1);
     return 0;
 }
 
 void codebuf_fork_parent(CodeBuf *cb, bool forked) {
-    if (!forked && cb->sharers) {
-        atomic_fetch_sub(cb->sharers, 1);
+    if (!forked && cb->share) {
+        atomic_fetch_sub(&cb->share->sharers, 1);
     }
 }
 
@@ -122,17 +120,17 @@ void codebuf_fork_child(CodeBuf *cb) {
 
 void codebuf_leave(CodeBuf *cb) {
     if (cb->borrowed && !cb->left) {
-        atomic_fetch_sub(cb->sharers, 1);
+        atomic_fetch_sub(&cb->share->sharers, 1);
         cb->left = true;
     }
 }
 
 static void stop_sharing(CodeBuf *cb) {
     codebuf_leave(cb);
-    if (cb->sharers) {
-        munmap(cb->sharers, SHARERS_SIZE);
+    if (cb->share) {
+        munmap(cb->share, sizeof *cb->share);
     }
-    cb->sharers = NULL;
+    cb->share = NULL;
     cb->borrowed = cb->left = false;
 }
 

@@ -37,6 +37,19 @@ typedef struct CodeChunk {
     CodePiece pieces[CODEBUF_CHUNK_PIECES];
 } CodeChunk;
 
+/* In memory that the processes which run an arena's code since a fork see alike. */
+enum { CODEBUF_WISHES = 128 };
+typedef struct CodeShare {
+    _Atomic uint32_t sharers; /* those beside the one that it belongs to */
+    /* Blocks that children would have liked to find (fork.c). */
+    _Atomic bool grants;
+    _Atomic uint32_t nwishes; /* more than there is room for: the rest is lost */
+    struct {
+        _Atomic uint64_t pc; /* 0: none */
+        _Atomic uint32_t mode;
+    } wishes[CODEBUF_WISHES];
+} CodeShare;
+
 typedef struct CodeBuf {
     uint8_t *rx;
     ptrdiff_t rw_delta; /* rw = rx + rw_delta */
@@ -44,8 +57,7 @@ typedef struct CodeBuf {
     uint32_t used;      /* bytes handed out as chunks (atomic) */
     bool anonymous;     /* no file, so that perf takes names from /tmp/perf-PID.map */
     CodeChunk **chunks; /* [size / CODEBUF_CHUNK], by position */
-    /* Fork: NULL until there was one; else in memory that all of them see, how many processes run this file's code beside the one that it belongs to. */
-    _Atomic uint32_t *sharers;
+    CodeShare *share;   /* fork: NULL until there was one */
     bool borrowed, left; /* the file belongs to a parent; and isn't used any more */
 } CodeBuf;
 
@@ -65,7 +77,7 @@ static inline bool codebuf_may_append(const CodeBuf *cb) {
     return !cb->borrowed;
 }
 static inline bool codebuf_may_patch(const CodeBuf *cb) {
-    return !cb->borrowed && (!cb->sharers || atomic_load_explicit(cb->sharers, memory_order_acquire) == 0);
+    return !cb->borrowed && (!cb->share || atomic_load_explicit(&cb->share->sharers, memory_order_acquire) == 0);
 }
 /* Maps a copy of all code in place of what is shared, at the same addresses; other threads may be running it, but none may be writing. 0 or -errno: nothing has changed. */
 int codebuf_own(CodeBuf *cb);

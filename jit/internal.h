@@ -85,6 +85,7 @@ struct Jit {
     struct { GuestAddr start; uint64_t len; } drops[JIT_RECENT_DROPS];
     uint64_t ndrops;                /* written under the lock (atomic) */
     uint32_t put_off;               /* links that weren't made because the code is shared */
+    uint32_t forks;                 /* fork.c */
     struct KeepModule *modules;     /* keep.h */
     MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
     JitStats ended;                 /* sums of threads that ended */
@@ -128,6 +129,11 @@ void jit_watch_end(JitThread *t);
 UopBlock *jit_copy_uops(const UopBlock *from);
 /* Chunks with room for a block; false when the arena is full. */
 bool jit_have_chunks(JitThread *t);
+/* Around what uses blocks outside of jit_run(): the thread is of the present generation, whose memory stays. */
+void jit_enter(JitThread *t);
+void jit_leave(JitThread *t);
+/* In a child of fork: the block at pc wasn't translated. */
+void jit_fork_wish(const Jit *j, GuestAddr pc, uint32_t mode);
 /* Tells JitHost.placed of a block's code. */
 void jit_placed(const Jit *j, const Block *b);
 /* Empties the caches of host addresses a thread keeps (indirect targets, return stack). */

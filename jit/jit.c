@@ -320,6 +320,18 @@ static void join_generation(JitThread *t) {
     }
 }
 
+void jit_enter(JitThread *t) {
+    uint64_t epoch = __atomic_load_n(&t->jit->epoch, __ATOMIC_ACQUIRE);
+    if (t->epoch != epoch) { /* visible before anything of the generation is used */
+        __atomic_store_n(&t->epoch, epoch, __ATOMIC_SEQ_CST);
+    }
+    join_generation(t);
+}
+
+void jit_leave(JitThread *t) {
+    __atomic_store_n(&t->epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
+}
+
 /* ---- translation ---------------------------------------------------------------------------------------------------------- */
 
 static uint64_t now_ns(void) {
@@ -683,7 +695,11 @@ CpuExit jit_run_interp(JitThread *t, const Block *b) {
 /* Interprets the block at pc if it isn't translated. */
 static bool interpret_new(JitThread *t, CpuExit *r) {
     Cpu *cpu = t->cpu;
-    if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode) || !can_translate(t)) {
+    if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode)) {
+        return false;
+    }
+    jit_fork_wish(t->jit, cpu->pc, cpu->mode);
+    if (!can_translate(t)) {
         return false;
     }
     keep_enter(t, cpu->pc);
@@ -708,12 +724,8 @@ CpuExit jit_run(Cpu *cpu) {
             stress_loop(t);
         }
         t->stats.dispatches++;
-        uint64_t epoch = __atomic_load_n(&j->epoch, __ATOMIC_ACQUIRE);
-        if (t->epoch != epoch) { /* visible before anything of the generation is used */
-            __atomic_store_n(&t->epoch, epoch, __ATOMIC_SEQ_CST);
-        }
         uint64_t generation = t->generation;
-        join_generation(t);
+        jit_enter(t);
         if (generation != t->generation) {
             link = NULL; /* it went with its block */
         }
@@ -743,7 +755,7 @@ CpuExit jit_run(Cpu *cpu) {
         r = templ ? template_run(cpu, b, &link) : jit_run_interp(t, b);
     }
     cpu->exit_reason = r;
-    __atomic_store_n(&t->epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
+    jit_leave(t);
     if (j->retired) {
         pthread_mutex_lock(&j->lock);
         free_retired(j, oldest_epoch(j));

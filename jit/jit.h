@@ -118,9 +118,13 @@ void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
 /* Calls fn for what was translated of each module since the last time and isn't less than `least` blocks. Other threads may go on. Returns the number of calls. */
 typedef void (*JitSaveFn)(void *ctx, void *file, const JitPart *part);
 unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
+/* False: jit_save() has nothing to tell of, as in most children of fork. */
+bool jit_may_save(const Jit *jit);
 /* How many blocks of `part` aren't in a stored part with that info and blocks frame, nor in those that it was asked for before: *known, a bit per block of part (zero at first), is kept up. */
 uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *blocks, uint32_t size, uint8_t *known);
 
+/* Before fork, without locks: translates what earlier children met untranslated. */
+void jit_fork_learn(Cpu *cpu);
 /* Before fork, holding the jit's locks from there on (alone: there is no other thread that could): 0 or -errno (then don't fork, but call jit_fork_parent). After it in the parent, and in the child,
  * where other threads' state is dropped. The code that exists is shared until one of them has to change it. */
 int jit_fork_prepare(Jit *jit, bool alone);

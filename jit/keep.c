@@ -157,9 +157,11 @@ static void drop_segments(KeepModule *m)
 void keep_forked(Jit *j)
 {
     for (KeepModule *m = j->modules; m; m = m->next) {
-        drop_pairs(m);
-        keep_free_save(m->stash);
-        m->stash = NULL;
+        /* Freeing them would copy the pages that they are in. */
+        if (m->pairs || m->saved)
+            m->pairs = m->saved = m->idle = NULL;
+        if (m->stash)
+            m->stash = NULL;
     }
     for (JitThread *t = j->threads; t; t = t->next) {
         if (t->module) {

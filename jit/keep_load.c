@@ -383,7 +383,8 @@ Link *keep_link(Jit *j, uintptr_t cold, uint64_t mark, unsigned n, GuestAddr *ta
     pthread_mutex_lock(&j->lock);
     KeepSegment *s = segment_at(&j->code, cold);
     if (s) {
-        Block *b = block_of(j, s, i);
+        /* The block is made for the sake of the link: not if that can't be made yet. */
+        Block *b = s->made[i] ? s->made[i] : jit_may_link(j) ? make(j, s, i) : NULL;
         l = b ? &b->links[n] : NULL;
     }
     for (const Retired *r = j->retired; r && !s; r = r->next)

@@ -294,6 +294,15 @@ void keep_stash(Jit *j, KeepModule *m)
         m->stash = save_module(j, m, 1);
 }
 
+bool jit_may_save(const Jit *j)
+{
+    const KeepModule *m = j->modules;
+
+    while (m && !m->pairs && !m->stash)
+        m = m->next;
+    return m != NULL;
+}
+
 unsigned jit_save(Jit *j, uint32_t least, JitSaveFn fn, void *ctx)
 {
     unsigned calls = 0;

@@ -157,7 +157,7 @@ void thread_loop(Thread *t)
 
 void process_save(Process *p)
 {
-    if (p->mem->store && p->jit && !p->vforked) {
+    if (p->mem->store && p->jit && !p->vforked && jit_may_save(p->jit)) {
         code_store_save(p->mem->store, p->jit);
     }
     if (p->prof && !p->vforked) {

@@ -36,7 +36,9 @@ static inline void lock_release(Lock *l)
 /* In the child of fork, whose only thread held it. */
 static inline void lock_reset(Lock *l)
 {
-    atomic_store(&l->state, 0);
+    if (atomic_load(&l->state)) { /* a store would copy the page */
+        atomic_store(&l->state, 0);
+    }
 }
 
 #endif

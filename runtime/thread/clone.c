@@ -118,6 +118,7 @@ static void fork_done(Process *p, Thread *t, long result)
 static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
 {
     Process *p = t->process;
+    jit_fork_learn(&t->cpu);
     uint64_t mask = block_all();
     host_stack_trim();
     long r = fork_prepare(p);

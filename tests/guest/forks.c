@@ -154,6 +154,29 @@ int main(void)
     }
     printf("no exec %u\n", result_of(pid));
 
+    // A parent that forks often gets to know what its children run: code that isn't there in the parent, and later is other code.
+    code = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    total = 0;
+    for (int i = 0; i < 24; i++) {
+        pid = fork();
+        if (pid == 0) {
+            mprotect(code, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+            for (int k = 0; i < 18 && k < FUNCTIONS; k++)
+                emit(k, (unsigned)(k + i));
+            _exit((int)((sum() + way((unsigned)i, 11)) % 193));
+        }
+        total = total * 3 + result_of(pid);
+        if (i >= 12) {
+            mprotect(code, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+            for (int k = 0; k < FUNCTIONS; k += 2)
+                emit(k, (unsigned)(k * i));
+            for (int k = 1; i == 12 && k < FUNCTIONS; k += 2)
+                emit(k, 8);
+            total += sum();
+        }
+    }
+    printf("learned %u\n", total);
+
     // A thread rewrites code while another forks.
     pthread_t thread;
     pthread_create(&thread, NULL, rewrite, NULL);
