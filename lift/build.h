@@ -62,6 +62,13 @@ typedef struct BlockState {
     bool flags_known;
 } BlockState;
 
+/* A float result that may not be the guest's. */
+typedef struct Pending {
+    const Uop *u;
+    bool nan, tiny; /* what is wrong with it if it is so */
+} Pending;
+enum { MAX_PENDING = 12 };
+
 typedef struct Lift {
     const LiftRegion *r;
     const Frontend *frontend;
@@ -85,6 +92,14 @@ typedef struct Lift {
     UnitSet dirty;
     FlagVal flags_now;
     bool flags_known;
+    /* float results that haven't been checked (checks.c) */
+    Pending pending[MAX_PENDING];
+    uint32_t npending;
+    uint64_t tainted_file; /* a bit for each 16 bytes of the register file that hold one */
+    uint8_t *tainted;      /* by value number: lane type + 1 */
+    uint8_t *mask_bits;    /* by value number: lanes so wide are all ones or all zeros */
+    V *fast;               /* while it is done again: by value number, as it was */
+    bool again;
     /* results */
     uint32_t nexits, cap_exits, ncaches;
     struct PendingExit {
@@ -138,6 +153,13 @@ void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile);
 /* ---- flags (flags.c) ---- */
 V flags_test(Lift *l, FlagVal *f, unsigned cond);     /* i1 */
 void flags_raise(Lift *l, FlagVal *f, unsigned cond); /* FCMP: the exceptions */
+
+/* ---- checks of float results (checks.c): around each micro-op; instead of its result `fast` ----
+ */
+void checks_before(Lift *l, const Uop *u);
+void checks_after(Lift *l, const Uop *u);
+V checks_result(Lift *l, const Uop *u, V fast, bool tiny);
+void lift_one(Lift *l, const Uop *u);
 
 /* ---- families: true if lifted ---- */
 bool lift_int(Lift *l, const Uop *u);

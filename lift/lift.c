@@ -135,7 +135,7 @@ static void sticky(Lift *l, const Uop *u)
              LLVMBuildOr(l->b, now, lift_cast(l, lift_val(l, u->a), l->v2i64), ""));
 }
 
-static void one(Lift *l, const Uop *u)
+void lift_one(Lift *l, const Uop *u)
 {
     switch (u->op) {
     case UOP_INSN:
@@ -174,7 +174,9 @@ static void lift_block(Lift *l, uint32_t index)
     for (uint32_t i = 0; i < l->ub->count && !l->failed; i++) {
         const Uop *u = &l->ub->uops[i];
         l->u = u;
-        one(l, u);
+        checks_before(l, u);
+        lift_one(l, u);
+        checks_after(l, u);
     }
 }
 
@@ -214,8 +216,11 @@ static bool allocate(Lift *l)
     l->bs = calloc(l->r->nblocks, sizeof *l->bs);
     l->vals = calloc(nvals, sizeof(V));
     l->flags = calloc(nvals, sizeof *l->flags);
+    l->tainted = calloc(nvals, 1);
+    l->mask_bits = calloc(nvals, 1);
+    l->fast = calloc(nvals, sizeof(V));
     l->exits = calloc(exits, sizeof *l->exits);
-    return l->bs && l->vals && l->flags && l->exits;
+    return l->bs && l->vals && l->flags && l->exits && l->tainted && l->mask_bits && l->fast;
 }
 
 int lift_compile(const LiftRegion *region, CodeObject *out)
@@ -271,6 +276,9 @@ done:
     free(l->bs);
     free(l->vals);
     free(l->flags);
+    free(l->tainted);
+    free(l->mask_bits);
+    free(l->fast);
     free(l->exits);
     free(l);
     return err;

@@ -2,8 +2,8 @@
  * moves what reads the rounding mode or raises exceptions.
  *
  * As in tier 1 (emit_fp.c) a result that may differ from the guest's - a NaN, and for products,
- * quotients and narrowings one equal to the smallest normal number - is found by a comparison
- * behind the operation and computed again by softfp, out of line.
+ * quotients and narrowings one equal to the smallest normal number - is found by a comparison and
+ * computed again by softfp, out of line: for several operations at once (checks.c).
  */
 #include "lift/build.h"
 
@@ -89,23 +89,6 @@ static V any(Lift *l, V lanes)
         return lanes;
     }
     return lift_intrinsic(l, "llvm.vector.reduce.or", &t, 1, &lanes, 1);
-}
-
-static V is_nan(Lift *l, V x)
-{
-    return LLVMBuildFCmp(l->b, LLVMRealUNO, x, x, "");
-}
-
-static uint64_t min_normal(uint8_t type)
-{
-    return uop_lane(type) == LANE_F64 ? UINT64_C(1) << 52 : UINT64_C(1) << 23;
-}
-
-static V is_nan_or_tiny(Lift *l, V x, uint8_t type)
-{
-    Ty t = LLVMTypeOf(x);
-    V size = lift_intrinsic(l, "llvm.fabs", &t, 1, &x, 1);
-    return LLVMBuildFCmp(l->b, LLVMRealUEQ, size, lift_const(l, type, min_normal(type)), "");
 }
 
 /* The result: `fast`, or where `bad` that of softfp. */
@@ -196,7 +179,7 @@ static V round_integral(Lift *l, const Uop *u, V a)
         return NULL;
     }
     r = pair ? halved(l, r) : r;
-    return checked(l, u, r, is_nan(l, r));
+    return checks_result(l, u, r, false);
 }
 
 static V convert(Lift *l, const Uop *u, V a)
@@ -217,13 +200,13 @@ static V convert(Lift *l, const Uop *u, V a)
     }
     if (widens) {
         V r = strict(l, "llvm.experimental.constrained.fpext", types, 2, &a, 1, false);
-        return checked(l, u, r, is_nan(l, r));
+        return checks_result(l, u, r, false);
     }
     if (uop_is_vec(from)) {
         return NULL; /* LLVM narrows lanes that aren't there */
     }
     V r = strict(l, "llvm.experimental.constrained.fptrunc", types, 2, &a, 1, true);
-    return checked(l, u, r, is_nan_or_tiny(l, r, to));
+    return checks_result(l, u, r, true);
 }
 
 /* Towards zero, scalar, 32 or 64 bits: the host gives the minimum for what doesn't fit (signed),
@@ -286,25 +269,25 @@ static V arithmetic(Lift *l, const Uop *u, V a, V b)
                          u->op == UOP_FADD ? "llvm.experimental.constrained.fadd"
                                            : "llvm.experimental.constrained.fsub",
                          a, b, NULL);
-        return checked(l, u, r, is_nan(l, r));
+        return checks_result(l, u, r, false);
     case UOP_FMUL:
         if (u->sub == UOP_FMUL_X) {
             return NULL;
         }
         r = strict_arith(l, "llvm.experimental.constrained.fmul", a, b, NULL);
-        return checked(l, u, r, is_nan_or_tiny(l, r, u->type));
+        return checks_result(l, u, r, true);
     case UOP_FDIV:
         r = strict_arith(l, "llvm.experimental.constrained.fdiv", a, b, NULL);
-        return checked(l, u, r, is_nan_or_tiny(l, r, u->type));
+        return checks_result(l, u, r, true);
     case UOP_FSQRT:
         r = strict_arith(l, "llvm.experimental.constrained.sqrt", a, NULL, NULL);
-        return checked(l, u, r, is_nan(l, r));
+        return checks_result(l, u, r, false);
     default: {
         V x = u->sub & UOP_FMA_NEG_A ? fma_sign(l, a, u->type) : a;
         V c = lift_val(l, u->c);
         c = u->sub & UOP_FMA_NEG_C ? fma_sign(l, c, u->type) : c;
         r = strict_arith(l, "llvm.experimental.constrained.fma", x, b, c);
-        return checked(l, u, r, is_nan_or_tiny(l, r, u->type));
+        return checks_result(l, u, r, true);
     }
     }
 }
