@@ -116,3 +116,15 @@ Test(tiers, many_values)
     }
     tiers_destroy(t);
 }
+
+/* A comparison of halves behind a branch: room for it was made behind the branch, too. */
+Test(tiers, room_for_comparisons)
+{
+    static const uint64_t seeds[] = {7013898, 7025842, 7067960};
+    Tiers *t = tiers_create(JIT_TIER_TEMPLATE, 0);
+    cr_assert_not_null(t);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert(tiers_agree(t, seeds[i], 10, RANDOM_MEMORY, CPU_MODE_FZ16));
+    }
+    tiers_destroy(t);
+}

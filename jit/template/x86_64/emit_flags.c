@@ -528,7 +528,8 @@ bool emit_flagsif(Emit *e, const Uop *u)
     bool branch = !c_const && !one;
     uint32_t slot = 0;
     if (branch) {
-        slot = ra_slot(e, 4, d->last);
+        /* It is written even if nobody reads it: not where something is saved meanwhile. */
+        slot = ra_slot(e, 4, d->last > e->i ? d->last : e->i + 1);
         /* Operands are fetched on both ways: what `use` emits must not stand behind the branch, nor
          * what making room for a sum does. */
         if (!fcmp) {
@@ -543,6 +544,12 @@ bool emit_flagsif(Emit *e, const Uop *u)
         } else {
             ra_use_x(e, u->a);
             ra_use_x(e, u->b);
+            uint32_t room = 0; /* halves widened, and one register more to flush them */
+            for (unsigned n = 0; n < 3; n++)
+                room |= 1u << ra_tmp_x(e);
+            e->free_x |= room;
+            e->tmp_x &= ~room;
+            e->lock_x &= ~room;
         }
         emit_clobber_flags(e);
         unsigned f = (unsigned)u->imm;
