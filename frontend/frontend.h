@@ -63,17 +63,17 @@ typedef enum InsnKind {
     INSN_RETURN,  /* to the address in the register at `reg` */
 } InsnKind;
 
-/* One instruction, looked at without translating it. Instructions that have key, kind and mode in common and aren't JUMP, CALL or RETURN have the same micro-ops but for target; so code that was made for one of
- * them serves all. */
+/* One instruction, looked at without translating it. Instructions that have key, kind, form and mode in common and aren't JUMP, CALL or RETURN have the same micro-ops but for target; so code that was made for
+ * one of them serves all. */
 typedef struct InsnShape {
+    GuestAddr target;
     uint32_t key;
+    int32_t imm;  /* varies: of this instruction */
+    uint16_t reg; /* offset from the start of struct Cpu */
     uint8_t kind; /* InsnKind */
     uint8_t len;
+    uint8_t form; /* the frontend's; the key decides it */
     bool varies;  /* PLAIN: the key doesn't say the number `imm`, which appears in the micro-ops as an immediate or displacement, perhaps with a few bytes more, or as a constant, and has no other effect */
-    uint32_t reg; /* offset from the start of struct Cpu */
-    int32_t imm, example_imm; /* varies: that of this instruction, and of `example`, which has the same key */
-    uint8_t example[16];
-    GuestAddr target;
 } InsnShape;
 
 typedef struct Frontend {
@@ -94,8 +94,11 @@ typedef struct Frontend {
     /* Translates one block starting at req->pc into `out` (reset by the callee): ends at a branch, at max_insns, at the end of fetchable bytes (then an EXIT JUMP to the
      * next pc; if not even the first instruction can be fetched: TRAP FETCH), or when `out` is full. Unoptimized: the caller runs uop_optimize. */
     void (*translate)(const TranslateRequest *req, UopBlock *out);
-    /* The shape of the instruction at pc; false: it can't be fetched. Of req fetch, fetch_ctx and run (not NULL) matter. NULL: this guest has none of that. */
-    bool (*shape)(const TranslateRequest *req, GuestAddr pc, InsnShape *out);
+    /* The shapes of the instructions from pc on, at most max, up to one that ends a block or to the end of what is fetched at once; 0: nothing can be fetched. Of req fetch, fetch_ctx and run (not NULL) matter.
+     * NULL: this guest has none of that. */
+    unsigned (*shapes)(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max);
+    /* varies: an instruction of that key, with the number that is returned. At most 16 bytes. */
+    int32_t (*shape_example)(const InsnShape *s, uint8_t *bytes);
     /* True if the flags are certainly overwritten before being read by code at pc (looks a few instructions ahead). */
     bool (*flags_dead_at)(const TranslateRequest *req, GuestAddr pc);
     bool (*reg_name)(uint32_t offset, unsigned bytes, char *buf, size_t size);

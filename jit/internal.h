@@ -30,6 +30,7 @@ typedef struct FetchedPage {
     const uint8_t *bytes; /* NULL: nothing */
     GuestAddr pc;
     size_t len;
+    uint8_t guarded; /* 0: not asked yet; 1: no; 2: yes */
 } FetchedPage;
 #define JIT_FETCHED_PAGES 64u
 
@@ -69,6 +70,7 @@ struct Jit {
     JitOptions options;
     JitHost host;
     uint64_t features;              /* JIT_HOST_* */
+    uint64_t start_ticks, start_ns; /* two clocks at the start, if translations are timed: JitStats.translate_ns of threads is in ticks */
     pthread_mutex_t lock;           /* everything below; look-ups in `blocks` go without */
     BlockMap blocks;
     CodeBuf code;

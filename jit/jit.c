@@ -79,6 +79,12 @@ static void free_block_uops(Block *b, void *ctx) {
 
 /* ---- process ------------------------------------------------------------------------------------------------------------ */
 
+static uint64_t now_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, const JitHost *host) {
     Jit *j = calloc(1, sizeof *j);
     if (!j) {
@@ -88,6 +94,10 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     j->options = *options;
     j->host = *host;
     j->features = jit_host_features(options->host_features_off);
+    if (options->time_translation) {
+        j->start_ticks = jit_host_ticks();
+        j->start_ns = now_ns();
+    }
     pthread_mutex_init(&j->lock, NULL);
     int err = blockmap_create(&j->blocks, frontend->pc_mask);
     if (!err && options->tiers & JIT_TIERS_NATIVE) {
@@ -254,6 +264,8 @@ void jit_stats(const Jit *j, JitStats *out) {
     for (const JitThread *t = j->threads; t; t = t->next) {
         add_stats(out, &t->stats);
     }
+    uint64_t ticks = j->options.time_translation ? jit_host_ticks() - j->start_ticks : 0;
+    out->translate_ns = ticks ? (uint64_t)((unsigned __int128)out->translate_ns * (now_ns() - j->start_ns) / ticks) : 0;
     tier_stats(j, out);
 }
 
@@ -334,12 +346,6 @@ void jit_leave(JitThread *t) {
 
 /* ---- translation ---------------------------------------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 typedef struct FlagsCtx {
     const Frontend *frontend;
     TranslateRequest req;
@@ -419,6 +425,7 @@ static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail) {
         f->len = 0;
         f->bytes = h->fetch(h->ctx, start, &f->len);
         f->pc = start;
+        f->guarded = 0;
         if (!f->bytes || pc - start >= f->len) {
             f->bytes = NULL;
             return NULL;
@@ -428,9 +435,18 @@ static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail) {
     return f->bytes + (pc - f->pc);
 }
 
+/* Of an address that was just fetched. */
 static bool is_guarded(void *ctx, GuestAddr pc) {
-    const JitHost *h = &((JitThread *)ctx)->jit->host;
-    return h->guarded(h->ctx, pc);
+    JitThread *t = ctx;
+    const JitHost *h = &t->jit->host;
+    FetchedPage *f = &t->fetched[(pc >> 12) % JIT_FETCHED_PAGES];
+    if (!f->bytes || pc - f->pc >= f->len) {
+        return h->guarded(h->ctx, pc);
+    }
+    if (!f->guarded) {
+        f->guarded = h->guarded(h->ctx, pc) ? 2 : 1;
+    }
+    return f->guarded == 2;
 }
 
 bool jit_have_chunks(JitThread *t) {
@@ -530,10 +546,7 @@ static int emit_quick(JitThread *t, Block *b) {
 
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     Jit *j = t->jit;
-    /* Reading the clock costs as much as some instructions: one block in 32 stands for all, and the clock's own time is taken off. */
-    enum { SAMPLE = 32 };
-    bool sampled = j->options.time_translation && t->stats.blocks % SAMPLE == 0;
-    uint64_t before = sampled ? now_ns() : 0, start = sampled ? now_ns() : 0;
+    uint64_t start = j->options.time_translation ? jit_host_ticks() : 0;
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
     if (!can_translate(t)) {
         return NULL;
@@ -596,9 +609,8 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
         jit_dump_host(j, b);
     }
     jit_placed(j, b);
-    if (sampled) {
-        uint64_t took = now_ns() - start, clock = start - before;
-        t->stats.translate_ns += SAMPLE * (took > clock ? took - clock : 0);
+    if (j->options.time_translation) {
+        t->stats.translate_ns += jit_host_ticks() - start;
     }
     t->stats.blocks++;
     t->stats.guest_insns += b->ninsns;

@@ -23,10 +23,11 @@ typedef struct JitOptions {
     uint32_t hot;          /* executions of an edge until its target is promoted to tier 2; 0: default */
     uint32_t quick;        /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY: none is; 0: there are none */
     uint32_t stress;       /* stress.h: a seed; odd ones have CPU_MODE_PRECISE from the beginning; 0: no stress */
+    const struct ReadySnippets *ready; /* quick.h: snippets that were made when xemu was built; NULL: none */
     uint32_t dump;         /* JIT_DUMP_*, to `log` */
     FILE *log;             /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */
-    bool time_translation; /* fill in translate_ns: reading the clock is a system call */
+    bool time_translation; /* fill in translate_ns */
     bool count_blocks;     /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */

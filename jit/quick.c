@@ -15,7 +15,7 @@ bool quick_wanted(const JitThread *t, GuestAddr pc)
     const Jit *j = t->jit;
     const JitOptions *o = &j->options;
     return o->quick && (j->blocks.count < MOST_QUICK || o->quick == JIT_QUICK_ONLY) && !t->module &&
-           (o->tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE && j->frontend->shape &&
+           (o->tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE && j->frontend->shapes &&
            !o->one_insn_per_block && !o->count_blocks &&
            !(o->dump && jit_dump_wanted(o, pc)); /* dumps show what blocks end up as */
 }
@@ -76,15 +76,15 @@ static Block *replace(JitThread *t, Block *old)
     return ok ? b : NULL;
 }
 
-void quick_worn(JitThread *t, Block *old)
+void quick_hot(JitThread *t, GuestAddr pc)
 {
     enum { FOLLOWED = 12 };
     Jit *j = t->jit;
-    Block *todo[FOLLOWED] = {old};
+    Block *old = blockmap_find(&j->blocks, pc, t->cpu->mode), *todo[FOLLOWED] = {old};
     uint64_t generation = t->generation;
     t->cpu->quick_left = (int32_t)j->options.quick;
     /* A child that has just forked would have to copy all code for that. */
-    if (j->options.quick == JIT_QUICK_ONLY || !codebuf_may_append(&j->code)) {
+    if (!old || j->options.quick == JIT_QUICK_ONLY || !codebuf_may_append(&j->code)) {
         return;
     }
     /* What it leads to is as hot, and better off behind it. */

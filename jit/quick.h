@@ -6,14 +6,14 @@
  * stands in the register file, so that nothing needs to be known of the others; exits are emitted
  * as ever. Such code is not as good: registers that aren't pinned and flags go through memory.
  *
- * A quick block begins with
+ * Their backward exits, calls and indirect jumps, of which every cycle has one, begin with
  *
  *     sub [r12 + quick_left], 1
- *     js  -> (cold) call STUB_WORN
+ *     js  -> (cold) leave by STUB_HOT with the target's pc
  *
- * One counter of the thread for all: it takes a sample of their executions. The block where it runs
- * out is translated again, optimized, and replaced: those that run most are met soonest, and what
- * that costs is bounded by what has run.
+ * One counter of the thread for all: it takes a sample of their executions. The block that is about
+ * to run where it runs out is translated again, optimized, and replaced, and what it leads to:
+ * those that run most are met soonest, and what that costs is bounded by what has run.
  */
 #ifndef XEMU_JIT_QUICK_H
 #define XEMU_JIT_QUICK_H
@@ -25,7 +25,7 @@ bool quick_wanted(const JitThread *t, GuestAddr pc);
 /* The micro-ops of one instruction, optimized as if nothing were known of the others, in t->uops.
  */
 void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc);
-/* The counter ran out in b, which is about to run. */
-void quick_worn(JitThread *t, Block *b);
+/* The counter ran out on the way to pc. */
+void quick_hot(JitThread *t, GuestAddr pc);
 
 #endif

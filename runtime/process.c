@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "jit/ownmem.h"
+#include "jit/ready.h"
 #include "runtime/code/store.h"
 #include "runtime/load/program.h"
 #include "runtime/sig/signal.h"
@@ -203,7 +204,7 @@ static void set_space_limit(Process *p)
 }
 
 /* An optimized block costs as much as it saves in about so many executions. */
-enum { QUICK_DEFAULT = 8000 };
+enum { QUICK_DEFAULT = 2500 };
 
 static int start_jit(Process *p)
 {
@@ -213,6 +214,7 @@ static int start_jit(Process *p)
         .hot = o->hot,
         .stress = o->stress,
         .quick = o->quick == OPTIONS_QUICK_OFF ? 0 : o->quick ? o->quick : QUICK_DEFAULT,
+        .ready = &ready_aarch64,
         .dump = o->dump,
         .dump_from = o->dump_from,
         .dump_to = o->dump_to,

@@ -5,7 +5,8 @@
 #include "frontend/frontend.h"
 
 void a64_translate(const TranslateRequest *req, UopBlock *out);
-bool a64_shape(const TranslateRequest *req, GuestAddr pc, InsnShape *out);
+unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max);
+int32_t a64_shape_example(const InsnShape *s, uint8_t *bytes);
 bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc);
 
 #endif

@@ -43,10 +43,16 @@ static bool promotes(const Emit *e)
     return (e->jit->options.tiers & JIT_TIERS_NATIVE) == JIT_TIERS_NATIVE && !e->quick;
 }
 
+/* Are executions counted? */
+static bool counts(const Emit *e)
+{
+    return e->quick || promotes(e);
+}
+
 /* jmp to a guest pc. */
 static void jump_to(Emit *e, GuestAddr target)
 {
-    if (target == e->pc && !e->jit->options.count_blocks && !promotes(e)) {
+    if (target == e->pc && !e->jit->options.count_blocks && !counts(e)) {
         asm_jmp(&e->a, e->entry);
         return;
     }
@@ -56,7 +62,7 @@ static void jump_to(Emit *e, GuestAddr target)
 
 static void jump_if(Emit *e, unsigned cc, GuestAddr target)
 {
-    if (target == e->pc && !e->jit->options.count_blocks && !promotes(e)) {
+    if (target == e->pc && !e->jit->options.count_blocks && !counts(e)) {
         asm_jcc(&e->a, cc, e->entry);
         return;
     }
@@ -81,18 +87,6 @@ static void cold_leave_reg(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
 }
 
-static void cold_worn(Emit *e, const ColdPiece *p)
-{
-    asm_patch32(p->from, e->a.p);
-    emit_tagged_call(e, STUB_WORN, TAG_NO_LINK);
-}
-
-void emit_count_quick(Emit *e)
-{
-    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(OFF(quick_left)), 1);
-    emit_cold(e, cold_worn, asm_jcc32(&e->a, CC_S));
-}
-
 /* arg: guest pc */
 static void cold_hot(Emit *e, const ColdPiece *p)
 {
@@ -110,12 +104,13 @@ static void cold_hot_reg(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_HOT));
 }
 
-/* Counts down; when the counter of `key` has run out the runtime hears of it. */
+/* Counts down the counter of `key`, or the one of all quick blocks; when it has run out the runtime
+ * hears of it. */
 static uint8_t *count_down(Emit *e, GuestAddr key)
 {
     uint32_t at = (uint32_t)(key >> e->jit->frontend->insn_shift) % CPU_HOT_SIZE;
 
-    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(OFF(hot) + 4 * at), 1);
+    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(e->quick ? OFF(quick_left) : OFF(hot) + 4 * at), 1);
     return asm_jcc32(&e->a, CC_S);
 }
 
@@ -126,7 +121,7 @@ void emit_go_to(Emit *e, GuestAddr target)
         jump_to(e, target);
         return;
     }
-    if (promotes(e))
+    if (counts(e))
         emit_cold(e, cold_hot, count_down(e, target))->arg = target;
     asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
     jump_if(e, CC_E, target);
@@ -283,7 +278,7 @@ static void indirect(Emit *e, unsigned target)
 {
     unsigned t1 = ra_tmp_g(e), t2 = ra_tmp_g(e);
 
-    if (promotes(e))
+    if (counts(e))
         emit_cold(e, cold_hot_reg, count_down(e, insn_pc(e)))->imm = target;
     asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
     emit_cold(e, cold_leave_reg, asm_jcc32(&e->a, CC_NE))->imm = target;
@@ -335,7 +330,7 @@ void emit_return_to(Emit *e, unsigned target)
 void emit_call_to(Emit *e, GuestAddr target)
 {
     push_return(e);
-    if (promotes(e) && target > insn_pc(e))
+    if (counts(e) && target > insn_pc(e))
         emit_cold(e, cold_hot, count_down(e, target))->arg = target;
     emit_go_to(e, target);
 }

@@ -81,8 +81,6 @@ void emit_branch_if(Emit *e, Cond c, GuestAddr target);
 void emit_go_to(Emit *e, GuestAddr target);
 void emit_call_to(Emit *e, GuestAddr target);
 void emit_return_to(Emit *e, unsigned target);
-/* The head of a quick block (jit/quick.h). */
-void emit_count_quick(Emit *e);
 
 /* emit.c */
 /* A block begins in the thread's chunks; at its end 0 or -errno, as template_emit. */

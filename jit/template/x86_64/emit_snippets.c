@@ -1,5 +1,5 @@
-/* emit_snippets.c - quick blocks (jit/quick.h): the memory of snippets, and putting blocks together
- * of them.
+/* emit_snippets.c - quick blocks (jit/quick.h): making snippets, and putting blocks together of
+ * them.
  *
  * A snippet can be copied to any place: it has no part out of line, no data, no call of a stub.
  * Instructions for which that isn't so are emitted where they are wanted, each time anew.
@@ -11,143 +11,10 @@
 #include "jit/keep.h"
 #include "jit/quick.h"
 #include "jit/template/x86_64/emit_ops.h"
+#include "jit/template/x86_64/snippets.h"
 #include "jit/template/x86_64/template.h"
 
-/* ---- the memory of snippets ------------------------------------------------------------------ */
-
-enum { MOST_HOLES = 3, NEGATIVE = 0x80, HOLE = 0x5a5a5a00, HOLE_SPAN = 32 };
-enum {
-    NO_FAULT = 0xff,
-    LONGEST = 128,
-    NO_MODE = UINT16_MAX,
-    SLOTS_FIRST = 1024,
-    SLOTS_MOST = 1 << 16,
-    BYTES_FIRST = 16 << 10
-};
-
-/* In Snippets.bytes, at multiples of 8. */
-typedef struct Snippet {
-    uint16_t mode;
-    uint8_t len;
-    uint8_t fault;         /* offset from which on it may fault, or NO_FAULT */
-    uint8_t hole;          /* INSN_ADDRESS: offset of the eight bytes of the address */
-    uint8_t cond_kind, cc; /* INSN_BRANCH: Cond */
-    uint8_t nholes;
-    uint8_t holes[MOST_HOLES]; /* offsets of four bytes, of the varying number: + NEGATIVE: of its
-                                  negative */
-    uint8_t unused[5];
-    uint8_t code[]; /* with room for whole 16 bytes */
-} Snippet;
-_Static_assert(sizeof(Snippet) == 16 && (unsigned)LONGEST <= (unsigned)NEGATIVE,
-               "code is aligned; an offset and a bit");
-
-typedef struct Slot {
-    uint32_t key;
-    uint32_t at; /* in bytes, + 1; 0: free */
-} Slot;
-
-struct Snippets {
-    Slot *slots;
-    uint8_t *bytes;
-    uint32_t log2, count;
-    uint32_t used, size; /* of bytes */
-};
-
-Snippets *snippets_new(void)
-{
-    Snippets *s = calloc(1, sizeof *s);
-
-    if (!s)
-        return NULL;
-    s->log2 = (uint32_t)__builtin_ctz(SLOTS_FIRST);
-    s->size = BYTES_FIRST;
-    s->slots = calloc(SLOTS_FIRST, sizeof *s->slots);
-    s->bytes = malloc(s->size);
-    if (!s->slots || !s->bytes) {
-        snippets_free(s);
-        return NULL;
-    }
-    return s;
-}
-
-void snippets_free(Snippets *s)
-{
-    if (s) {
-        free(s->slots);
-        free(s->bytes);
-    }
-    free(s);
-}
-
-static inline uint32_t slot_of(const Snippets *s, uint32_t key, uint32_t mode)
-{
-    return ((key ^ mode << 13) * 0x9e3779b1u) >> (32 - s->log2);
-}
-
-static inline const Snippet *find(const Snippets *s, uint32_t key, uint32_t mode)
-{
-    uint32_t mask = (1u << s->log2) - 1;
-
-    for (uint32_t i = slot_of(s, key, mode); s->slots[i].at; i = (i + 1) & mask) {
-        const Snippet *found = (const Snippet *)(const void *)(s->bytes + s->slots[i].at - 1);
-        if (s->slots[i].key == key && found->mode == mode)
-            return found;
-    }
-    return NULL;
-}
-
-static bool grow_slots(Snippets *s)
-{
-    Slot *old = s->slots,
-         *fresh = 2u << s->log2 <= SLOTS_MOST ? calloc(2u << s->log2, sizeof *fresh) : NULL;
-    uint32_t n = 1u << s->log2;
-
-    if (!fresh)
-        return false;
-    s->slots = fresh;
-    s->log2++;
-    for (uint32_t k = 0; k < n; k++) {
-        if (!old[k].at)
-            continue;
-        const Snippet *c = (const Snippet *)(const void *)(s->bytes + old[k].at - 1);
-        uint32_t i = slot_of(s, old[k].key, c->mode);
-        while (fresh[i].at)
-            i = (i + 1) & ((1u << s->log2) - 1);
-        fresh[i] = old[k];
-    }
-    free(old);
-    return true;
-}
-
-static void forget_all(Snippets *s)
-{
-    memset(s->slots, 0, sizeof *s->slots << s->log2);
-    s->count = s->used = 0;
-}
-
-/* Room for a snippet of the key; NULL: there's none. */
-static Snippet *add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
-{
-    uint32_t room = (uint32_t)sizeof(Snippet) + ((len + 15) & ~15u);
-
-    if (s->count / 3 * 4 >= 1u << s->log2 && !grow_slots(s))
-        forget_all(s);
-    if (s->used + room > s->size) {
-        uint8_t *more = realloc(s->bytes, 2 * s->size);
-        if (!more)
-            return NULL;
-        s->bytes = more;
-        s->size *= 2;
-    }
-    uint32_t i = slot_of(s, key, mode);
-    while (s->slots[i].at)
-        i = (i + 1) & ((1u << s->log2) - 1);
-    s->slots[i] = (Slot){key, s->used + 1};
-    Snippet *c = (Snippet *)(void *)(s->bytes + s->used);
-    s->used += room;
-    s->count++;
-    return c;
-}
+enum { HOLE = 0x5a5a5a00, HOLE_SPAN = 32 };
 
 /* ---- one instruction ------------------------------------------------------------------------- */
 
@@ -183,20 +50,21 @@ static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Bef
     uint32_t len = (uint32_t)(e->a.p - b->p), relocs = shape->kind == INSN_ADDRESS;
 
     if (e->failed || e->placed || e->ncold != b->ncold || e->nlinks != b->nlinks ||
-        e->nrelocs != b->nrelocs + relocs || len > LONGEST || e->mode >= NO_MODE)
+        e->nrelocs != b->nrelocs + relocs || len > SNIPPET_LONGEST || e->mode >= SNIPPET_NO_MODE)
         return NULL;
-    Snippet *snippet = add(s, shape->key, e->mode, len);
+    Snippet *snippet = snippets_add(s, shape->key, e->mode, len);
     if (!snippet)
         return NULL;
     snippet->mode = (uint16_t)e->mode;
     snippet->len = (uint8_t)len;
     snippet->fault = e->marked_insn == e->insn_off
                          ? (uint8_t)(e->faults.last_host - (uint32_t)(b->p - e->entry))
-                         : NO_FAULT;
+                         : SNIPPET_NO_FAULT;
     snippet->hole = relocs ? (uint8_t)(e->relocs[b->nrelocs] - emit_arena_off(e, b->p)) : 0;
     snippet->cond_kind = c.kind;
     snippet->cc = c.cc;
     snippet->nholes = 0;
+    snippet->holes[0] = (uint8_t)len; /* one is always filled */
     memcpy(snippet->code, b->p, len);
     return snippet;
 }
@@ -257,36 +125,55 @@ static bool find_holes(Snippet *s, unsigned wanted, uint32_t number)
             return false; /* it's in a micro-op that mark_holes doesn't know of */
         if (!plain && !negative)
             continue;
-        if (s->nholes == MOST_HOLES)
+        if (s->nholes == SNIPPET_MOST_HOLES)
             return false;
-        s->holes[s->nholes++] = (uint8_t)(k | (negative ? NEGATIVE : 0));
+        s->holes[s->nholes++] = (uint8_t)(k | (negative ? SNIPPET_NEGATIVE : 0));
         k += 3;
     }
     return s->nholes == wanted;
 }
 
-static inline void fill_holes(uint8_t *code, const Snippet *s, int32_t number)
+static inline void fill_hole(uint8_t *code, unsigned hole, int32_t number)
 {
-    for (unsigned k = 0; k < s->nholes; k++) {
-        uint8_t *at = code + (s->holes[k] & ~NEGATIVE);
-        uint32_t v, more = (uint32_t)number - HOLE;
-        memcpy(&v, at, 4);
-        v += s->holes[k] & NEGATIVE ? -more : more;
-        memcpy(at, &v, 4);
+    uint8_t *at = code + (hole & ~(unsigned)SNIPPET_NEGATIVE);
+    uint32_t v, sign = -(hole >> 7), more = (uint32_t)number - HOLE;
+
+    memcpy(&v, at, 4);
+    v += (more ^ sign) - sign;
+    memcpy(at, &v, 4);
+}
+
+/* Without a branch: every other instruction may fault. */
+static inline void mark_fault(Emit *e, const Snippet *s, const uint8_t *p)
+{
+    FaultMap *m = &e->faults;
+    bool may = s->fault != SNIPPET_NO_FAULT;
+    uint32_t host = (uint32_t)(p - e->entry) + s->fault, more = host - m->last_host;
+    int64_t guest = (int64_t)e->insn_off - m->last_guest;
+
+    if (__builtin_expect(may & ((more | (uint64_t)guest * 2) >= 0x80), 0)) {
+        e->failed |= !faultmap_add(m, host, e->insn_off);
+        return;
     }
+    m->bytes[m->len] = (uint8_t)more; /* as faultmap_add does it, guest being ahead */
+    m->bytes[m->len + 1] = (uint8_t)(guest * 2);
+    m->len += may ? 2 : 0;
+    m->last_host = may ? host : m->last_host;
+    m->last_guest = may ? (int64_t)e->insn_off : m->last_guest;
 }
 
 static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
 {
     uint8_t *p = e->a.p;
 
-    for (unsigned k = 0; k < s->len; k += 16)
+    memcpy(p, s->code, 16); /* mostly that's all */
+    memcpy(p + 16, s->code + 16, 16);
+    for (unsigned k = 32; k < s->len; k += 16)
         memcpy(p + k, s->code + k, 16);
-    if (s->nholes)
-        fill_holes(p, s, shape->imm);
-    if (s->fault != NO_FAULT &&
-        !faultmap_add(&e->faults, (uint32_t)(p - e->entry) + s->fault, e->insn_off))
-        e->failed = true;
+    fill_hole(p, s->holes[0], shape->imm); /* behind the code if there's none */
+    for (unsigned k = 1; k < s->nholes; k++)
+        fill_hole(p, s->holes[k], shape->imm);
+    mark_fault(e, s, p);
     if (shape->kind == INSN_ADDRESS) {
         memcpy(p + s->hole, &shape->target, 8);
         if (e->relocatable && e->nrelocs < EMIT_MAX_RELOCS)
@@ -322,8 +209,9 @@ static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const Ins
 {
     JitThread *t = e->t;
     TranslateRequest of = *req;
-    FetchRun run = {
-        .bytes = shape->example, .pc = pc, .len = shape->len, .guarded = req->run->guarded};
+    uint8_t example[16];
+    int32_t number = t->jit->frontend->shape_example(shape, example);
+    FetchRun run = {.bytes = example, .pc = pc, .len = shape->len, .guarded = req->run->guarded};
     Before b = before(e);
     const UopBlock *ub = &t->uops;
     Snippet *s = NULL;
@@ -331,19 +219,20 @@ static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const Ins
     of.run = &run;
     quick_uops(t, &of, pc);
     const Uop *last = &ub->uops[ub->count - 1];
-    unsigned holes = mark_holes(&t->uops, shape->example_imm);
+    unsigned holes = mark_holes(&t->uops, number);
     if (holes && falls_through(ub, last)) {
         emit_uops(e, ub, last);
         s = remember(e, ((TemplateThread *)t->tpl)->snippets, shape, &b, (Cond){COND_NEVER, 0});
     }
     ra_begin_block(e);
-    if (s && find_holes(s, holes, (uint32_t)shape->example_imm)) {
-        fill_holes(b.p, s, shape->imm);
+    if (s && find_holes(s, holes, (uint32_t)number)) {
+        for (unsigned k = 0; k < s->nholes; k++)
+            fill_hole(b.p, s->holes[k], shape->imm);
         e->u = NULL;
         return true;
     }
     if (s)
-        s->mode = NO_MODE;
+        s->mode = SNIPPET_NO_MODE;
     e->failed = false;
     rewind_to(e, &b);
     return false;
@@ -427,19 +316,21 @@ static void return_to(Emit *e, const InsnShape *shape)
 /* ---- a block --------------------------------------------------------------------------------- */
 
 /* True: the instruction ends the block. */
-static bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
+static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
 {
     const Snippets *s = ((TemplateThread *)e->t->tpl)->snippets;
 
     e->insn_off = (uint32_t)(pc - e->pc);
     e->insn_len = shape->len;
-    switch (shape->kind) {
-    case INSN_JUMP: emit_go_to(e, shape->target); return true;
-    case INSN_CALL: call(e, shape, pc + shape->len); return true;
-    case INSN_RETURN: return_to(e, shape); return true;
-    default: break;
+    if (shape->kind > INSN_ADDRESS && shape->kind != INSN_BRANCH) {
+        switch (shape->kind) {
+        case INSN_JUMP: emit_go_to(e, shape->target); break;
+        case INSN_CALL: call(e, shape, pc + shape->len); break;
+        default: return_to(e, shape); break;
+        }
+        return true;
     }
-    const Snippet *found = find(s, shape->key, e->mode);
+    const Snippet *found = snippets_find(s, shape->key, e->mode);
     if (!found)
         return make(e, req, pc, shape);
     copy(e, found, shape);
@@ -452,25 +343,27 @@ static bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
 
 int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
 {
+    enum { AT_ONCE = 16 };
     const Frontend *f = t->jit->frontend;
 
     if (!((TemplateThread *)t->tpl)->snippets)
         return -ENOSPC;
     Emit *e = emit_begin(t, b, keep_relocatable(t));
     GuestAddr pc = b->pc;
-    uint32_t n = 0;
-    InsnShape shape;
+    InsnShape shapes[AT_ONCE];
+    uint32_t n = 0, known;
     bool ended = false;
 
     e->quick = true;
     e->u = NULL;
-    emit_count_quick(e);
-    while (!ended && n < JIT_MAX_INSNS && f->shape(req, pc, &shape)) {
-        if (e->failed || e->a.p > e->limit)
-            return -ENOSPC;
-        ended = insn(e, req, pc, &shape);
-        pc += shape.len;
-        n++;
+    while (!ended && n < JIT_MAX_INSNS && (known = f->shapes(req, pc, shapes, AT_ONCE)) != 0) {
+        for (unsigned k = 0; k < known && !ended; k++) {
+            if (e->failed || e->a.p > e->limit)
+                return -ENOSPC;
+            ended = insn(e, req, pc, &shapes[k]);
+            pc += shapes[k].len;
+            n++;
+        }
     }
     if (!n) { /* nothing that can be looked at: what becomes of it, the guest's translator knows */
         make(e, req, pc, NULL);

@@ -230,10 +230,6 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     stub_op(&a, jit->frontend);
     BEGIN(HOT);
     leave_with_pc(&a, TEMPLATE_HOT, save_and_leave);
-    BEGIN(WORN);
-    return_address_to_exit_arg(&a);
-    asm_mov_ri(&a, HR_RAX, TEMPLATE_WORN);
-    asm_jmp(&a, save_and_leave);
     BEGIN(T2_LEAVE);
     asm_mov_ri(&a, HR_RAX, CPU_EXIT_NONE);
     asm_jmp(&a, save_and_leave);

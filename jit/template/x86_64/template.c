@@ -8,6 +8,7 @@
 
 #include "jit/keep.h"
 #include "jit/quick.h"
+#include "jit/template/x86_64/snippets.h"
 #include "jit/template/x86_64/template.h"
 #include "jit/tier.h"
 
@@ -57,7 +58,7 @@ int template_prepare(JitThread *t)
 
     tt->emit = emit_new();
     if (tt->emit && t->jit->options.quick)
-        tt->snippets = snippets_new(); /* without them there are no quick blocks */
+        tt->snippets = snippets_new(t->jit); /* without them there are no quick blocks */
     return tt->emit ? 0 : -ENOMEM;
 }
 
@@ -84,17 +85,6 @@ static void fill_ibtc(Cpu *cpu, const Block *b)
             &b->dead,
             __ATOMIC_SEQ_CST)) /* dropped meanwhile, perhaps after the dropper looked here */
         __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
-}
-
-/* The block, of this run, in whose cold part the tag at the return address stands. */
-static Block *tagged_block(uintptr_t return_address)
-{
-    uint32_t tag;
-    Block *b;
-
-    memcpy(&tag, (const void *)return_address, sizeof tag);
-    memcpy(&b, (const void *)(return_address - (tag & ((1u << TAG_LINK_SHIFT) - 1))), sizeof b);
-    return b;
 }
 
 /* The exit that the tag at the return address names; NULL if none, or if its code isn't to be
@@ -153,13 +143,10 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_HOT) {
-        tier_hot(t, cpu->pc);
-        return CPU_EXIT_NONE;
-    }
-    if (reason == TEMPLATE_WORN) {
-        Block *worn = tagged_block(cpu->exit_arg);
-        cpu->pc = worn->pc;
-        quick_worn(t, worn);
+        if (cpu->quick_left < 0)
+            quick_hot(t, cpu->pc);
+        else
+            tier_hot(t, cpu->pc);
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS_T2) {

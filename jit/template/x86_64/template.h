@@ -20,7 +20,6 @@ typedef enum Stub {
     STUB_OP,   /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
                   Result in Cpu.tmp[0]; keeps all registers */
     STUB_HOT,  /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
-    STUB_WORN, /* called at the start of a block, a tag follows. Leaves with TEMPLATE_WORN */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
@@ -33,7 +32,7 @@ typedef enum Stub {
 } Stub;
 
 /* Reasons to leave beyond CpuExit: Cpu.exit_arg is the return address. */
-enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2, TEMPLATE_HOT, TEMPLATE_WORN };
+enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2, TEMPLATE_HOT };
 
 /* Behind calls of STUB_LINK and STUB_MISS: link index << 22 | distance of the return address from
  * the start of the cold part, where the Block * stands. */
@@ -49,20 +48,14 @@ typedef struct TemplateShared {
         pin_granule[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16];
 } TemplateShared;
 
-typedef struct Snippets Snippets;
-
 typedef struct TemplateThread {
     Emit *emit;
-    Snippets *snippets;
+    struct Snippets *snippets;
     bool running;  /* in translated code or C called by it */
     bool filled;   /* the ibtc and the shadow stack may hold something */
     bool fill;     /* the block that is run next belongs into the ibtc */
     uint32_t mode; /* of what the ibtc and the shadow stack hold */
 } TemplateThread;
-
-/* emit_snippets.c */
-Snippets *snippets_new(void);
-void snippets_free(Snippets *s);
 
 /* emit.c */
 int emit_create_tables(TemplateShared *s, const Frontend *f);

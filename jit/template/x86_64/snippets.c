@@ -1,0 +1,98 @@
+/* snippets.c - see snippets.h. */
+#include "jit/template/x86_64/snippets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 16, BYTES_FIRST = 16 << 10 };
+
+static void use(Snippets *s, SnippetSlot *slots, uint8_t *bytes)
+{
+    s->table.slots = s->slots = slots;
+    s->table.bytes = s->bytes = bytes;
+}
+
+Snippets *snippets_new(const Jit *jit)
+{
+    Snippets *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->size = BYTES_FIRST;
+    s->table.log2 = (uint32_t)__builtin_ctz(SLOTS_FIRST);
+    use(s, calloc(SLOTS_FIRST, sizeof *s->slots), malloc(s->size));
+    if (!s->slots || !s->bytes) {
+        snippets_free(s);
+        return NULL;
+    }
+    s->ready_mode = UINT32_MAX;
+    if (jit->options.ready && (jit->features & READY_FEATURES) == READY_FEATURES) {
+        s->ready = jit->options.ready->table;
+        s->ready_mode = jit->options.ready->mode;
+    }
+    return s;
+}
+
+void snippets_free(Snippets *s)
+{
+    if (s) {
+        free(s->slots);
+        free(s->bytes);
+    }
+    free(s);
+}
+
+static void put(Snippets *s, SnippetSlot slot, uint32_t mode)
+{
+    uint32_t i = snippets_slot(&s->table, slot.key, mode);
+
+    while (s->slots[i].at)
+        i = (i + 1) & ((1u << s->table.log2) - 1);
+    s->slots[i] = slot;
+}
+
+static bool grow_slots(Snippets *s)
+{
+    SnippetSlot *old = s->slots, *fresh = NULL;
+    uint32_t n = 1u << s->table.log2;
+
+    if (2 * n <= SLOTS_MOST)
+        fresh = calloc((size_t)2 * n, sizeof *fresh);
+    if (!fresh)
+        return false;
+    use(s, fresh, s->bytes);
+    s->table.log2++;
+    for (uint32_t k = 0; k < n; k++) {
+        if (old[k].at)
+            put(s, old[k], ((const Snippet *)(const void *)(s->bytes + old[k].at - 1))->mode);
+    }
+    free(old);
+    return true;
+}
+
+static void forget_all(Snippets *s)
+{
+    memset(s->slots, 0, sizeof *s->slots << s->table.log2);
+    s->count = s->used = 0;
+}
+
+Snippet *snippets_add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
+{
+    uint32_t room = (uint32_t)sizeof(Snippet) + (len > 32 ? (len + 15) & ~15u : 32);
+
+    if (s->count * 2 >= 1u << s->table.log2 && !grow_slots(s))
+        forget_all(s);
+    if (s->used + room > s->size) {
+        uint8_t *more = realloc(s->bytes, 2 * s->size);
+        if (!more)
+            return NULL;
+        s->size *= 2;
+        use(s, s->slots, more);
+    }
+    put(s, (SnippetSlot){key, s->used + 1}, mode);
+    Snippet *c = (Snippet *)(void *)(s->bytes + s->used);
+    memset(c, 0, room); /* what stands behind the code is copied with it */
+    s->used += room;
+    s->count++;
+    return c;
+}

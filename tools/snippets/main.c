@@ -1,0 +1,181 @@
+/*
+ * snippets - makes the snippets of common instructions when xemu is built
+ * (jit/template/x86_64/snippets.h).
+ *
+ *     snippets WORDS            writes C on standard output; WORDS has instructions, one of each
+ * shape snippets --pick N FILE... chooses WORDS: each FILE has the instructions that one program
+ * met, as `xemu -d in_asm` prints them in its second column
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/aarch64/state.h"
+#include "jit/template/x86_64/snippets.h"
+#include "jit/template/x86_64/template.h"
+
+extern const Frontend frontend_aarch64;
+
+enum { BASE = 0x10000, MOST = 1 << 22, MODE = A64_MODE_PAC_ALL /* as programs are started */ };
+
+static uint32_t now[2]; /* the guest's code: an instruction, and what isn't one */
+
+static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail)
+{
+    (void)ctx;
+    if (pc - BASE >= sizeof now)
+        return NULL;
+    *avail = BASE + sizeof now - (size_t)pc;
+    return (const uint8_t *)now + (pc - BASE);
+}
+
+static _Noreturn void fail(const char *what)
+{
+    fprintf(stderr, "snippets: %s\n", what);
+    exit(1);
+}
+
+/* The words of a file, in hexadecimal, one a line; comments of C are skipped. */
+static uint32_t *words_of(const char *name, size_t *n)
+{
+    FILE *f = fopen(name, "r");
+    uint32_t *words = malloc(sizeof *words * MOST);
+    char line[256];
+
+    if (!f || !words)
+        fail(name);
+    for (*n = 0; *n < MOST && fgets(line, sizeof line, f);) {
+        char *end;
+        unsigned long v = strtoul(line, &end, 16);
+        if (end != line && (*end == '\n' || *end == '\0'))
+            words[(*n)++] = (uint32_t)v;
+    }
+    fclose(f);
+    return words;
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+typedef struct Seen {
+    uint32_t key, word;
+    uint32_t files, last; /* in so many files; the number of the last one, + 1 */
+} Seen;
+
+static bool shape_of(uint32_t word, InsnShape *shape)
+{
+    FetchRun run = {0};
+    TranslateRequest req = {.pc = BASE, .fetch = fetch, .run = &run};
+
+    now[0] = word;
+    return frontend_aarch64.shapes(&req, BASE, shape, 1) == 1 &&
+           (shape->kind <= INSN_ADDRESS || shape->kind == INSN_BRANCH);
+}
+
+static int by_files(const void *a, const void *b)
+{
+    const Seen *x = a, *y = b;
+
+    return x->files != y->files ? (x->files < y->files) - (x->files > y->files)
+                                : (x->word > y->word) - (x->word < y->word);
+}
+
+static void pick(size_t most, char **files)
+{
+    enum { SLOTS = 1 << 21 };
+    Seen *seen = calloc(SLOTS, sizeof *seen);
+    size_t filled = 0;
+    InsnShape shape;
+
+    if (!seen)
+        fail("no memory");
+    for (uint32_t f = 1; files[f - 1]; f++) {
+        size_t n;
+        uint32_t *words = words_of(files[f - 1], &n);
+        for (size_t k = 0; k < n; k++) {
+            if (!shape_of(words[k], &shape))
+                continue;
+            uint32_t i = shape.key * 0x9e3779b1u >> 11;
+            while (seen[i].files && seen[i].key != shape.key)
+                i = (i + 1) % SLOTS;
+            if (!seen[i].files && ++filled > SLOTS / 2)
+                fail("too many shapes");
+            if (!seen[i].files)
+                seen[i] = (Seen){.key = shape.key, .word = words[k]};
+            seen[i].files += seen[i].last != f;
+            seen[i].last = f;
+        }
+        free(words);
+    }
+    qsort(seen, SLOTS, sizeof *seen, by_files);
+    for (size_t k = 0; k < most && seen[k].files > 1; k++)
+        printf("%08x\n", (unsigned)seen[k].word);
+    free(seen);
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static void print_words(const char *declaration, const void *data, size_t bytes)
+{
+    const uint8_t *p = data;
+    uint64_t v;
+
+    printf("%s = {", declaration);
+    for (size_t k = 0; k < bytes; k += 8) {
+        memcpy(&v, p + k, 8);
+        printf("%s%#llxu,", k % 64 ? "" : "\n", (unsigned long long)v);
+    }
+    printf("\n};\n");
+}
+
+static void print_table(const Snippets *s)
+{
+    printf("/* Made by tools/snippets. */\n#include \"jit/ready.h\"\n\n"
+           "#include \"jit/template/x86_64/snippets.h\"\n\n");
+    print_words("static const uint64_t slots[]", s->slots, sizeof *s->slots << s->table.log2);
+    print_words("static const _Alignas(16) uint64_t bytes[]", s->bytes, s->used);
+    printf("const struct ReadySnippets ready_aarch64 = {\n"
+           "    {(const SnippetSlot *)(const void *)slots, (const uint8_t *)bytes, %u}, %u};\n",
+           (unsigned)s->table.log2, (unsigned)MODE);
+}
+
+static void make(const char *file)
+{
+    JitOptions options = {.tiers = JIT_TIER_TEMPLATE, .quick = JIT_QUICK_ONLY};
+    JitHost host = {.fetch = fetch};
+    Cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
+    Jit *jit;
+    size_t n;
+    uint32_t *words = words_of(file, &n);
+
+    if (!cpu || n == 0)
+        fail("no instructions");
+    memset(cpu, 0, sizeof *cpu);
+    if (jit_create(&jit, &frontend_aarch64, &options, &host) != 0)
+        fail("no jit");
+    jit->features = READY_FEATURES; /* whatever this machine can do */
+    if (jit_thread_start(jit, cpu) != 0)
+        fail("no thread");
+    for (size_t k = 0; k < n; k++) {
+        now[0] = words[k];
+        if (!jit_new_block(jit_thread(cpu), BASE, MODE, true) &&
+            !jit_new_block(jit_thread(cpu), BASE, MODE, true)) /* again in an emptied arena */
+            fail("no room");
+    }
+    const TemplateThread *t = jit_thread(cpu)->tpl;
+    print_table(t->snippets);
+    jit_thread_end(cpu);
+    jit_destroy(jit);
+    free(cpu);
+    free(words);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 3 && strcmp(argv[1], "--pick") == 0)
+        pick(strtoul(argv[2], NULL, 10), argv + 3);
+    else if (argc == 2)
+        make(argv[1]);
+    else
+        fail("usage: snippets WORDS | snippets --pick N FILE...");
+    return fflush(stdout) == 0 ? 0 : 1;
+}
