@@ -122,7 +122,9 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick);
 int jit_replace_block(Jit *j, Block *old, Block *fresh);
 /* Under the lock: the exit, which isn't linked, leads to `to` from now on. */
 void jit_link(Jit *j, Link *link, Block *to);
-/* The micro-ops of the block at pc, optimized, in t->uops. */
+/* Makes what translating needs, if the thread hasn't got it; false: no memory. */
+bool jit_can_translate(JitThread *t);
+/* The micro-ops of the block at pc, optimized, in t->uops (after jit_can_translate()). */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
 /* Runs the micro-ops of a block by the interpreter. */
 CpuExit jit_run_interp(JitThread *t, const Block *b);

@@ -454,7 +454,7 @@ bool jit_have_chunks(JitThread *t) {
 }
 
 /* Many threads only run what others have translated. */
-static bool can_translate(JitThread *t) {
+bool jit_can_translate(JitThread *t) {
     if (!t->can_translate) {
         uop_block_init(&t->uops);
         t->can_translate = !(t->jit->options.tiers & JIT_TIERS_NATIVE) || template_prepare(t) == 0;
@@ -548,7 +548,7 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     Jit *j = t->jit;
     uint64_t start = j->options.time_translation ? jit_host_ticks() : 0;
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
-    if (!can_translate(t)) {
+    if (!jit_can_translate(t)) {
         return NULL;
     }
     if (templ && !codebuf_may_append(&j->code)) {
@@ -661,7 +661,8 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
         other = b;
         (void)tier_anchor(j, b);
     }
-    if (j->nthreads > THREADS_WITH_CHUNKS && !t->module) {
+    if (j->nthreads > THREADS_WITH_CHUNKS) {
+        keep_give(t);
         leave_chunks(t);
     }
     if (other != b && b->uops) {
@@ -711,7 +712,7 @@ static bool interpret_new(JitThread *t, CpuExit *r) {
         return false;
     }
     jit_fork_wish(t->jit, cpu->pc, cpu->mode);
-    if (!can_translate(t)) {
+    if (!jit_can_translate(t)) {
         return false;
     }
     keep_enter(t, cpu->pc);
@@ -778,7 +779,7 @@ CpuExit jit_run(Cpu *cpu) {
 
 CpuExit jit_step(Cpu *cpu) {
     JitThread *t = cpu->jit;
-    if (!can_translate(t)) {
+    if (!jit_can_translate(t)) {
         return cpu->exit_reason = CPU_EXIT_INTERRUPT; /* no memory: try again */
     }
     jit_build_uops(t, cpu->pc, cpu->mode, 1);

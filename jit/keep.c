@@ -40,19 +40,45 @@ static bool can_keep(const Jit *j)
            !j->options.one_insn_per_block && !j->options.dump;
 }
 
-/* The thread's chunks are those of m from now on. */
-static void take_pair(JitThread *t, KeepModule *m)
+/* The thread's chunks are those of m from now on: it takes some when it has something to put there. */
+static void take_module(JitThread *t, KeepModule *m)
 {
-    KeepPair *p = m->idle;
-
     t->plain_hot = t->hot;
     t->plain_cold = t->cold;
-    if (p)
-        m->idle = p->next_idle;
     t->module = m;
-    t->pair = p;
-    t->hot = p ? p->hot : NULL;
-    t->cold = p ? p->cold : NULL;
+    t->pair = NULL;
+    t->hot = t->cold = NULL;
+}
+
+/* Under the lock; NULL: no other thread has left one. */
+static KeepPair *idle_pair(KeepModule *m)
+{
+    for (KeepPair *p; (p = m->idle);) {
+        m->idle = p->next_idle;
+        if (codebuf_has_room(p->hot) && codebuf_has_room(p->cold))
+            return p;
+    }
+    return NULL;
+}
+
+/* Under the lock. */
+static KeepPair *new_pair(Jit *j, KeepModule *m)
+{
+    CodeChunk *both[2];
+    KeepPair *p = calloc(1, sizeof *p);
+
+    if (p && !codebuf_chunks(&j->code, 2, true, both)) {
+        free(p);
+        p = NULL;
+    }
+    if (p) {
+        p->hot = both[0];
+        p->cold = both[1];
+        template_stubs(j, p->hot);
+        p->next = m->pairs;
+        m->pairs = p;
+    }
+    return p;
 }
 
 static void give_pair(JitThread *t)
@@ -65,6 +91,12 @@ static void give_pair(JitThread *t)
     t->pair = NULL;
     t->hot = t->plain_hot;
     t->cold = t->plain_cold;
+}
+
+void keep_give(JitThread *t)
+{
+    if (t->module)
+        give_pair(t);
 }
 
 void keep_leave(JitThread *t)
@@ -93,7 +125,7 @@ void keep_enter(JitThread *t, GuestAddr pc)
         give_pair(t);
     KeepModule *m = found ? find_module(j, &info) : NULL;
     if (m)
-        take_pair(t, m);
+        take_module(t, m);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -105,23 +137,13 @@ bool keep_relocatable(const JitThread *t)
 bool keep_have_pair(JitThread *t)
 {
     Jit *j = t->jit;
-    CodeChunk *both[2];
+    KeepPair *p = NULL;
 
     if (t->pair && codebuf_has_room(t->hot) && codebuf_has_room(t->cold))
         return true;
     pthread_mutex_lock(&j->lock);
-    KeepPair *p = t->generation == j->generation ? calloc(1, sizeof *p) : NULL;
-    if (p && !codebuf_chunks(&j->code, 2, true, both)) {
-        free(p);
-        p = NULL;
-    }
-    if (p) {
-        p->hot = both[0];
-        p->cold = both[1];
-        template_stubs(j, p->hot);
-        p->next = t->module->pairs;
-        t->module->pairs = p;
-    }
+    if (t->generation == j->generation && !(p = idle_pair(t->module)))
+        p = new_pair(j, t->module);
     t->pair = p;
     t->hot = p ? p->hot : NULL;
     t->cold = p ? p->cold : NULL;

@@ -96,6 +96,8 @@ typedef struct KeepModule {
 void keep_enter(JitThread *t, GuestAddr pc);
 /* Gives the pair back; the thread's chunks are those for other code again. */
 void keep_leave(JitThread *t);
+/* The same under the lock. */
+void keep_give(JitThread *t);
 /* Addresses made of the pc are told apart in the code to come. */
 bool keep_relocatable(const JitThread *t);
 /* A pair with room; false: the arena is full. */

@@ -82,6 +82,9 @@ CpuExit jit_run_watched(Cpu *cpu)
             r = CPU_EXIT_INTERRUPT;
             break;
         }
+        if (!jit_can_translate(t)) {
+            continue; /* no memory: try again */
+        }
         Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = uops_at(t, cpu->pc, cpu->mode)};
         r = jit_run_interp(t, &b);
     }
