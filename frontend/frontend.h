@@ -76,6 +76,20 @@ typedef struct InsnShape {
     bool varies;  /* PLAIN: the key doesn't say the number `imm`, which appears in the micro-ops as an immediate or displacement, perhaps with a few bytes more, or as a constant, and has no other effect */
 } InsnShape;
 
+/* What reading code, without running it, says of other code (Frontend.explore). */
+typedef enum FoundKind {
+    FOUND_NEXT,    /* execution may go on there */
+    FOUND_CALL,    /* a function is called there */
+    FOUND_TABLE,   /* an indirect branch goes there, by a table */
+    FOUND_ADDRESS, /* the address is made: of code, perhaps */
+} FoundKind;
+typedef struct Explore {
+    void *ctx;
+    /* Bytes at an address, code or constants, and how many follow; NULL: unknown. */
+    const uint8_t *(*bytes)(void *ctx, GuestAddr addr, size_t *avail);
+    void (*found)(void *ctx, GuestAddr addr, FoundKind kind);
+} Explore;
+
 typedef struct Frontend {
     const char *name;        /* "aarch64" */
     uint16_t elf_machine;    /* EM_* */
@@ -99,6 +113,10 @@ typedef struct Frontend {
     unsigned (*shapes)(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max);
     /* varies: an instruction of that key, with the number that is returned. At most 16 bytes. */
     int32_t (*shape_example)(const InsnShape *s, uint8_t *bytes);
+    /* Reads on from pc to the first instruction that doesn't lead to the next, or `most` instructions, and tells what it finds; the number of bytes read. */
+    uint32_t (*explore)(const Explore *e, GuestAddr pc, uint32_t most);
+    /* Bit n: a block's pc there may have n in the bits that aren't the address, after an indirect branch; `guarded` as GuardedFn says, in a process that has guarded pages. */
+    uint32_t (*landings)(const uint8_t *code, bool guarded, FoundKind kind);
     /* True if the flags are certainly overwritten before being read by code at pc (looks a few instructions ahead). */
     bool (*flags_dead_at)(const TranslateRequest *req, GuestAddr pc);
     bool (*reg_name)(uint32_t offset, unsigned bytes, char *buf, size_t size);

@@ -68,7 +68,7 @@ typedef struct KeepSegment {
     bool placed, spent;   /* in the arena; not to be looked into: every block that lives is in the block table, or it is of no use */
     void *memory;         /* of what follows */
     size_t memory_size;
-    const KeepBlock *blocks; /* [info.nblocks] */
+    const KeepBlock *blocks; /* [info.nblocks]; NULL: no address that it covers was asked for yet */
     Block **made;            /* by block: what was made of it */
     uint32_t *links_at, *faults_at; /* by block: where its links and fault map begin */
     const KeepLink *links;
@@ -120,6 +120,8 @@ void keep_free_save(struct KeepSave *s);
 
 /* The block of a segment at pc, now in the table; NULL: none. may_place: also of segments that aren't in the arena yet. */
 Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place);
+/* Is there a block of a segment at pc? Nothing is placed. *guest_len: its length. */
+bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len);
 /* Under the lock: makes all blocks of the segment. */
 void keep_make_all(Jit *j, KeepSegment *s);
 /* Exit n of the block whose cold part begins at `cold` (rx) with `mark` instead of a Block *, and where it leads. NULL: its arena is gone. */

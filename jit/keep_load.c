@@ -102,7 +102,7 @@ void keep_ask(Jit *j, KeepModule *m)
         s->module = m;
         s->part = i;
         if (j->host.kept_info(j->host.ctx, m->info.file, i, (uint8_t *)&s->info) &&
-            fits_module(m, &s->info) && load_blocks(j, s)) {
+            fits_module(m, &s->info)) {
             s->next = m->segments;
             m->segments = s;
         } else {
@@ -313,6 +313,39 @@ static Block *make(Jit *j, KeepSegment *s, uint32_t i)
     return b;
 }
 
+/* Under the lock. The index of the block; UINT32_MAX: none. Of what lies elsewhere not even the list is read. */
+static uint32_t look_up(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode, bool may_load)
+{
+    uint64_t offset = (pc & j->frontend->pc_mask) - s->module->info.base;
+
+    if (s->spent || offset < s->info.low || offset >= s->info.high || (!s->blocks && !may_load))
+        return UINT32_MAX;
+    if (!s->blocks && !load_blocks(j, s)) {
+        s->spent = true;
+        return UINT32_MAX;
+    }
+    return search(s, pc, mode);
+}
+
+bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
+{
+    Jit *j = t->jit;
+    KeepModule *m = t->module;
+    bool found = false;
+
+    pthread_mutex_lock(&j->lock);
+    if (m && !m->asked)
+        keep_ask(j, m);
+    for (KeepSegment *s = m ? m->segments : NULL; s && !found; s = s->next) {
+        uint32_t i = look_up(j, s, pc, mode, true);
+        found = i != UINT32_MAX;
+        if (found)
+            *guest_len = s->blocks[i].guest_len;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return found;
+}
+
 Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place)
 {
     Jit *j = t->jit;
@@ -327,7 +360,7 @@ Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place)
             keep_ask(j, m);
         b = blockmap_find(&j->blocks, pc, mode); /* another thread may have been quicker */
         for (KeepSegment *s = m->segments; s && !b; s = s->next) {
-            uint32_t i = s->spent ? UINT32_MAX : search(s, pc, mode);
+            uint32_t i = look_up(j, s, pc, mode, may_place);
             if (i != UINT32_MAX && (s->placed || (may_place && place(j, s))))
                 b = make(j, s, i);
         }

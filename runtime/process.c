@@ -24,11 +24,6 @@
 __thread Thread *thread_current;
 Process *process_first;
 
-/* The code arena lies behind the image at 0x78000000 and the heap that follows that at a random
- * distance: within reach of direct calls into the image, and out of the guest's two low gigabytes.
- */
-static void *const arena_place = (void *)0xd8000000;
-
 enum { POOL_MOST = 8 };
 
 static Thread *thread_from_pool(ThreadPool *pool)
@@ -222,7 +217,7 @@ static int start_jit(Process *p)
         .one_insn_per_block = o->one_insn_per_block,
         .time_translation = o->stats,
         .host_features_off = o->host_features_off,
-        .arena_hint = arena_place,
+        .arena_hint = PROCESS_ARENA,
     };
     JitHost host = {.fetch = mem_fetch,
                     .ctx = p->mem,

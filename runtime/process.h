@@ -28,6 +28,11 @@
 
 enum { SIGNALS = 64 };
 
+/* The code arena lies behind the image at 0x78000000 and the heap that follows that at a random
+ * distance: within reach of direct calls into the image, and out of the guest's two low gigabytes.
+ */
+#define PROCESS_ARENA ((void *)0xd8000000)
+
 /* struct sigaction of the generic 64-bit ABI, as rt_sigaction reads and writes it. */
 typedef struct SigAction {
     GuestAddr handler;

@@ -96,9 +96,7 @@ static int read_headers(const Process *p, const char *path, int fd, ElfFile *elf
     return 0;
 }
 
-/* The interpreter's file: under the prefix, as it is, or under a default prefix, which then becomes
- * the prefix. */
-static int open_interp(Process *p, const char *path, const char *interp, int *fd, LoadError *error)
+int program_open_interp(Process *p, const char *path, const char *interp, int *fd, LoadError *error)
 {
     char buf[PATH_MAX];
     const char *name = path_lookup(p, interp, true, buf);
@@ -178,7 +176,7 @@ int program_load(Process *p, const char *path, char *const *argv, char *const *e
     if (read_headers(p, path, fd, &elf, error)) {
         goto out;
     }
-    if (elf.has_interp && (open_interp(p, path, elf.interp, &interp_fd, error) ||
+    if (elf.has_interp && (program_open_interp(p, path, elf.interp, &interp_fd, error) ||
                            read_headers(p, elf.interp, interp_fd, &interp, error))) {
         goto out;
     }

@@ -17,5 +17,9 @@ typedef struct LoadError {
  * failure, with *error filled in. */
 int program_load(Process *p, const char *path, char *const *argv, char *const *envp,
                  GuestAddr *entry, GuestAddr *sp, LoadError *error);
+/* Opens the interpreter that the program at `path` asks for: under the prefix, as it is, or under a
+ * default prefix, which then becomes the prefix. Result as above. */
+int program_open_interp(Process *p, const char *path, const char *interp, int *fd,
+                        LoadError *error);
 
 #endif

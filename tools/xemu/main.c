@@ -68,6 +68,15 @@ int main(int argc, char **argv, char **envp)
     if (cl.cachectl) {
         return cachectl(&cl.options, argc - cl.program, argv + cl.program);
     }
+    if (cl.aot && cl.program < argc) {
+        cl.ahead.paths = argv + cl.program;
+        cl.ahead.n = (unsigned)(argc - cl.program);
+        return aot_run(&cl.options, &cl.ahead);
+    }
+    if (!cl.aot && (cl.ahead.all || cl.ahead.json || cl.ahead.jobs)) {
+        fprintf(stderr, "xemu: --all, --json and -j belong to --aot; xemu -h lists the options\n");
+        return 126;
+    }
     if (cl.program >= argc) {
         fprintf(stderr, "xemu: no program named; usage: xemu [options] program [arguments...]\n");
         return 126;

@@ -349,6 +349,38 @@ static int set_cachectl(Parse *p, const char *word)
     return 0;
 }
 
+static int set_aot(Parse *p, const char *word)
+{
+    (void)word;
+    p->cl->aot = true;
+    return 0;
+}
+
+static int set_all(Parse *p, const char *word)
+{
+    (void)word;
+    p->cl->ahead.all = true;
+    return 0;
+}
+
+static int set_json(Parse *p, const char *word)
+{
+    (void)word;
+    p->cl->ahead.json = true;
+    return 0;
+}
+
+static int set_j(Parse *p, const char *word)
+{
+    char *end;
+    unsigned long n = strtoul(word, &end, 10);
+    if (*end || end == word || n == 0 || n > 1024) {
+        return refuse(p, "wants a number");
+    }
+    p->cl->ahead.jobs = (unsigned)n;
+    return 0;
+}
+
 static int set_cache_size(Parse *p, const char *word)
 {
     return parse_size(word, &p->cl->options.cache_size) ? 0 : refuse(p, "wants a size in bytes");

@@ -2,6 +2,7 @@
 #ifndef XEMU_TOOLS_XEMU_OPTIONS_H
 #define XEMU_TOOLS_XEMU_OPTIONS_H
 
+#include "runtime/aot/aot.h"
 #include "runtime/options.h"
 
 typedef struct CommandLine {
@@ -9,6 +10,8 @@ typedef struct CommandLine {
     int program; /* index in argv of the program; argc if none is named */
     char **envp; /* the program's environment: owned array, strings borrowed */
     bool cachectl; /* `program` is a command of --cachectl */
+    bool aot;      /* what follows isn't run: AotRequest */
+    AotRequest ahead;
     bool done;   /* -h, -version and the like: printed, nothing to run */
 } CommandLine;
 

@@ -1,0 +1,27 @@
+/* aot.h - `xemu --aot`: translates programs and the libraries they need ahead of time, into the
+ * cache.
+ *
+ *     closure  which files a program consists of
+ *     view     a file as bytes;  roots, unwind  where code begins in it
+ *     plan     which blocks there are
+ *     make     translates and stores them
+ *     aot      all files, several at once, and what is said of it (report)
+ */
+#ifndef XEMU_RUNTIME_AOT_AOT_H
+#define XEMU_RUNTIME_AOT_AOT_H
+
+#include "runtime/options.h"
+
+typedef struct AotRequest {
+    char *const *paths; /* programs */
+    unsigned n;
+    unsigned jobs; /* files at once; 0: as many as there are processors */
+    bool json;
+    bool all; /* the paths are folders: every program below them */
+} AotRequest;
+
+/* The exit status: 0, or that of the first program that could not be done (126, 127; a line on
+ * standard error says why). */
+int aot_run(const Options *options, const AotRequest *request);
+
+#endif

@@ -1,0 +1,186 @@
+/* make.c - a file is mapped as a run would map it, and its blocks are translated by address, a
+ * stretch at a time: what is translated of one is stored as a part of its own, so that a run places
+ * the parts it needs, and what it takes meanwhile is bounded. Nothing depends on what other
+ * stretches did, so the same file makes the same parts.
+ */
+#include "runtime/aot/make.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jit/ahead.h"
+#include "runtime/code/store.h"
+#include "runtime/load/image.h"
+
+/* Blocks of a part, and most parts of a file: others, of what runs learn, have to find room in the
+ * entry, too. */
+enum { PART_BLOCKS = 4096, MOST_PARTS = 40 };
+#define ARENA     ((size_t)128 << 20)
+#define PIE_PLACE ((GuestAddr)0x2aaaaaaaa000)
+
+typedef struct Maker {
+    Plan *plan;
+    Cpu *cpu;
+    uint64_t bias;
+    uint64_t from, to; /* the stretch, file addresses */
+    bool any_guarded;
+    uint32_t mode;
+    uint64_t *queue; /* what was found on the way */
+    uint32_t nqueue, room;
+    Made *made;
+    int err;
+} Maker;
+
+/* A block leads on to what wasn't planned where it was cut short, or ends without a branch. */
+static void next(void *ctx, GuestAddr pc)
+{
+    Maker *m = ctx;
+    uint64_t addr = pc - m->bias;
+    if (addr < m->from || addr >= m->to || !plan_has(m->plan, addr) ||
+        *plan_insn(m->plan, addr) & PLAN_START || !(*plan_insn(m->plan, addr) & PLAN_CODE)) {
+        return;
+    }
+    if (m->nqueue == m->room) {
+        uint32_t more = m->room ? 2 * m->room : 256;
+        uint64_t *queue = realloc(m->queue, more * sizeof *queue);
+        if (!queue) {
+            m->err = -ENOMEM;
+            return;
+        }
+        m->queue = queue;
+        m->room = more;
+    }
+    *plan_insn(m->plan, addr) |= PLAN_START;
+    m->plan->starts++;
+    m->queue[m->nqueue++] = addr;
+}
+
+static void translate(Maker *m, uint64_t addr, uint64_t tag)
+{
+    JitAhead a;
+    int err = jit_ahead(m->cpu, (addr + m->bias) | tag << 56, m->mode, &a, next, m);
+    if (err == -EEXIST || err == -ENOENT) {
+        return;
+    }
+    if (err) {
+        m->err = err;
+        return;
+    }
+    m->made->kept += a.kept;
+    m->made->blocks += !a.kept;
+    if (!a.kept) {
+        m->made->guest_bytes += tag ? 0 : a.guest_len;
+        m->made->host_bytes += a.host_len;
+    }
+    for (uint32_t i = 0; i < a.guest_len && !tag && plan_has(m->plan, addr + i); i += 4) {
+        *plan_insn(m->plan, addr + i) |= PLAN_MADE;
+    }
+}
+
+/* The block at addr, and those by which an indirect branch comes to it. */
+static void block(Maker *m, uint64_t addr)
+{
+    const View *v = m->plan->view;
+    uint8_t flags = *plan_insn(m->plan, addr);
+    uint64_t avail;
+    const uint8_t *code = view_memory(v, addr, 4, &avail);
+    uint32_t tags = 0;
+    translate(m, addr, 0);
+    if (m->any_guarded && code && flags & PLAN_FUNCTION) {
+        tags |= m->plan->frontend->landings(code, v->elf.bti, FOUND_CALL);
+    }
+    if (m->any_guarded && code && flags & PLAN_TABLE) {
+        tags |= m->plan->frontend->landings(code, v->elf.bti, FOUND_TABLE);
+    }
+    for (unsigned tag = 1; tag < 8; tag++) {
+        if (tags >> tag & 1) {
+            translate(m, addr, tag);
+        }
+    }
+}
+
+static int make_stretch(Process *p, Maker *m)
+{
+    static Cpu cpu;
+    const Options *o = p->options;
+    JitOptions options = {.tiers = JIT_TIER_TEMPLATE,
+                          .host_features_off = o->host_features_off,
+                          .log = stderr,
+                          .arena_size = ARENA,
+                          .arena_hint = PROCESS_ARENA};
+    JitHost host = {.fetch = mem_fetch,
+                    .ctx = p->mem,
+                    .map_version = &p->mem->map.version,
+                    .guarded = mem_guarded,
+                    .any_guarded = mem_any_guarded,
+                    .exe_fd = &p->exe_fd};
+    code_store_host(p->mem->store, &host);
+    memset(&cpu, 0, sizeof cpu);
+    int err = jit_create(&p->jit, p->frontend, &options, &host);
+    if (err) {
+        return err;
+    }
+    code_store_target(p->mem->store, jit_features(p->jit));
+    err = jit_thread_start(p->jit, &cpu);
+    if (!err) {
+        uint64_t before = m->made->blocks;
+        m->cpu = &cpu;
+        m->mode = cpu.mode; /* of a new program */
+        m->err = 0;
+        for (uint64_t at = m->from; at < m->to && !m->err; at += 4) {
+            if (*plan_insn(m->plan, at) & PLAN_START) {
+                block(m, at);
+            }
+            while (m->nqueue && !m->err) {
+                block(m, m->queue[--m->nqueue]);
+            }
+        }
+        jit_ahead_link(&cpu);
+        err = m->err;
+        if (!err && m->made->blocks > before) {
+            code_store_save(p->mem->store, p->jit);
+            m->made->parts++;
+        }
+        jit_thread_end(&cpu);
+    }
+    jit_destroy(p->jit);
+    p->jit = NULL;
+    return err;
+}
+
+static int map_file(Process *p, const View *v, bool any_guarded, uint64_t *bias, const char **why)
+{
+    Image image;
+    int err = image_map(&image, p->mem, &v->elf, v->fd, v->elf.type == ET_DYN ? PIE_PLACE : 0, why);
+    if (!err) {
+        p->mem->guarded |= any_guarded;
+        *bias = image.bias;
+    }
+    return err;
+}
+
+int make_all(Process *p, Plan *plan, bool any_guarded, Made *out, const char **why)
+{
+    Maker m = {.plan = plan, .any_guarded = any_guarded, .made = out};
+    *out = (Made){0};
+    int err = map_file(p, plan->view, any_guarded, &m.bias, why);
+    if (err) {
+        return err;
+    }
+    *why = "cannot be translated";
+    uint32_t each = plan->starts / MOST_PARTS + 1, n = 0;
+    each = each < PART_BLOCKS ? PART_BLOCKS : each;
+    m.from = plan->low;
+    for (uint64_t at = plan->low; at < plan->high && !err; at += 4) {
+        n += *plan_insn(plan, at) & PLAN_START ? 1 : 0;
+        if (n == each || at + 4 >= plan->high) {
+            m.to = at + 4;
+            err = make_stretch(p, &m);
+            m.from = m.to;
+            n = 0;
+        }
+    }
+    free(m.queue);
+    return err;
+}

@@ -1,0 +1,19 @@
+/* make.h - translates what was planned of a file and puts it into the cache. */
+#ifndef XEMU_RUNTIME_AOT_MAKE_H
+#define XEMU_RUNTIME_AOT_MAKE_H
+
+#include "runtime/aot/plan.h"
+#include "runtime/process.h"
+
+typedef struct Made {
+    uint64_t blocks, kept; /* translated; there already */
+    uint64_t guest_bytes,
+        host_bytes; /* of those translated: a block's all, the same as another's or not */
+    uint64_t parts;
+} Made;
+
+/* p: a process with memory and a store of its own, nothing in it yet. any_guarded: some file of the
+ * program has guarded pages. 0 or -errno with words in *why. */
+int make_all(Process *p, Plan *plan, bool any_guarded, Made *out, const char **why);
+
+#endif

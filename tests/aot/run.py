@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Translates guest programs ahead of time and runs them with that. One line PASS or FAIL each."""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+LIMIT = 120
+SYSROOT = "/usr/aarch64-linux-gnu"
+PROGRAMS = ["hello-O2-static", "hello-O1-dynamic", "switches-O0-static", "switches-O2-dynamic", "exceptions-O2-static", "exceptions-O1-dynamic",
+            "containers-O2-dynamic", "sort-O2-dynamic", "recursion-O0-dynamic", "jumps-O2-static"]
+# The vDSO has no file; memory functions choose their ways by where things lie.
+FEW = 16
+results = [0, 0]
+
+
+def report(name, problem):
+    results[problem is not None] += 1
+    print(f"FAIL {name}: {problem}" if problem else f"PASS {name}", flush=True)
+
+
+def test(function):
+    function.is_test = True
+    return function
+
+
+class Aot:
+    def __init__(self, xemu, programs, folder):
+        self.xemu, self.programs, self.folder = os.path.abspath(xemu), os.path.abspath(programs), folder
+        self.cache = os.path.join(folder, "cache")
+
+    def xemu_run(self, *args, **more):
+        base = {k: v for k, v in os.environ.items() if not k.startswith(("XEMU_", "QEMU_", "XDG_CACHE"))}
+        env = {**base, "HOME": self.folder, "XEMU_CACHE_PATH": self.cache, "XEMU_LD_PREFIX": SYSROOT, **more}
+        return subprocess.run([self.xemu, *args], stdin=subprocess.DEVNULL, capture_output=True, env=env, cwd=self.folder, timeout=LIMIT)
+
+    def ahead(self, *args, **more):
+        r = self.xemu_run("--aot", "--json", *args, **more)
+        return r, json.loads(r.stdout) if r.stdout.startswith(b"{") else {"files": []}
+
+    def program(self, name):
+        return os.path.join(self.programs, name)
+
+    def clear(self):
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    def exported(self):
+        path = os.path.join(self.folder, "export")
+        self.xemu_run("--cachectl", "export", path)
+        with open(path, "rb") as f:
+            return f.read()
+
+    def stripped(self, name):
+        to = os.path.join(self.folder, "stripped-" + name)
+        subprocess.run(["aarch64-linux-gnu-strip", self.program(name), "-o", to], check=True)
+        return to
+
+    @test
+    def first_run(self):
+        for name in PROGRAMS:
+            for path in (self.program(name), self.stripped(name)):
+                self.clear()
+                plain = self.xemu_run("--cache=off", path)
+                made, said = self.ahead(path)
+                first = self.xemu_run("--cache=ro", "--stats=json", path)
+                stats = json.loads(first.stderr.splitlines()[-1])
+                problem = None
+                if made.returncode or any("error" in f for f in said["files"]):
+                    problem = f"--aot: {made.returncode} {made.stderr[-200:]}"
+                elif (first.returncode, first.stdout) != (plain.returncode, plain.stdout):
+                    problem = f"another output: {first.returncode}"
+                elif stats["blocks"] > FEW:
+                    problem = f"{stats['blocks']} blocks translated"
+                elif any(f["functions_covered"] < f["functions"] for f in said["files"]):
+                    problem = f"functions left out: {said['files']}"
+                report(f"first run {os.path.basename(path)}", problem)
+
+    @test
+    def the_same_bytes(self):
+        exports = []
+        for jobs in ("1", "3"):
+            self.clear()
+            self.ahead("-j", jobs, self.program("sort-O2-dynamic"), self.program("exceptions-O1-dynamic"))
+            exports.append(self.exported())
+        report("the same bytes", None if len(exports[0]) > 100000 and exports[0] == exports[1] else [len(e) for e in exports])
+
+    @test
+    def again(self):
+        self.clear()
+        self.ahead(self.program("hello-O2-static"))
+        before = self.exported()
+        _, said = self.ahead(self.program("hello-O2-static"))
+        files = said["files"]
+        good = len(files) == 1 and files[0]["blocks"] == 0 and files[0]["known_blocks"] > 0 and self.exported() == before
+        report("again", None if good else files)
+
+    @test
+    def after_a_run(self):
+        self.clear()
+        path = self.program("switches-O2-static")
+        run = self.xemu_run("--stats=json", path)
+        learned = json.loads(run.stderr.splitlines()[-1])["blocks"]
+        _, said = self.ahead(path)
+        again = self.xemu_run("--cache=ro", "--stats=json", path)
+        blocks = json.loads(again.stderr.splitlines()[-1])["blocks"]
+        good = said["files"][0]["known_blocks"] >= learned // 2 and blocks <= FEW and again.stdout == run.stdout
+        report("after a run", None if good else (learned, said, blocks))
+
+    @test
+    def folders(self):
+        self.clear()
+        tree = os.path.join(self.folder, "tree")
+        os.makedirs(os.path.join(tree, "bin"))
+        for name in ("hello-O2-static", "jumps-O2-static"):
+            shutil.copy(self.program(name), os.path.join(tree, "bin"))
+        os.symlink("hello-O2-static", os.path.join(tree, "bin", "link"))
+        shutil.copy(self.program("hello-native"), tree)
+        with open(os.path.join(tree, "script"), "w") as f:
+            f.write("#!/bin/sh\n")
+        r, said = self.ahead("--all", tree)
+        names = [os.path.basename(f["path"]) for f in said["files"]]
+        report("folders", None if r.returncode == 0 and names == ["hello-O2-static", "jumps-O2-static"] else (r.returncode, names, r.stderr))
+
+    @test
+    def text(self):
+        self.clear()
+        r = self.xemu_run("--aot", self.program("hello-O1-dynamic"))
+        lines = r.stdout.decode().splitlines()
+        good = r.returncode == 0 and not r.stderr and len(lines) == 4 and lines[-1].startswith("3 files (0 failed)")
+        report("text", None if good else (r.returncode, lines, r.stderr))
+
+    def refused(self, name, status, words, *args, **more):
+        r = self.xemu_run(*args, **more)
+        err = r.stderr.decode()
+        good = r.returncode == status and err.count("\n") == 1 and err.startswith("xemu: ") and words in err
+        report(f"refused: {name}", None if good else (r.returncode, err))
+
+    @test
+    def bad_input(self):
+        self.clear()
+        hello, bad = self.program("hello-O2-static"), os.path.join(self.folder, "bad")
+        self.refused("cache off", 126, "cache", "--aot", "--cache=off", hello)
+        self.refused("nothing named", 126, "no program", "--aot")
+        self.refused("not there", 127, "cannot be opened", "--aot", os.path.join(self.folder, "nothing"))
+        self.refused("another machine", 126, "give an AArch64", "--aot", self.program("hello-native"))
+        self.refused("a folder", 126, "directory", "--aot", self.folder)
+        self.refused("-j of nothing", 126, "wants a number", "--aot", "-j", "0", hello)
+        self.refused("--all without --aot", 126, "--aot", "--all", hello)
+        with open(hello, "rb") as f:
+            start = f.read(3000)
+        for name, content in (("text", b"not a program\n"), ("empty", b""), ("cut off", start)):
+            with open(bad, "wb") as f:
+                f.write(content)
+            self.refused(name, 126, "give an AArch64", "--aot", bad)
+        # The others are done all the same.
+        r, said = self.ahead(bad, hello)
+        report("one of two", None if r.returncode == 126 and len(said["files"]) == 1 and said["files"][0]["blocks"] > 0 else (r.returncode, said))
+
+    @test
+    def missing_library(self):
+        self.clear()
+        root = os.path.join(self.folder, "root")
+        os.makedirs(os.path.join(root, "lib"))
+        for name in ("ld-linux-aarch64.so.1",):
+            shutil.copy(os.path.join(SYSROOT, "lib", name), os.path.join(root, "lib"))
+        r, said = self.ahead(self.program("hello-O1-dynamic"), XEMU_LD_PREFIX=root)
+        good = r.returncode == 0 and len(said["files"]) == 2 and r.stderr.startswith(b"xemu: warning: ") and b"libc.so.6" in r.stderr
+        report("missing library", None if good else (r.returncode, r.stderr, said))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--xemu", required=True)
+    parser.add_argument("--programs", required=True)
+    parser.add_argument("--only", default="", help="tests with this in their names")
+    args = parser.parse_args()
+    if not os.path.exists(os.path.join(args.programs, "hello-O2-static")):
+        print("no guest programs: build the target guest-programs first")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="xemu-aot-") as folder:
+        os.chmod(folder, 0o755)
+        aot = Aot(args.xemu, args.programs, folder)
+        for name in [n for n in dir(aot) if getattr(getattr(aot, n), "is_test", False) and args.only in n]:
+            getattr(aot, name)()
+    print(f"{results[0]} passed, {results[1]} failed")
+    return 1 if results[1] else 0
+
+
+sys.exit(main())
