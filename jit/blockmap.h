@@ -64,6 +64,7 @@ typedef struct BlockMap {
     uint32_t count;         /* blocks */
     uint32_t used;          /* slots that were ever filled: blocks and graves */
     struct PageTable *pages;
+    struct PageSlot *recent; /* in pages: that of the last block inserted, or NULL */
     uint64_t pc_mask;       /* Frontend.pc_mask */
     void **retired;         /* old tables that readers may still hold */
     uint32_t nretired;

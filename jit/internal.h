@@ -101,7 +101,17 @@ static inline JitThread *jit_thread(const Cpu *cpu) {
 }
 
 /* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory. 8-byte aligned. */
-void *jit_meta_alloc(JitThread *t, size_t size);
+void *jit_meta_more(JitThread *t, size_t size);
+static inline void *jit_meta_alloc(JitThread *t, size_t size) {
+    MetaSlab *s = t->slab;
+    size = (size + 15) & ~(size_t)15;
+    if (__builtin_expect(!s || s->size - s->used < size, 0)) {
+        return jit_meta_more(t, size);
+    }
+    void *p = s->bytes + s->used;
+    s->used += size;
+    return p;
+}
 /* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look again) or out of memory. */
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
 /* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Of one that was stored by an earlier run only what a fault needs, in *room. Async-signal-safe. */

@@ -32,8 +32,7 @@
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------- */
 
-void *jit_meta_alloc(JitThread *t, size_t size) {
-    size = (size + 15) & ~(size_t)15;
+void *jit_meta_more(JitThread *t, size_t size) {
     MetaSlab *s = t->slab;
     if (!s && (s = t->jit->spare_slabs)) {
         pthread_mutex_lock(&t->jit->lock);
@@ -608,7 +607,9 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     if (templ && j->options.dump & JIT_DUMP_HOST && jit_dump_wanted(&j->options, pc)) {
         jit_dump_host(j, b);
     }
-    jit_placed(j, b);
+    if (j->host.placed) {
+        jit_placed(j, b);
+    }
     if (j->options.time_translation) {
         t->stats.translate_ns += jit_host_ticks() - start;
     }

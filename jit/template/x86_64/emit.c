@@ -121,14 +121,15 @@ static void make_op_info(void)
     op_info[UOP_STORE] |= OP_QUICK;
 }
 
-/* ---- a new value ------------------------------------------------------------------------------ */
+/* ---- a new value ------------------------------------------------------------------------------
+ */
 
 /* How far a definition looks for the PUT of its value. */
 enum { HINT_REACH = 6 };
 
 /*
- * The pinned register (+ 1) that the new value of u is about to be PUT to: it is computed right into it if
- * nothing on the way touches the pin, faults or leaves.
+ * The pinned register (+ 1) that the new value of u is about to be PUT to: it is computed right
+ * into it if nothing on the way touches the pin, faults or leaves.
  */
 static unsigned find_hint(const Emit *e, const Uop *u)
 {
@@ -213,7 +214,8 @@ static inline ValState *define(Emit *e, const Uop *u, uint32_t at)
 {
     ValState *d = &e->vals[u->dst];
 
-    *d = (ValState){.type = e->ub->val_type[u->dst], .def = at, .last = uop_last_use(e->ub, u->dst)};
+    *d =
+        (ValState){.type = e->ub->val_type[u->dst], .def = at, .last = uop_last_use(e->ub, u->dst)};
     if (d->type == T_FLAGS)
         find_needs(e, u, d);
     return d;
@@ -565,13 +567,20 @@ static void out_of_line(Emit *e, uint32_t hot_len)
             e->failed = true;
         p->emit(e, p);
     }
+    const uint8_t *link_stub = emit_stub(e, STUB_LINK);
     for (uint32_t k = 0; k < e->nlinks && !e->failed; k++) {
         Link *l = &e->links[k];
         if (l->kind == LINK_CACHE)
             continue;
-        l->stub = emit_arena_off(e, e->a.p);
-        asm_patch32(emit_rw(e, l->site), e->a.p);
-        emit_tagged_call(e, STUB_LINK, k);
+        uint8_t *p = e->a.p;
+        l->stub = emit_arena_off(e, p);
+        asm_patch32(emit_rw(e, l->site), p);
+        uint32_t to_stub = (uint32_t)(link_stub - (p + 5)),
+                 tag = k << TAG_LINK_SHIFT | (uint32_t)(p + 5 - e->cold_start);
+        p[0] = 0xe8; /* emit_tagged_call, of which there are two in most blocks */
+        memcpy(p + 1, &to_stub, 4);
+        memcpy(p + 5, &tag, 4);
+        e->a.p = p + 9;
     }
     if (e->a.p > e->cold_limit)
         e->failed = true;
@@ -593,7 +602,8 @@ static int finish(Emit *e, uint32_t hot_len)
         b->links[k].from = b;
     }
     uint32_t *relocs = (uint32_t *)(b->links + e->nlinks);
-    memcpy(relocs, e->relocs, sizeof *relocs * e->nrelocs);
+    if (e->nrelocs)
+        memcpy(relocs, e->relocs, sizeof *relocs * e->nrelocs);
     b->relocs = relocs;
     b->nrelocs = e->nrelocs;
     b->bound = e->bound;
@@ -641,7 +651,8 @@ Emit *emit_begin(JitThread *t, Block *b, bool relocatable)
     e->ncold = e->nconsts = e->nlinks = e->nrelocs = 0;
     e->insn_off = 0;
     e->pin_const_insn = e->marked_insn = UINT32_MAX;
-    faultmap_begin(&e->faults, e->fault_bytes, sizeof e->fault_bytes);
+    /* Quick blocks add two bytes for each instruction without looking. */
+    faultmap_begin(&e->faults, e->fault_bytes, sizeof e->fault_bytes - (size_t)2 * JIT_MAX_INSNS);
     ra_begin_block(e);
     return e;
 }

@@ -57,9 +57,6 @@ static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Bef
         return NULL;
     snippet->mode = (uint16_t)e->mode;
     snippet->len = (uint8_t)len;
-    snippet->fault = e->marked_insn == e->insn_off
-                         ? (uint8_t)(e->faults.last_host - (uint32_t)(b->p - e->entry))
-                         : SNIPPET_NO_FAULT;
     snippet->hole = relocs ? (uint8_t)(e->relocs[b->nrelocs] - emit_arena_off(e, b->p)) : 0;
     snippet->cond_kind = c.kind;
     snippet->cc = c.cc;
@@ -143,23 +140,22 @@ static inline void fill_hole(uint8_t *code, unsigned hole, int32_t number)
     memcpy(at, &v, 4);
 }
 
-/* Without a branch: every other instruction may fault. */
-static inline void mark_fault(Emit *e, const Snippet *s, const uint8_t *p)
+/* Each instruction has an entry, whether it may fault or not: that is known without looking. */
+static inline void mark_insn(Emit *e, const uint8_t *p)
 {
     FaultMap *m = &e->faults;
-    bool may = s->fault != SNIPPET_NO_FAULT;
-    uint32_t host = (uint32_t)(p - e->entry) + s->fault, more = host - m->last_host;
+    uint32_t host = (uint32_t)(p - e->entry), more = host - m->last_host;
     int64_t guest = (int64_t)e->insn_off - m->last_guest;
 
-    if (__builtin_expect(may & ((more | (uint64_t)guest * 2) >= 0x80), 0)) {
+    if (__builtin_expect((more | (uint64_t)guest * 2) >= 0x80, 0)) {
         e->failed |= !faultmap_add(m, host, e->insn_off);
         return;
     }
     m->bytes[m->len] = (uint8_t)more; /* as faultmap_add does it, guest being ahead */
     m->bytes[m->len + 1] = (uint8_t)(guest * 2);
-    m->len += may ? 2 : 0;
-    m->last_host = may ? host : m->last_host;
-    m->last_guest = may ? (int64_t)e->insn_off : m->last_guest;
+    m->len += 2;
+    m->last_host = host;
+    m->last_guest = (int64_t)e->insn_off;
 }
 
 static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
@@ -173,7 +169,7 @@ static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
     fill_hole(p, s->holes[0], shape->imm); /* behind the code if there's none */
     for (unsigned k = 1; k < s->nholes; k++)
         fill_hole(p, s->holes[k], shape->imm);
-    mark_fault(e, s, p);
+    mark_insn(e, p);
     if (shape->kind == INSN_ADDRESS) {
         memcpy(p + s->hole, &shape->target, 8);
         if (e->relocatable && e->nrelocs < EMIT_MAX_RELOCS)

@@ -15,7 +15,6 @@
 enum {
     SNIPPET_MOST_HOLES = 3,
     SNIPPET_NEGATIVE = 0x80,
-    SNIPPET_NO_FAULT = 0xff,
     SNIPPET_LONGEST = 120,
     SNIPPET_NO_MODE = UINT16_MAX,
 };
@@ -24,14 +23,13 @@ enum {
 typedef struct Snippet {
     uint16_t mode;
     uint8_t len;
-    uint8_t fault;         /* offset from which on it may fault, or SNIPPET_NO_FAULT */
     uint8_t hole;          /* INSN_ADDRESS: offset of the eight bytes of the address */
     uint8_t cond_kind, cc; /* INSN_BRANCH: Cond */
     uint8_t nholes;
     /* Offsets of four bytes, of the varying number: + NEGATIVE: of its negative. If there are none
      * the first is right behind the code. */
     uint8_t holes[SNIPPET_MOST_HOLES];
-    uint8_t unused[5];
+    uint8_t unused[6];
     uint8_t code[]; /* with room for whole 16 bytes, two of them at least */
 } Snippet;
 _Static_assert(sizeof(Snippet) == 16 && (unsigned)SNIPPET_LONGEST < (unsigned)SNIPPET_NEGATIVE,
