@@ -199,7 +199,7 @@ static void set_space_limit(Process *p)
 }
 
 /* An optimized block costs as much as it saves in about so many executions. */
-enum { QUICK_DEFAULT = 2500 };
+enum { QUICK_DEFAULT = 8000 };
 
 static int start_jit(Process *p)
 {
