@@ -153,33 +153,64 @@ static bool on_host(uint8_t type)
     return lane == LANE_F32 || lane == LANE_F64;
 }
 
-static V round_integral(Lift *l, const Uop *u, V a)
+/* Ties away from zero: truncated, and one more where a half or more was cut. All of it is exact;
+ * what has no fraction (or is no number) stays as it is. */
+static V round_away(Lift *l, uint8_t type, V a)
 {
-    bool pair = is_pair(a);
-    a = pair ? doubled(l, a) : a;
+    bool wide = uop_lane(type) == LANE_F64;
+    Ty t = LLVMTypeOf(a), bits = lift_int_type(l, type);
+    V whole = lift_const(l, type, wide ? (uint64_t)(1023 + 52) << 52 : (uint64_t)(127 + 23) << 23);
+    V half = lift_const(l, type, wide ? (uint64_t)1022 << 52 : (uint64_t)126 << 23);
+    V one = lift_const(l, type, wide ? (uint64_t)1023 << 52 : (uint64_t)127 << 23);
+    V zero = lift_const(l, type, 0);
+    V size = lift_intrinsic(l, "llvm.fabs", &t, 1, &a, 1);
+    V small = strict_compare(l, "olt", size, whole, true);
+    V x = LLVMBuildSelect(l->b, small, size, zero, "");
+    V cut = strict(l, "llvm.experimental.constrained.trunc", &t, 1, &x, 1, false);
+    V rest = strict_arith(l, "llvm.experimental.constrained.fsub", x, cut, NULL);
+    V more = LLVMBuildFCmp(l->b, LLVMRealOGE, rest, half, "");
+    V r = strict_arith(l, "llvm.experimental.constrained.fadd", cut,
+                       LLVMBuildSelect(l->b, more, one, zero, ""), NULL);
+    V sign = lift_const(l, type, UINT64_C(1) << (uop_lane_bits(type) - 1));
+    sign = LLVMBuildAnd(l->b, lift_cast(l, a, bits), lift_cast(l, sign, bits), "");
+    r = lift_intrinsic(l, "llvm.fabs", &t, 1, &r, 1); /* 0 - 0 is -0 when rounding down */
+    r = lift_cast(l, LLVMBuildOr(l->b, lift_cast(l, r, bits), sign, ""), t);
+    return LLVMBuildSelect(l->b, small, r, a, "");
+}
+
+/* Without an inexact exception; NULL: not here. */
+static V round_quietly(Lift *l, uint8_t type, unsigned how, V a)
+{
     static const char *const names[] = {[UOP_ROUND_NEAREST] =
                                             "llvm.experimental.constrained.roundeven",
                                         [UOP_ROUND_UP] = "llvm.experimental.constrained.ceil",
                                         [UOP_ROUND_DOWN] = "llvm.experimental.constrained.floor",
                                         [UOP_ROUND_ZERO] = "llvm.experimental.constrained.trunc"};
     Ty t = LLVMTypeOf(a);
+    if (how == UOP_ROUND_AWAY) {
+        return round_away(l, type, a);
+    }
+    if (how == UOP_ROUND_CURRENT) {
+        return strict(l, "llvm.experimental.constrained.nearbyint", &t, 1, &a, 1, true);
+    }
+    return how <= UOP_ROUND_ZERO ? strict(l, names[how], &t, 1, &a, 1, false) : NULL;
+}
+
+static V round_integral(Lift *l, const Uop *u, V a)
+{
+    bool pair = is_pair(a);
     bool exact = u->flags & UOPF_EXACT;
-    if (u->imm || (exact && u->sub != UOP_ROUND_CURRENT)) {
+    if (u->imm || (exact && u->sub != UOP_ROUND_CURRENT) || (pair && u->sub == UOP_ROUND_AWAY)) {
         return NULL;
     }
-    V r;
-    if (u->sub == UOP_ROUND_CURRENT) {
-        r = strict(l,
-                   exact ? "llvm.experimental.constrained.rint"
-                         : "llvm.experimental.constrained.nearbyint",
-                   &t, 1, &a, 1, true);
-    } else if (u->sub <= UOP_ROUND_ZERO) {
-        r = strict(l, names[u->sub], &t, 1, &a, 1, false);
-    } else {
+    a = pair ? doubled(l, a) : a;
+    Ty t = LLVMTypeOf(a);
+    V r = exact ? strict(l, "llvm.experimental.constrained.rint", &t, 1, &a, 1, true)
+                : round_quietly(l, u->type, u->sub, a);
+    if (!r) {
         return NULL;
     }
-    r = pair ? halved(l, r) : r;
-    return checks_result(l, u, r, false);
+    return checks_result(l, u, pair ? halved(l, r) : r, false);
 }
 
 static V convert(Lift *l, const Uop *u, V a)
@@ -209,23 +240,59 @@ static V convert(Lift *l, const Uop *u, V a)
     return checks_result(l, u, r, true);
 }
 
-/* Towards zero, scalar, 32 or 64 bits: the host gives the minimum for what doesn't fit (signed),
- * all ones (unsigned), which softfp looks at again. */
+/* As `fast` where `bad` doesn't hold, with the inexact exception of rounding `a`. */
+static V checked_inexact(Lift *l, const Uop *u, V fast, V bad, V a)
+{
+    LLVMBasicBlockRef slow = lift_bb(l, "slow"), good = lift_bb(l, ""), join = lift_bb(l, "join");
+    Ty t = LLVMTypeOf(a);
+    lift_branch_unlikely(l, bad, slow, good);
+    strict(l, "llvm.experimental.constrained.rint", &t, 1, &a, 1, true);
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, slow);
+    V in[2] = {fast, lift_by_interp(l, u)};
+    LLVMBasicBlockRef bb[2] = {good, LLVMGetInsertBlock(l->b)};
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, join);
+    V phi = LLVMBuildPhi(l->b, LLVMTypeOf(fast), "");
+    LLVMAddIncoming(phi, in, bb, 2);
+    return phi;
+}
+
+/* Scalar, 32 or 64 bits. Truncation of signed is the host's own, which gives the minimum for what
+ * doesn't fit. Others are rounded quietly first; unsigned numbers go by way of signed ones, the
+ * upper half of 64 bits is slow. */
 static V to_int(Lift *l, const Uop *u, V a)
 {
     uint8_t from = (uint8_t)u->c;
-    if (!on_host(from) || u->imm || u->sub != UOP_ROUND_ZERO || !uop_is_int(u->type)) {
+    if (!on_host(from) || u->imm || !uop_is_int(u->type) || uop_is_vec(from)) {
         return NULL;
     }
-    Ty types[2] = {lift_type(l, u->type), LLVMTypeOf(a)};
-    bool is_unsigned = u->flags & UOPF_UNSIGNED;
+    bool is_unsigned = u->flags & UOPF_UNSIGNED, plain = u->sub == UOP_ROUND_ZERO && !is_unsigned;
     unsigned bits = uop_lane_bits(u->type);
-    V r = strict(l,
-                 is_unsigned ? "llvm.experimental.constrained.fptoui"
-                             : "llvm.experimental.constrained.fptosi",
-                 types, 2, &a, 1, false);
-    uint64_t odd = is_unsigned ? ~UINT64_C(0) : UINT64_C(1) << (bits - 1);
-    return checked(l, u, r, LLVMBuildICmp(l->b, LLVMIntEQ, r, lift_const(l, u->type, odd), ""));
+    V x = plain ? a : round_quietly(l, from, u->sub, a), bad = NULL;
+    if (!x) {
+        return NULL;
+    }
+    Ty types[2] = {is_unsigned ? l->i64 : lift_type(l, u->type), LLVMTypeOf(a)};
+    if (is_unsigned && bits == 64) { /* the host would raise invalid */
+        bool wide = uop_lane(from) == LANE_F64;
+        V limit =
+            lift_const(l, from, wide ? (uint64_t)(1023 + 63) << 52 : (uint64_t)(127 + 63) << 23);
+        V large = LLVMBuildFCmp(l->b, LLVMRealOGE, x, limit, "");
+        x = LLVMBuildSelect(l->b, large, lift_const(l, from, 0), x, "");
+        bad = large;
+    }
+    V r = strict(l, "llvm.experimental.constrained.fptosi", types, 2, &x, 1, false);
+    if (!is_unsigned) {
+        V lowest = lift_const(l, u->type, UINT64_C(1) << (bits - 1));
+        bad = LLVMBuildICmp(l->b, LLVMIntEQ, r, lowest, "");
+    } else if (bits == 64) {
+        bad = LLVMBuildOr(l->b, bad, LLVMBuildICmp(l->b, LLVMIntSLT, r, lift_i64(l, 0), ""), "");
+    } else {
+        bad = LLVMBuildICmp(l->b, LLVMIntUGT, r, lift_i64(l, UINT32_MAX), "");
+        r = LLVMBuildTrunc(l->b, r, l->i32, "");
+    }
+    return plain ? checked(l, u, r, bad) : checked_inexact(l, u, r, bad, a);
 }
 
 /* Fraction bits: the division by a power of two is exact. */
