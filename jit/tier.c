@@ -335,6 +335,7 @@ enum {
     COUNTER = 4000,
     PROMOTED_BLOCKS = 120,
     PROMOTED_INSNS = 1200,
+    SHORT_INSNS = 24,
     FOLLOWED = 8,
     MAX_DEATHS = 3
 };
@@ -526,6 +527,45 @@ static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o)
     return err;
 }
 
+enum { NEW, OPEN, DONE };
+
+/* Is a block that is OPEN reached from block i? */
+static bool closes(const Region *r, uint32_t i, uint8_t state[MAX_BLOCKS])
+{
+    const UopBlock *ub = r->blocks[i].ub;
+    state[i] = OPEN;
+    for (uint32_t k = 0; k < ub->count; k++) {
+        const Uop *u = &ub->uops[k];
+        if (!(u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE)) ||
+            u->sub != UOP_EXIT_JUMP) {
+            continue;
+        }
+        for (uint32_t to = 0; to < r->nblocks; to++) {
+            bool there =
+                r->blocks[to].ub->pc == u->imm64 && r->blocks[to].context == r->blocks[i].context;
+            if (there && (state[to] == OPEN || (state[to] == NEW && closes(r, to, state)))) {
+                return true;
+            }
+        }
+    }
+    state[i] = DONE;
+    return false;
+}
+
+/* A few instructions between calls and returns, without a loop or a callee among them, are as good
+ * in tier 1: what crosses such a region's edges is most of what it does. */
+static bool is_worth_it(const Region *r)
+{
+    uint8_t state[MAX_BLOCKS] = {NEW};
+    bool calls = false;
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        const UopBlock *ub = r->blocks[i].ub;
+        const Uop *last = &ub->uops[ub->count - 1];
+        calls |= last->op == UOP_EXIT && (last->sub == UOP_EXIT_CALL || last->sub == UOP_EXIT_RET);
+    }
+    return !calls || r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state);
+}
+
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
@@ -559,17 +599,18 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             whole = !jit_is_stale(j, p.blocks[i], drops);
         }
         pthread_mutex_unlock(&j->lock);
-        int slot = whole ? client_ask(tier->client, &lr) : -EAGAIN;
+        bool worth_it = j->options.hot == 1 || is_worth_it(r);
+        int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;
             entry->no_promotion = true;
             asked = true;
             t->stats.promotions++;
-        } else if (slot == -E2BIG) {
+        } else if (slot == -E2BIG || !worth_it) {
             entry->no_promotion = true;
         }
         /* Where calls of the region come back to is as hot. */
-        for (uint32_t i = 0; i < r->nblocks && follow && asked; i++) {
+        for (uint32_t i = 0; i < r->nblocks && follow && (asked || !worth_it); i++) {
             const UopBlock *ub = r->blocks[i].ub;
             const Uop *last = &ub->uops[ub->count - 1];
             GuestAddr back = ub->pc + ub->guest_len;
