@@ -27,7 +27,7 @@ enum { CACHE_VERSION = 1, CACHE_KEY_SIZE = 32, CACHE_INFO_SIZE = 48, CACHE_NAME_
 /* Limits that a reader checks before it believes a number. */
 enum {
     CACHE_MAX_PARTS = 64,
-    CACHE_MAX_FRAMES = 512,
+    CACHE_MAX_FRAMES = 1 << 16,
     CACHE_MAX_FILE = 1 << 30,
     CACHE_MAX_FRAME = 256 << 20
 };

@@ -28,6 +28,21 @@ static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed) {
     return 0;
 }
 
+/* The next stretch of a chunk that holds code, from *at on (offsets in the chunk); false: none. */
+static bool next_filled(const CodeChunk *c, uint32_t *at, uint32_t *to) {
+    enum { UNIT = CODEBUF_CHUNK / 64 };
+    uint32_t len = c->next - c->start;
+    while (*at < len && !(c->filled >> *at / UNIT & 1)) {
+        *at = (*at / UNIT + 1) * UNIT;
+    }
+    *to = *at;
+    while (*to < len && (c->filled >> *to / UNIT & 1)) {
+        *to = (*to / UNIT + 1) * UNIT;
+    }
+    *to = *to < len ? *to : len;
+    return *at < len;
+}
+
 /* The same of shared memory without a name: perf looks for the names of code in /tmp/perf-PID.map for that only, and sees an executable mapping by its protection
  * being set. `from`: what it holds at first, at rx_at until then; its twin at rw_at is replaced. */
 static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *from) {
@@ -47,8 +62,8 @@ static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *f
     }
     for (size_t i = 0; from && i < from->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < from->used; i++) {
         const CodeChunk *c = from->chunks[i];
-        if (c) {
-            memcpy(rw + c->start, rx + c->start, c->next - c->start);
+        for (uint32_t at = 0, to; c && next_filled(c, &at, &to); at = to) {
+            memcpy(rw + c->start + at, rx + c->start + at, to - at);
         }
     }
     if (mremap(rw, 0, cb->size, MREMAP_MAYMOVE | MREMAP_FIXED, rx) == MAP_FAILED || mprotect(rx, cb->size, PROT_READ | PROT_EXEC) != 0) {
@@ -156,7 +171,9 @@ int codebuf_own(CodeBuf *cb) {
     int fd = code_file(cb->size), err = fd < 0 ? fd : 0;
     for (size_t i = 0; !err && i < cb->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < cb->used; i++) {
         const CodeChunk *c = cb->chunks[i];
-        err = c ? copy_out(fd, cb, c->start, c->next) : 0;
+        for (uint32_t at = 0, to; !err && c && next_filled(c, &at, &to); at = to) {
+            err = copy_out(fd, cb, c->start + at, c->start + to);
+        }
     }
     if (!err) {
         err = map_twice(cb, fd, cb->rx, cb->rx + cb->rw_delta, MAP_FIXED);
@@ -224,6 +241,7 @@ bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out) {
         c->end = start + CODEBUF_CHUNK;
         c->stubs = false;
         c->segment = NULL;
+        c->filled = ~UINT64_C(0);
         c->count = 0;
         __atomic_store_n(&cb->chunks[start / CODEBUF_CHUNK], c, __ATOMIC_RELEASE);
     }

@@ -33,6 +33,8 @@ typedef struct CodeChunk {
     uint32_t ready;            /* pages up to here were asked for in advance */
     bool stubs;                /* begins with a copy of the arena's stubs */
     struct KeepSegment *segment; /* it holds stored code, of which there are no pieces */
+    uint32_t window;           /* where the chunk is in the segment's window */
+    uint64_t filled;           /* bit n: there's code in the nth 4 KB; all set where it has pieces */
     uint32_t count;
     CodePiece pieces[CODEBUF_CHUNK_PIECES];
 } CodeChunk;

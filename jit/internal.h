@@ -90,6 +90,8 @@ struct Jit {
     uint32_t forks;                 /* fork.c */
     struct KeepModule *modules;     /* keep.h */
     MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
+    uint8_t *keep_room;             /* under the lock: what is read of segments */
+    size_t keep_room_size;
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */
     uint32_t stressed;              /* threads that draw random numbers (stress.h) */

@@ -121,8 +121,10 @@ typedef void (*JitSaveFn)(void *ctx, void *file, const JitPart *part);
 unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
 /* False: jit_save() has nothing to tell of, as in most children of fork. */
 bool jit_may_save(const Jit *jit);
-/* How many blocks of `part` aren't in a stored part with that info and blocks frame, nor in those that it was asked for before: *known, a bit per block of part (zero at first), is kept up. */
-uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *blocks, uint32_t size, uint8_t *known);
+/* The frames of a stored part that list its blocks; false: it isn't one. */
+bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first, unsigned *n);
+/* How many blocks of `part` aren't in a stored part with that info and those frames, one behind the other, nor in those that it was asked for before: *known, a bit per block of part (zero at first), is kept up. */
+uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index, uint32_t size, uint8_t *known);
 
 /* Before fork, without locks: translates what earlier children met untranslated. */
 void jit_fork_learn(Cpu *cpu);

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "jit/template/template.h"
 
-/* ---- modules ------------------------------------------------------------------------------------ */
+/* ---- modules ------------------------------------------------------------------------------------
+ */
 
 static bool covers(const KeepModule *m, GuestAddr addr)
 {
@@ -20,8 +22,7 @@ static KeepModule *find_module(Jit *j, const JitModule *info)
 
     for (KeepModule *m = j->modules; m; m = m->next) {
         if (m->info.serial == info->serial && m->info.start == info->start &&
-            m->info.end == info->end && m->info.guarded == info->guarded &&
-            m->any_guarded == any)
+            m->info.end == info->end && m->info.guarded == info->guarded && m->any_guarded == any)
             return m->closed ? NULL : m;
     }
     KeepModule *m = calloc(1, sizeof *m);
@@ -36,8 +37,8 @@ static KeepModule *find_module(Jit *j, const JitModule *info)
 
 static bool can_keep(const Jit *j)
 {
-    return j->host.module && (j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE && !j->options.count_blocks &&
-           !j->options.one_insn_per_block && !j->options.dump;
+    return j->host.module && (j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE &&
+           !j->options.count_blocks && !j->options.one_insn_per_block && !j->options.dump;
 }
 
 /* The thread's chunks are those of m from now on: it takes some when it has something to put there. */
@@ -151,7 +152,8 @@ bool keep_have_pair(JitThread *t)
     return p != NULL;
 }
 
-/* ---- what ends ------------------------------------------------------------------------------------ */
+/* ---- what ends
+ * ------------------------------------------------------------------------------------ */
 
 static void free_pairs(KeepPair *first)
 {
@@ -193,7 +195,8 @@ void keep_forked(Jit *j)
     }
 }
 
-/* The old arena's chunks still name segments, until no thread runs there any more: only the list goes, and with it the memory in which faults are looked up. */
+/* The old arena's chunks still name segments, until no thread runs there any more: only the list
+ * goes, and with it the memory in which faults are looked up. */
 void keep_emptied(Jit *j)
 {
     for (KeepModule *m = j->modules; m; m = m->next) {
@@ -217,7 +220,7 @@ void keep_invalidate(Jit *j, GuestAddr start, uint64_t len)
             keep_stash(j, m); /* it goes as a whole: not because its bytes have changed */
         __atomic_store_n(&m->closed, true, __ATOMIC_RELAXED);
         for (KeepSegment *s = m->segments; s; s = s->next) {
-            if (s->placed && !s->spent)
+            if (s->opened && !s->spent)
                 keep_make_all(j, s);
             s->spent = true;
         }
@@ -233,4 +236,8 @@ void keep_destroy(Jit *j)
         keep_free_save(m->stash);
         free(m);
     }
+    if (j->keep_room)
+        munmap(j->keep_room, j->keep_room_size);
+    j->keep_room = NULL;
+    j->keep_room_size = 0;
 }

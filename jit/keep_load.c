@@ -1,4 +1,5 @@
-/* keep_load.c - segments: what is stored of a module, placed into the arena when the first of its blocks is wanted. */
+/* keep_load.c - segments: what is stored of a module, read and placed into the arena cell by cell
+ * (keep.h). */
 #include "jit/keep.h"
 
 #include <stdlib.h>
@@ -8,24 +9,25 @@
 #include "jit/ownmem.h"
 #include "jit/template/template.h"
 
-/* ---- memory --------------------------------------------------------------------------------------- */
+/* ---- memory
+ * --------------------------------------------------------------------------------------- */
 
 static void *map_memory(size_t size)
 {
-    void *p = mmap(ownmem_hint(size), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-                   -1, 0);
+    void *p = mmap(ownmem_hint(size), size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
 void keep_free_segment(KeepSegment *s)
 {
-    if (s->memory)
-        munmap(s->memory, s->memory_size);
+    for (uint32_t i = 0; s->index && i < s->info.nindex; i++)
+        free(s->index[i]);
+    free(s->memory);
     free(s);
 }
 
-/* Under the lock: zeroed, lives as long as the arena. */
-static void *slab_alloc(Jit *j, size_t size)
+void *keep_alloc(Jit *j, size_t size)
 {
     enum { SLAB = 64 << 10 };
     MetaSlab *s = j->keep_slab;
@@ -46,48 +48,24 @@ static void *slab_alloc(Jit *j, size_t size)
     return p;
 }
 
-/* ---- what is stored ------------------------------------------------------------------------------- */
+/* ---- what is stored
+ * ------------------------------------------------------------------------------- */
 
-static bool frame(Jit *j, const KeepSegment *s, unsigned n, void *to, uint32_t size)
+static bool frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
 {
-    return !size || j->host.kept_frame(j->host.ctx, s->module->info.file, s->part, n, to, size);
-}
-
-static uint32_t frame_size(Jit *j, const KeepSegment *s, unsigned n)
-{
-    return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n);
+    return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n) == size &&
+           (!size ||
+            j->host.kept_frame(j->host.ctx, s->module->info.file, s->part, n, to, (uint32_t)size));
 }
 
 static bool fits_module(const KeepModule *m, const KeepInfo *i)
 {
     return i->format == KEEP_FORMAT && i->flags == keep_flags(m) && i->low < i->high &&
            i->low >= m->info.start - m->info.base && i->high <= m->info.end - m->info.base &&
-           i->npairs && i->npairs <= 128 && (!m->info.fixed || i->base == m->info.base);
-}
-
-/* The list of blocks: all that is needed to know whether one is there. */
-static bool load_blocks(Jit *j, KeepSegment *s)
-{
-    uint32_t n = s->info.nblocks, size = frame_size(j, s, KEEP_BLOCKS);
-    size_t at = ((size_t)size + 7) & ~(size_t)7;
-
-    if (!n || size != n * sizeof(KeepBlock) || n > UINT32_MAX / sizeof(KeepBlock))
-        return false;
-    s->memory_size = at + (2 * sizeof(uint32_t) + sizeof(Block *)) * (size_t)n;
-    s->memory = map_memory(s->memory_size);
-    if (!s->memory || !frame(j, s, KEEP_BLOCKS, s->memory, size))
-        return false;
-    s->blocks = s->memory;
-    s->made = (Block **)(void *)((uint8_t *)s->memory + at);
-    s->links_at = (uint32_t *)(void *)(s->made + n);
-    s->faults_at = s->links_at + n;
-    for (uint32_t i = 0; i < n; i++) {
-        s->links_at[i] = s->nlinks;
-        s->faults_at[i] = s->nfaults;
-        s->nlinks += s->blocks[i].nlinks;
-        s->nfaults += s->blocks[i].faults_len;
-    }
-    return true;
+           i->nblocks && i->npairs && i->npairs <= KEEP_MOST_PAIRS && i->ncells &&
+           i->ncells <= KEEP_MOST_CELLS &&
+           i->nindex == (i->nblocks + (uint64_t)KEEP_INDEX_BLOCKS - 1) / KEEP_INDEX_BLOCKS &&
+           i->nindex <= UINT16_MAX && (!m->info.fixed || i->base == m->info.base);
 }
 
 void keep_ask(Jit *j, KeepModule *m)
@@ -106,345 +84,343 @@ void keep_ask(Jit *j, KeepModule *m)
             s->next = m->segments;
             m->segments = s;
         } else {
+            s->info.nindex = 0;
             keep_free_segment(s);
         }
     }
 }
 
-/* ---- placing it ------------------------------------------------------------------------------------- */
-
-static void populate(CodeChunk *c, uint32_t len)
+/* Cells in order, each within one pair. */
+static bool sound_cells(const KeepSegment *s)
 {
-    len = (len + 4095) & ~4095u;
-    if (len) {
-        (void)madvise(c->rx + c->rw_delta + c->start, len, MADV_POPULATE_WRITE);
-        (void)madvise(c->rx + c->start, len, MADV_POPULATE_READ);
-    }
-}
+    const KeepCell *last = NULL;
 
-static bool load_code(Jit *j, KeepSegment *s, CodeChunk **chunks)
-{
-    for (uint32_t i = 0; i < 2 * s->info.npairs; i++) {
-        CodeChunk *c = chunks[i];
-        uint32_t size = frame_size(j, s, KEEP_CODE + i);
-        if (size > CODEBUF_CHUNK)
+    for (uint32_t i = 0; i < s->info.ncells; i++) {
+        const KeepCell *c = &s->cells[i];
+        uint32_t hot = c->hot % KEEP_PAIR, cold = c->cold % KEEP_PAIR;
+        if (c->hot / KEEP_PAIR >= s->info.npairs || c->cold / KEEP_PAIR != c->hot / KEEP_PAIR ||
+            hot >= CODEBUF_CHUNK || c->hot_len > CODEBUF_CHUNK - hot || cold < CODEBUF_CHUNK ||
+            c->cold_len > KEEP_PAIR - cold || !c->nblocks || c->nblocks > KEEP_CELL_BLOCKS ||
+            c->nlinks > c->nblocks * UINT8_MAX ||
+            c->faults_len > c->nblocks * (uint32_t)UINT16_MAX ||
+            c->nrelocs > (c->hot_len + c->cold_len) / 8 ||
+            (last && (c->hot < last->hot + last->hot_len || c->cold < last->cold + last->cold_len)))
             return false;
-        populate(c, size);
-        if (!frame(j, s, KEEP_CODE + i, c->rx + c->rw_delta + c->start, size))
-            return false;
-        c->next = c->start + size;
-        if (i % 2 == 0)
-            template_stubs(j, c);
+        last = c;
     }
     return true;
 }
 
-/* What depends on where the guest's file is. */
-static bool relocate(Jit *j, KeepSegment *s)
+/* What is needed to find anything. */
+static bool open_segment(Jit *j, KeepSegment *s)
 {
-    uint32_t size = frame_size(j, s, KEEP_RELOCS), n = size / 4;
-    uint64_t delta = s->module->info.base - s->info.base, window = (uint64_t)s->info.npairs * KEEP_PAIR;
-    uint32_t *at = delta && n ? malloc(size) : NULL;
-    bool good = !delta || !n || (at && frame(j, s, KEEP_RELOCS, at, size));
+    size_t head = s->info.ncells * sizeof *s->cells + s->info.nindex * sizeof *s->first;
+    size_t size = head + s->info.npairs * sizeof *s->pairs + s->info.nindex * sizeof *s->index +
+                  s->info.ncells * sizeof *s->placed;
 
-    for (uint32_t i = 0; good && at && i < n; i++) {
+    s->opened = true;
+    s->memory = calloc(1, size);
+    if (!s->memory || !frame(j, s, KEEP_HEAD, s->memory, head))
+        return false;
+    s->cells = s->memory;
+    s->first = (uint64_t *)(void *)(s->cells + s->info.ncells);
+    s->pairs = (uint8_t **)(void *)(s->first + s->info.nindex);
+    s->placed = (KeepPlaced *)(void *)(s->pairs + s->info.npairs);
+    s->index = (KeepIndex **)(void *)(s->placed + s->info.ncells);
+    return sound_cells(s);
+}
+
+static uint32_t index_count(const KeepSegment *s, uint32_t k)
+{
+    uint32_t left = s->info.nblocks - k * KEEP_INDEX_BLOCKS;
+    return left < KEEP_INDEX_BLOCKS ? left : KEEP_INDEX_BLOCKS;
+}
+
+static KeepIndex *load_index(Jit *j, KeepSegment *s, uint32_t k)
+{
+    uint32_t n = index_count(s, k);
+    KeepIndex *index = malloc(n * sizeof *index);
+    bool good = index && frame(j, s, KEEP_INDEX + k, index, n * sizeof *index);
+
+    for (uint32_t i = 0; good && i < n; i++)
+        good = keep_cell(&index[i]) < s->info.ncells &&
+               keep_nth(&index[i]) < s->cells[keep_cell(&index[i])].nblocks;
+    if (!good) {
+        free(index);
+        return NULL;
+    }
+    return s->index[k] = index;
+}
+
+const KeepIndex *keep_search(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode)
+{
+    uint64_t offset = (pc & ~(UINT64_C(0xff) << 56)) - s->module->info.base;
+
+    if (s->spent || s->damaged || offset < s->info.low || offset >= s->info.high ||
+        offset > UINT32_MAX || mode > UINT16_MAX)
+        return NULL;
+    if (!s->opened && !open_segment(j, s)) {
+        s->spent = true;
+        return NULL;
+    }
+    uint64_t want = keep_key((uint32_t)offset, mode, (uint8_t)(pc >> 56));
+    uint32_t lo = 0, hi = s->info.nindex;
+    while (lo < hi) { /* the first frame that begins behind it */
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (s->first[mid] <= want)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!lo)
+        return NULL;
+    uint32_t k = lo - 1;
+    const KeepIndex *index = s->index[k] ? s->index[k] : load_index(j, s, k);
+    if (!index) {
+        s->damaged = true;
+        return NULL;
+    }
+    for (lo = 0, hi = index_count(s, k); lo < hi;) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (keep_index_key(&index[mid]) < want)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    const KeepIndex *x = &index[lo];
+    return lo < index_count(s, k) && keep_index_key(x) == want ? x : NULL;
+}
+
+/* ---- placing it
+ * ------------------------------------------------------------------------------------- */
+
+static uint32_t arena_offset(const Jit *j, const KeepSegment *s, uint32_t at)
+{
+    return (uint32_t)(keep_address(s, at) - (uintptr_t)j->code.rx);
+}
+
+/* Under the lock. */
+static bool have_pair(Jit *j, KeepSegment *s, uint32_t pair)
+{
+    CodeChunk *both[2];
+
+    if (s->pairs[pair])
+        return true;
+    /* Code that is stored may take three quarters of the arena, the rest is for what is new. */
+    if (j->code.used + 2 * (uint64_t)CODEBUF_CHUNK > j->code.size / 4 * 3 ||
+        !codebuf_chunks(&j->code, 2, false, both))
+        return false;
+    template_stubs(j, both[0]);
+    s->pairs[pair] = both[0]->rx + both[0]->start;
+    for (uint32_t i = 0; i < 2; i++) {
+        both[i]->window = pair * KEEP_PAIR + i * CODEBUF_CHUNK;
+        both[i]->filled = i ? 0 : 1;
+        __atomic_store_n(&both[i]->segment, s, __ATOMIC_RELEASE);
+    }
+    return true;
+}
+
+/* Copies a cell's hot or cold code to where it belongs. */
+static void put_code(Jit *j, const KeepSegment *s, uint32_t at, const uint8_t *code, uint32_t len)
+{
+    enum { PAGE = 4096 };
+    uint8_t *rx = (uint8_t *)keep_address(s, at),
+            *first = (uint8_t *)((uintptr_t)rx & ~(uintptr_t)(PAGE - 1));
+    size_t pages = (size_t)(rx + len - first + PAGE - 1) & ~(size_t)(PAGE - 1);
+    CodeChunk *c = j->code.chunks[(rx - j->code.rx) / CODEBUF_CHUNK];
+
+    if (!len)
+        return;
+    (void)madvise(first + j->code.rw_delta, pages, MADV_POPULATE_WRITE);
+    memcpy(rx + j->code.rw_delta, code, len);
+    for (uint32_t p = (uint32_t)(first - c->rx - c->start) / PAGE, n = (uint32_t)(pages / PAGE);
+         n--; p++)
+        c->filled |= UINT64_C(1) << p;
+    uint32_t end = (uint32_t)(rx + len - c->rx);
+    c->next = end > c->next ? end : c->next;
+}
+
+/* What depends on where the guest's file is. */
+static bool relocate(Jit *j, const KeepSegment *s, const KeepCell *c, const uint32_t *relocs)
+{
+    uint64_t delta = s->module->info.base - s->info.base;
+
+    for (uint32_t i = 0; delta && i < c->nrelocs; i++) {
         uint64_t value;
-        uint8_t *p = s->window + j->code.rw_delta + at[i];
-        if (at[i] > window - 8) {
-            good = false;
-            break;
-        }
+        uint32_t hot = relocs[i] - c->hot, cold = relocs[i] - c->cold;
+        if (!(hot < c->hot_len && c->hot_len - hot >= 8) &&
+            !(cold < c->cold_len && c->cold_len - cold >= 8))
+            return false;
+        uint8_t *p = (uint8_t *)keep_address(s, relocs[i]) + j->code.rw_delta;
         memcpy(&value, p, 8);
         value += delta;
         memcpy(p, &value, 8);
     }
-    free(at);
-    return good;
+    return true;
 }
 
-static bool load_tables(Jit *j, KeepSegment *s)
+static bool sound_links(const KeepSegment *s, uint32_t cell, const KeepLink *l, uint32_t n)
 {
-    uint32_t links = frame_size(j, s, KEEP_LINKS), faults = frame_size(j, s, KEEP_FAULTS);
-    size_t at = ((size_t)links + 15) & ~(size_t)15;
-
-    if (links != s->nlinks * sizeof(KeepLink) || faults != s->nfaults)
-        return false;
-    uint8_t *p = slab_alloc(j, at + faults + 1);
-    s->links = (const KeepLink *)(const void *)p;
-    s->faults = p + at;
-    return p && frame(j, s, KEEP_LINKS, p, links) && frame(j, s, KEEP_FAULTS, p + at, faults);
-}
-
-static bool in_window(const KeepSegment *s, uint32_t at, uint32_t len)
-{
-    return at <= s->info.npairs * KEEP_PAIR && len <= s->info.npairs * KEEP_PAIR - at;
-}
-
-static bool sound(const KeepSegment *s)
-{
-    for (uint32_t i = 0; i < s->info.nblocks; i++) {
-        const KeepBlock *b = &s->blocks[i];
-        if (!in_window(s, b->hot, b->host_len) || !in_window(s, b->cold, b->cold_len) || b->cold % 8)
+    for (uint32_t i = 0; i < n; i++) {
+        if ((l[i].flags & (KEEP_LINKED | KEEP_FAR)) &&
+            (l[i].cell >= s->info.ncells || l[i].n >= s->cells[l[i].cell].nblocks ||
+             (l[i].cell != cell) != ((l[i].flags & KEEP_FAR) != 0)))
             return false;
     }
     return true;
 }
 
-/* Under the lock. A segment that can't be placed is spent. */
-static bool place(Jit *j, KeepSegment *s)
+static bool sound_blocks(const KeepCell *c, const KeepBlock *blocks)
 {
-    unsigned n = 2 * s->info.npairs;
-    CodeChunk **chunks;
+    uint64_t links = 0, faults = 0;
 
+    for (uint32_t i = 0; i < c->nblocks; i++) {
+        const KeepBlock *b = &blocks[i];
+        if (b->hot > c->hot_len || b->host_len > c->hot_len - b->hot || b->cold > c->cold_len ||
+            b->cold_len > c->cold_len - b->cold || (b->cold + c->cold) % 8)
+            return false;
+        links += b->nlinks;
+        faults += b->faults_len;
+    }
+    return links == c->nlinks && faults == c->faults_len;
+}
+
+/* The tables of a cell, from a frame that begins with them. */
+static bool take_tables(Jit *j, KeepSegment *s, uint32_t cell, const uint8_t *links,
+                        const uint8_t *faults, const uint8_t *blocks)
+{
+    const KeepCell *c = &s->cells[cell];
+    KeepPlaced *p = &s->placed[cell];
+    size_t nblocks = c->nblocks;
+    uint8_t *m = keep_alloc(j, nblocks * (sizeof *p->blocks + sizeof *p->made +
+                                          sizeof *p->links_at + sizeof *p->faults_at) +
+                                   c->nlinks * sizeof *p->links + c->faults_len);
+    uint32_t nlinks = 0, nfaults = 0;
+
+    if (!m)
+        return false;
+    p->made = (Block **)(void *)m;
+    p->blocks = (KeepBlock *)(void *)(p->made + nblocks);
+    p->links = (KeepLink *)(void *)(p->blocks + nblocks);
+    p->links_at = (uint32_t *)(void *)(p->links + c->nlinks);
+    p->faults_at = p->links_at + nblocks;
+    p->faults = (const uint8_t *)(p->faults_at + nblocks);
+    memcpy(p->blocks, blocks, nblocks * sizeof *p->blocks);
+    memcpy(p->links, links, c->nlinks * sizeof *p->links);
+    memcpy(p->faults_at + nblocks, faults, c->faults_len);
+    if (!sound_blocks(c, p->blocks) || !sound_links(s, cell, p->links, c->nlinks))
+        return false;
+    for (uint32_t i = 0; i < nblocks; i++) {
+        p->links_at[i] = nlinks;
+        p->faults_at[i] = nfaults;
+        nlinks += p->blocks[i].nlinks;
+        nfaults += p->blocks[i].faults_len;
+    }
+    return true;
+}
+
+static void point(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t block, uint32_t link)
+{
+    const KeepPlaced *p = &s->placed[cell];
+    const KeepBlock *b = &p->blocks[block];
+    KeepLink *l = &p->links[p->links_at[block] + link];
+    const KeepCell *from = &s->cells[cell], *to = &s->cells[l->cell];
+    uint32_t site =
+        l->site + (l->flags & KEEP_COLD_SITE ? from->cold + b->cold : from->hot + b->hot);
+
+    template_point(j, arena_offset(j, s, site),
+                   arena_offset(j, s, to->hot + s->placed[l->cell].blocks[l->n].hot));
+    l->flags |= KEEP_LINKED;
+}
+
+/* The cell's far exits: to where they lead, or, if that isn't placed yet, to wait for it. */
+static void link_out(Jit *j, KeepSegment *s, uint32_t cell)
+{
+    const KeepPlaced *p = &s->placed[cell];
+
+    for (uint32_t i = 0; i < s->cells[cell].nblocks; i++) {
+        for (uint32_t n = 0; n < p->blocks[i].nlinks; n++) {
+            const KeepLink *l = &p->links[p->links_at[i] + n];
+            if (!(l->flags & KEEP_FAR))
+                continue;
+            KeepPlaced *to = &s->placed[l->cell];
+            KeepWaiting *w;
+            if (to->placed && !(to->made[l->n] && to->made[l->n]->dead)) {
+                point(j, s, cell, i, n);
+            } else if (!to->placed && !to->spent && (w = keep_alloc(j, sizeof *w))) {
+                *w = (KeepWaiting){to->waiting, cell, (uint16_t)i, (uint16_t)n};
+                to->waiting = w;
+            }
+        }
+    }
+}
+
+/* Exits that waited for the cell. Where a block was made of theirs, the dispatcher links them. */
+static void link_in(Jit *j, KeepSegment *s, uint32_t cell)
+{
+    KeepPlaced *p = &s->placed[cell];
+
+    for (const KeepWaiting *w = codebuf_may_patch(&j->code) ? p->waiting : NULL; w; w = w->next) {
+        if (!s->placed[w->cell].made[w->block])
+            point(j, s, w->cell, w->block, w->link);
+    }
+    p->waiting = NULL;
+}
+
+static bool place_cell(Jit *j, KeepSegment *s, uint32_t cell, uint8_t *room, size_t size)
+{
+    const KeepCell *c = &s->cells[cell];
+
+    if (!frame(j, s, KEEP_INDEX + s->info.nindex + cell, room, size))
+        return false;
+    const uint8_t *links = room + c->nblocks * sizeof(KeepBlock),
+                  *relocs = links + c->nlinks * sizeof(KeepLink),
+                  *faults = relocs + c->nrelocs * (size_t)4, *code = faults + c->faults_len;
+    if (!take_tables(j, s, cell, links, faults, room))
+        return false;
+    put_code(j, s, c->hot, code, c->hot_len);
+    put_code(j, s, c->cold, code + c->hot_len, c->cold_len);
+    return relocate(j, s, c, (const uint32_t *)(const void *)relocs);
+}
+
+/* Where frames are decompressed to: kept, since fresh memory costs as much as what is done with it.
+ */
+static bool have_room(Jit *j, size_t size)
+{
+    enum { LEAST = 128 << 10 };
+
+    if (size <= j->keep_room_size)
+        return true;
+    size = size < LEAST ? (size + 4095) & ~(size_t)4095 : (size + LEAST - 1) & ~(size_t)(LEAST - 1);
+    if (j->keep_room)
+        munmap(j->keep_room, j->keep_room_size);
+    j->keep_room = map_memory(size);
+    j->keep_room_size = j->keep_room ? size : 0;
+    return j->keep_room != NULL;
+}
+
+bool keep_place(Jit *j, KeepSegment *s, uint32_t cell)
+{
+    const KeepCell *c = &s->cells[cell];
+    KeepPlaced *p = &s->placed[cell];
+
+    if (p->placed || p->spent)
+        return p->placed;
     if (!codebuf_may_append(&j->code)) {
         uint64_t generation = j->generation;
         if (jit_own_code(j) != 0 || generation != j->generation)
             return false;
     }
-    /* Code that is stored may take three quarters of the arena, the rest is for what is new. */
-    chunks = calloc(n, sizeof *chunks);
-    bool room = chunks && j->code.used + n * (uint64_t)CODEBUF_CHUNK <= j->code.size / 4 * 3 &&
-                codebuf_chunks(&j->code, n, false, chunks);
-
-    s->placed = true;
-    if (room) {
-        s->window = j->code.rx + chunks[0]->start;
-        bool good = load_code(j, s, chunks) && relocate(j, s) && load_tables(j, s) && sound(s);
-        for (unsigned i = 0; i < n; i++) {
-            if (good)
-                __atomic_store_n(&chunks[i]->segment, s, __ATOMIC_RELEASE);
-        }
-        s->spent = !good;
-        if (good)
-            j->ended.kept_blocks += s->info.nblocks;
-    } else {
-        s->spent = true;
+    size_t size = c->nblocks * sizeof(KeepBlock) + c->nlinks * sizeof(KeepLink) +
+                  c->nrelocs * (size_t)4 + c->faults_len + c->hot_len + c->cold_len;
+    bool good = have_room(j, size) && have_pair(j, s, c->hot / KEEP_PAIR) &&
+                place_cell(j, s, cell, j->keep_room, size);
+    if (good) {
+        link_out(j, s, cell);
+        __atomic_store_n(&p->placed, true, __ATOMIC_RELEASE);
+        link_in(j, s, cell);
+        j->ended.kept_blocks += c->nblocks;
     }
-    free(chunks);
-    return !s->spent;
-}
-
-/* ---- blocks ------------------------------------------------------------------------------------------ */
-
-static GuestAddr block_pc(const KeepSegment *s, const KeepBlock *k)
-{
-    return (s->module->info.base + k->pc) | (uint64_t)k->tag << 56;
-}
-
-static uint64_t order(uint32_t pc, uint32_t mode, uint8_t tag)
-{
-    return (uint64_t)pc << 24 | (mode & 0xffff) << 8 | tag;
-}
-
-static uint32_t search(const KeepSegment *s, GuestAddr pc, uint32_t mode)
-{
-    uint64_t offset = (pc & ~(UINT64_C(0xff) << 56)) - s->module->info.base;
-    uint64_t want = order((uint32_t)offset, mode, (uint8_t)(pc >> 56));
-    uint32_t lo = 0, hi = s->info.nblocks;
-
-    if (offset > UINT32_MAX || mode > UINT16_MAX)
-        return UINT32_MAX;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        const KeepBlock *k = &s->blocks[mid];
-        if (order(k->pc, k->mode, k->tag) < want)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    const KeepBlock *k = &s->blocks[lo];
-    return lo < s->info.nblocks && order(k->pc, k->mode, k->tag) == want ? lo : UINT32_MAX;
-}
-
-static GuestAddr link_target(const KeepSegment *s, uint32_t i, const KeepLink *l)
-{
-    GuestAddr from = s->module->info.base + s->blocks[i].pc;
-
-    if ((l->flags & KEEP_KIND) == LINK_CACHE && !(l->flags & KEEP_LINKED))
-        return 0;
-    return (from + (uint64_t)(int64_t)l->target) | (uint64_t)l->tag << 56;
-}
-
-static void fill_in(const KeepSegment *s, uint32_t i, Block *b)
-{
-    const KeepBlock *k = &s->blocks[i];
-
-    b->pc = block_pc(s, k);
-    b->mode = k->mode;
-    b->guest_len = k->guest_len;
-    b->code = (uintptr_t)s->window + k->hot;
-    b->host_len = k->host_len;
-    b->cold = (uintptr_t)s->window + k->cold;
-    b->cold_len = k->cold_len;
-    b->faultmap = s->faults + s->faults_at[i];
-    b->faultmap_len = k->faults_len;
-}
-
-/* Under the lock: makes the block, with its exits (those linked have no `to` yet). There may be another of the same pc already, in another segment or translated meanwhile: the table has room for
- * both, and finds the first. NULL: out of memory. */
-static Block *make(Jit *j, KeepSegment *s, uint32_t i)
-{
-    const KeepBlock *k = &s->blocks[i];
-    uint32_t window = (uint32_t)(s->window - j->code.rx);
-    Block *b = slab_alloc(j, sizeof *b + k->nlinks * sizeof(Link));
-
-    if (!b)
-        return NULL;
-    b->arena = j->code.rx;
-    fill_in(s, i, b);
-    b->ninsns = (uint32_t)k->guest_len >> j->frontend->insn_shift;
-    b->links = (Link *)(b + 1);
-    b->nlinks = k->nlinks;
-    for (uint32_t n = 0; n < k->nlinks; n++) {
-        const KeepLink *from = &s->links[s->links_at[i] + n];
-        b->links[n] = (Link){
-            .from = b,
-            .target = link_target(s, i, from),
-            .site = window + from->site + (from->flags & KEEP_COLD_SITE ? k->cold : k->hot),
-            .stub = window + from->stub + k->cold,
-            .cache = window + from->cache + k->cold,
-            .kind = from->flags & KEEP_KIND,
-        };
-    }
-    if (blockmap_insert(&j->blocks, b) != 0)
-        return NULL;
-    s->made[i] = b;
-    j->ended.kept_found++;
-    return b;
-}
-
-/* Under the lock. The index of the block; UINT32_MAX: none. Of what lies elsewhere not even the list is read. */
-static uint32_t look_up(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode, bool may_load)
-{
-    uint64_t offset = (pc & j->frontend->pc_mask) - s->module->info.base;
-
-    if (s->spent || offset < s->info.low || offset >= s->info.high || (!s->blocks && !may_load))
-        return UINT32_MAX;
-    if (!s->blocks && !load_blocks(j, s)) {
-        s->spent = true;
-        return UINT32_MAX;
-    }
-    return search(s, pc, mode);
-}
-
-bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
-{
-    Jit *j = t->jit;
-    KeepModule *m = t->module;
-    bool found = false;
-
-    pthread_mutex_lock(&j->lock);
-    if (m && !m->asked)
-        keep_ask(j, m);
-    for (KeepSegment *s = m ? m->segments : NULL; s && !found; s = s->next) {
-        uint32_t i = look_up(j, s, pc, mode, true);
-        found = i != UINT32_MAX;
-        if (found)
-            *guest_len = s->blocks[i].guest_len;
-    }
-    pthread_mutex_unlock(&j->lock);
-    return found;
-}
-
-Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place)
-{
-    Jit *j = t->jit;
-    KeepModule *m = t->module;
-    Block *b = NULL;
-
-    if (!m || (m->asked && !m->segments))
-        return NULL;
-    pthread_mutex_lock(&j->lock);
-    if (t->generation == j->generation && !m->closed) {
-        if (!m->asked && may_place)
-            keep_ask(j, m);
-        b = blockmap_find(&j->blocks, pc, mode); /* another thread may have been quicker */
-        for (KeepSegment *s = m->segments; s && !b; s = s->next) {
-            uint32_t i = look_up(j, s, pc, mode, may_place);
-            if (i != UINT32_MAX && (s->placed || (may_place && place(j, s))))
-                b = make(j, s, i);
-        }
-    }
-    pthread_mutex_unlock(&j->lock);
-    return b;
-}
-
-static Block *block_of(Jit *j, KeepSegment *s, uint32_t i)
-{
-    return s->made[i] ? s->made[i] : make(j, s, i);
-}
-
-/* Links between blocks that are live become known to those they lead to. */
-static void connect(Jit *j, KeepSegment *s, Block *b, uint32_t i)
-{
-    for (uint32_t n = 0; n < b->nlinks; n++) {
-        Link *l = &b->links[n];
-        if (!(s->links[s->links_at[i] + n].flags & KEEP_LINKED) || l->to)
-            continue;
-        uint32_t target = search(s, l->target, b->mode);
-        Block *to = target == UINT32_MAX ? NULL : block_of(j, s, target);
-        if (to) {
-            l->to = to;
-            l->next_in = to->incoming;
-            to->incoming = l;
-        }
-    }
-}
-
-void keep_make_all(Jit *j, KeepSegment *s)
-{
-    for (uint32_t i = 0; i < s->info.nblocks; i++)
-        (void)block_of(j, s, i);
-    for (uint32_t i = 0; i < s->info.nblocks; i++) {
-        Block *b = block_of(j, s, i);
-        if (b && !b->dead)
-            connect(j, s, b, i);
-    }
-}
-
-static KeepSegment *segment_at(const CodeBuf *cb, uintptr_t pc)
-{
-    const CodeChunk *c = codebuf_chunk_at(cb, pc);
-    return c ? __atomic_load_n(&c->segment, __ATOMIC_ACQUIRE) : NULL;
-}
-
-Link *keep_link(Jit *j, uintptr_t cold, uint64_t mark, unsigned n, GuestAddr *target)
-{
-    uint32_t i = (uint32_t)(mark >> 1);
-    Link *l = NULL;
-
-    pthread_mutex_lock(&j->lock);
-    KeepSegment *s = segment_at(&j->code, cold);
-    if (s) {
-        /* The block is made for the sake of the link: not if that can't be made yet. */
-        Block *b = s->made[i] ? s->made[i] : jit_may_link(j) ? make(j, s, i) : NULL;
-        l = b ? &b->links[n] : NULL;
-    }
-    for (const Retired *r = j->retired; r && !s; r = r->next)
-        s = segment_at(&r->code, cold);
-    if (!s || i >= s->info.nblocks)
-        abort();
-    *target = l ? l->target : link_target(s, i, &s->links[s->links_at[i] + n]);
-    pthread_mutex_unlock(&j->lock);
-    return l;
-}
-
-bool keep_fault_block(const CodeChunk *c, uintptr_t host_pc, Block *b)
-{
-    KeepSegment *s = __atomic_load_n(&c->segment, __ATOMIC_ACQUIRE);
-
-    if (!s)
-        return false;
-    uint32_t off = (uint32_t)(host_pc - (uintptr_t)s->window), *recent = &s->recent[(off >> 6) % 64];
-    for (uint32_t n = 0; n <= s->info.nblocks; n++) {
-        uint32_t i = n ? n - 1 : *recent; /* where the last fault around here was first */
-        const KeepBlock *k = &s->blocks[i];
-        if (off - k->hot < k->host_len || off - k->cold < k->cold_len) {
-            *recent = i;
-            *b = (Block){.arena = c->rx};
-            fill_in(s, i, b);
-            return true;
-        }
-    }
-    return false;
+    p->spent = !good;
+    return good;
 }

@@ -1,4 +1,5 @@
-/* keep_save.c - what was translated of a module as a segment (keep.h): copies of its pairs in which exits between blocks of the segment are linked and all others lead to their stubs. */
+/* keep_save.c - what was translated of a module as a segment (keep.h): copies of its blocks in
+ * which exits within a cell are linked and all others lead to their stubs. */
 #include "jit/keep.h"
 
 #include <stdlib.h>
@@ -10,18 +11,22 @@
 typedef struct KeepSave {
     Jit *j;
     const KeepModule *m;
-    uint32_t npairs, nblocks, nlinks, nfaults, nrelocs, guest_bytes;
+    uint32_t npairs, nblocks, nlinks, nfaults, nrelocs, ncells, guest_bytes;
     uint32_t *window_of; /* by chunk of the arena: window offset + 1; 0: none of ours */
     uint8_t *window;     /* the copy */
-    Block **blocks;      /* by (pc, mode) once sorted */
+    Block **blocks;      /* in the order of the code: Block.kept_index is the index + 1 */
+    KeepCell *cells;
+    uint32_t *cell_of; /* by block */
+    uint32_t *first;   /* by cell: its first block */
+    KeepIndex *index;  /* by key */
     KeepBlock *out;
     KeepLink *links;
     uint8_t *faults;
     uint32_t *relocs;
-    uint32_t *lens;      /* of each chunk */
 } Save;
 
-/* ---- which blocks ----------------------------------------------------------------------------------- */
+/* ---- which blocks
+ * ----------------------------------------------------------------------------------- */
 
 static bool can_save(const Save *s, const Block *b)
 {
@@ -39,44 +44,76 @@ static uint32_t window_offset(const Save *s, uint32_t arena_offset)
     return s->window_of[arena_offset / CODEBUF_CHUNK] - 1 + arena_offset % CODEBUF_CHUNK;
 }
 
-static uint64_t order_of(const Save *s, const Block *b)
+/* By key: a radix sort, eight bits at a time, of the digits that differ. */
+static bool sort_index(Save *s)
 {
-    GuestAddr pc = b->pc & s->j->frontend->pc_mask;
-    return (pc - s->m->info.base) << 24 | (uint64_t)b->mode << 8 | b->pc >> 56;
-}
-
-/* By pc (32 bits), mode and tag: a radix sort, eight bits at a time, of the digits that differ. */
-static bool sort_blocks(Save *s)
-{
-    Block **from = s->blocks, **to = malloc(s->nblocks * sizeof *to);
+    KeepIndex *from = s->index, *to = malloc(s->nblocks * sizeof *to);
     uint64_t any = 0, all = ~UINT64_C(0);
 
     if (!to)
         return false;
     for (uint32_t i = 0; i < s->nblocks; i++) {
-        any |= order_of(s, from[i]);
-        all &= order_of(s, from[i]);
+        any |= keep_index_key(&from[i]);
+        all &= keep_index_key(&from[i]);
     }
     for (unsigned shift = 0; shift < 56; shift += 8) {
         uint32_t at[257] = {0};
         if (!((any ^ all) >> shift & 255))
             continue;
         for (uint32_t i = 0; i < s->nblocks; i++)
-            at[(order_of(s, from[i]) >> shift & 255) + 1]++;
+            at[(keep_index_key(&from[i]) >> shift & 255) + 1]++;
         for (unsigned k = 0; k < 256; k++)
             at[k + 1] += at[k];
         for (uint32_t i = 0; i < s->nblocks; i++)
-            to[at[order_of(s, from[i]) >> shift & 255]++] = from[i];
-        Block **swap = from;
+            to[at[keep_index_key(&from[i]) >> shift & 255]++] = from[i];
+        KeepIndex *swap = from;
         from = to;
         to = swap;
     }
-    s->blocks = from;
+    s->index = from;
     free(to);
     return true;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------- */
+/* ---- cells
+ * -------------------------------------------------------------------------------------------- */
+
+static uint32_t hot_of(const Save *s, const Block *b)
+{
+    return window_offset(s, (uint32_t)(b->code - (uintptr_t)s->j->code.rx));
+}
+
+static uint32_t cold_of(const Save *s, const Block *b)
+{
+    return window_offset(s, (uint32_t)(b->cold - (uintptr_t)s->j->code.rx));
+}
+
+/* Blocks come in the order of their code, of the hot as of the cold. */
+static bool cut_cells(Save *s)
+{
+    KeepCell *c = NULL;
+
+    for (uint32_t i = 0; i < s->nblocks; i++) {
+        const Block *b = s->blocks[i];
+        uint32_t hot = hot_of(s, b), cold = cold_of(s, b);
+        if (!c || c->hot / KEEP_PAIR != hot / KEEP_PAIR || c->nblocks == KEEP_CELL_BLOCKS ||
+            c->hot_len + c->cold_len + b->host_len + b->cold_len > KEEP_CELL) {
+            if (s->ncells == KEEP_MOST_CELLS)
+                return false;
+            c = &s->cells[s->ncells];
+            s->first[s->ncells++] = i;
+            *c = (KeepCell){.hot = hot, .cold = cold};
+        }
+        s->cell_of[i] = s->ncells - 1;
+        c->hot_len = hot + b->host_len - c->hot;
+        c->cold_len = cold + b->cold_len - c->cold;
+        c->nblocks++;
+    }
+    return true;
+}
+
+/* ---- copies
+ * ------------------------------------------------------------------------------------------- */
 
 static void put32(uint8_t *at, uint32_t value)
 {
@@ -88,60 +125,78 @@ static void put64(uint8_t *at, uint64_t value)
     memcpy(at, &value, 8);
 }
 
-/* The exit as it is in the copy: linked if it leads to a block of the segment. */
-static void save_link(Save *s, const KeepBlock *of, const Block *b, const Link *l)
+/* The exit as it is in the copy: linked if it leads to a block of the same cell. */
+static void save_link(Save *s, uint32_t cell, const Block *b, const Link *l)
 {
     KeepLink *k = &s->links[s->nlinks++];
     const Block *to = l->to && l->to->kept_index ? l->to : NULL;
     GuestAddr mask = s->j->frontend->pc_mask;
-    uint32_t site = window_offset(s, l->site), stub = window_offset(s, l->stub);
-    bool cold = site - of->cold <= of->cold_len;
+    uint32_t site = window_offset(s, l->site), stub = window_offset(s, l->stub), hot = hot_of(s, b),
+             cold = cold_of(s, b);
+    uint32_t to_cell = to ? s->cell_of[to->kept_index - 1] : 0;
+    bool in_cold = site - cold <= b->cold_len, near = to && to_cell == cell,
+         far = to && !near && l->kind != LINK_CACHE;
 
-    *k = (KeepLink){.site = (uint16_t)(site - (cold ? of->cold : of->hot)),
-                    .stub = (uint16_t)(stub - of->cold),
-                    .flags = (uint8_t)(l->kind | (to ? KEEP_LINKED : 0) | (cold ? KEEP_COLD_SITE : 0))};
-    if (l->kind != LINK_CACHE || to) {
+    *k = (KeepLink){.site = (uint16_t)(site - (in_cold ? cold : hot)),
+                    .stub = (uint16_t)(stub - cold),
+                    .flags = (uint8_t)(l->kind | (near ? KEEP_LINKED : 0) | (far ? KEEP_FAR : 0) |
+                                       (in_cold ? KEEP_COLD_SITE : 0))};
+    if (near || far) {
+        k->cell = (uint16_t)to_cell;
+        k->n = (uint16_t)(to->kept_index - 1 - s->first[to_cell]);
+    }
+    if (l->kind != LINK_CACHE || near) {
         k->target = (int32_t)(uint32_t)((l->target & mask) - (b->pc & mask));
         k->tag = (uint8_t)(l->target >> 56);
     }
-    uint32_t goal = to ? window_offset(s, (uint32_t)(to->code - (uintptr_t)s->j->code.rx)) : stub;
-    put32(s->window + site - 4, goal - site);
+    put32(s->window + site - 4, (near ? hot_of(s, to) : stub) - site);
     if (l->kind == LINK_CACHE) {
         uint32_t cache = window_offset(s, l->cache);
-        k->cache = (uint16_t)(cache - of->cold);
-        put64(s->window + cache, to ? l->target : JIT_NO_PC);
-        if (to && !s->m->info.fixed)
+        k->cache = (uint16_t)(cache - cold);
+        put64(s->window + cache, near ? l->target : JIT_NO_PC);
+        if (near && !s->m->info.fixed)
             s->relocs[s->nrelocs++] = cache;
     }
 }
 
-static void save_block(Save *s, uint32_t i)
+static void save_block(Save *s, uint32_t cell, uint32_t i)
 {
     const Block *b = s->blocks[i];
+    KeepCell *c = &s->cells[cell];
     GuestAddr pc = b->pc & s->j->frontend->pc_mask;
-    uintptr_t rx = (uintptr_t)s->j->code.rx;
+    uint32_t hot = hot_of(s, b), cold = cold_of(s, b), links = s->nlinks, relocs = s->nrelocs;
 
     s->out[i] = (KeepBlock){.pc = (uint32_t)(pc - s->m->info.base),
                             .mode = (uint16_t)b->mode,
                             .guest_len = (uint16_t)b->guest_len,
-                            .hot = window_offset(s, (uint32_t)(b->code - rx)),
-                            .cold = window_offset(s, (uint32_t)(b->cold - rx)),
+                            .hot = hot - c->hot,
+                            .cold = cold - c->cold,
                             .host_len = (uint16_t)b->host_len,
                             .cold_len = (uint16_t)b->cold_len,
                             .faults_len = (uint16_t)b->faultmap_len,
                             .nlinks = (uint8_t)b->nlinks,
                             .tag = (uint8_t)(b->pc >> 56)};
-    put64(s->window + s->out[i].cold, keep_mark(i));
+    s->index[i] = (KeepIndex){.pc = s->out[i].pc,
+                              .mode = s->out[i].mode,
+                              .guest_len = s->out[i].guest_len,
+                              .where = keep_where(cell, i - s->first[cell], s->out[i].tag)};
+    memcpy(s->window + hot, codebuf_rw(&s->j->code, b->code), b->host_len);
+    memcpy(s->window + cold, codebuf_rw(&s->j->code, b->cold), b->cold_len);
+    put64(s->window + cold, keep_mark(i - s->first[cell]));
     for (uint32_t n = 0; n < b->nlinks; n++)
-        save_link(s, &s->out[i], b, &b->links[n]);
+        save_link(s, cell, b, &b->links[n]);
     memcpy(s->faults + s->nfaults, b->faultmap, b->faultmap_len);
     s->nfaults += b->faultmap_len;
     for (uint32_t n = 0; n < b->nrelocs; n++)
         s->relocs[s->nrelocs++] = window_offset(s, b->relocs[n]);
     s->guest_bytes += b->guest_len;
+    c->nlinks += s->nlinks - links;
+    c->faults_len += b->faultmap_len;
+    c->nrelocs += s->nrelocs - relocs;
 }
 
-/* ---- the segment ----------------------------------------------------------------------------------------- */
+/* ---- the segment
+ * ----------------------------------------------------------------------------------------- */
 
 static bool collect(Save *s)
 {
@@ -164,65 +219,102 @@ static bool collect(Save *s)
             }
         }
     }
+    s->cells = malloc((s->nblocks + 1) * sizeof *s->cells);
+    s->cell_of = malloc((s->nblocks + 1) * sizeof *s->cell_of);
+    s->first = malloc((s->nblocks + 1) * sizeof *s->first);
+    s->index = malloc((s->nblocks + 1) * sizeof *s->index);
     s->out = malloc((s->nblocks + 1) * sizeof *s->out);
     s->links = malloc((links + 1) * sizeof *s->links);
     s->faults = malloc(faults + 1);
     s->relocs = malloc((relocs + 1) * sizeof *s->relocs);
-    return s->out && s->links && s->faults && s->relocs;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+    return s->cells && s->cell_of && s->first && s->index && s->out && s->links && s->faults &&
+           s->relocs;
 }
 
 /* Under the lock. Lays out the window. */
-static void copy_pairs(Save *s)
+static void place_pairs(Save *s)
 {
-    uint8_t *rw = s->j->code.rx + s->j->code.rw_delta;
     uint32_t n = 0;
 
     for (const KeepPair *p = s->m->pairs; p; p = p->next, n++) {
-        const CodeChunk *chunks[2] = {p->hot, p->cold};
-        for (unsigned k = 0; k < 2; k++) {
-            const CodeChunk *c = chunks[k];
-            uint32_t at = n * KEEP_PAIR + k * CODEBUF_CHUNK;
-            s->lens[2 * n + k] = c->next - c->start;
-            s->window_of[c->start / CODEBUF_CHUNK] = at + 1;
-            memcpy(s->window + at, rw + c->start, c->next - c->start);
-        }
+        s->window_of[p->hot->start / CODEBUF_CHUNK] = n * KEEP_PAIR + 1;
+        s->window_of[p->cold->start / CODEBUF_CHUNK] = n * KEEP_PAIR + CODEBUF_CHUNK + 1;
+    }
+}
+
+static uint8_t *append(uint8_t *to, const void *from, size_t size)
+{
+    memcpy(to, from, size);
+    return to + size;
+}
+
+/* A frame for each cell, one behind the other in `bytes`. */
+static void cell_frames(const Save *s, JitFrame *frames, uint8_t *bytes)
+{
+    const KeepLink *links = s->links;
+    const uint32_t *relocs = s->relocs;
+    const uint8_t *faults = s->faults;
+
+    for (uint32_t i = 0; i < s->ncells; i++) {
+        const KeepCell *c = &s->cells[i];
+        uint8_t *at = append(bytes, &s->out[s->first[i]], c->nblocks * sizeof *s->out);
+        at = append(at, links, c->nlinks * sizeof *links);
+        at = append(at, relocs, c->nrelocs * sizeof *relocs);
+        at = append(at, faults, c->faults_len);
+        at = append(at, s->window + c->hot, c->hot_len);
+        at = append(at, s->window + c->cold, c->cold_len);
+        links += c->nlinks;
+        relocs += c->nrelocs;
+        faults += c->faults_len;
+        frames[i] = (JitFrame){bytes, (uint32_t)(at - bytes)};
+        bytes = at;
     }
 }
 
 static void call(Save *s, JitSaveFn fn, void *ctx)
 {
-    JitFrame *frames = calloc(KEEP_CODE + 2 * s->npairs, sizeof *frames);
-    JitPart part = {.blocks = s->nblocks, .guest_bytes = s->guest_bytes,
-                    .nframes = KEEP_CODE + 2 * s->npairs, .frames = frames};
+    uint32_t nindex = (s->nblocks + KEEP_INDEX_BLOCKS - 1) / KEEP_INDEX_BLOCKS,
+             nframes = KEEP_INDEX + nindex + s->ncells;
+    size_t head = s->ncells * sizeof *s->cells + nindex * sizeof(uint64_t);
+    size_t size = head + s->nblocks * sizeof *s->out + s->nlinks * sizeof *s->links +
+                  s->nrelocs * sizeof *s->relocs + s->nfaults;
     const JitModule *m = &s->m->info;
     KeepInfo info = {.format = KEEP_FORMAT,
                      .flags = keep_flags(s->m),
                      .base = m->base,
-                     .low = s->out[0].pc,
+                     .low = s->index[0].pc,
                      .nblocks = s->nblocks,
-                     .npairs = s->npairs};
+                     .npairs = s->npairs,
+                     .ncells = s->ncells,
+                     .nindex = nindex};
 
-    if (!frames)
-        return;
-    for (uint32_t i = 0; i < s->nblocks; i++) {
-        uint64_t end = (uint64_t)s->out[i].pc + s->out[i].guest_len;
-        info.high = end > info.high ? end : info.high;
+    for (uint32_t i = 0; i < s->ncells; i++)
+        size += s->cells[i].hot_len + s->cells[i].cold_len;
+    JitFrame *frames = calloc(nframes, sizeof *frames);
+    uint8_t *bytes = malloc(size);
+    JitPart part = {
+        .blocks = s->nblocks, .guest_bytes = s->guest_bytes, .nframes = nframes, .frames = frames};
+    if (frames && bytes) {
+        for (uint32_t i = 0; i < s->nblocks; i++) {
+            uint64_t end = (uint64_t)s->index[i].pc + s->index[i].guest_len;
+            info.high = end > info.high ? end : info.high;
+        }
+        memcpy(part.info, &info, sizeof info);
+        frames[KEEP_HEAD] = (JitFrame){bytes, (uint32_t)head};
+        uint8_t *first = append(bytes, s->cells, s->ncells * sizeof *s->cells);
+        for (uint32_t k = 0; k < nindex; k++) {
+            const KeepIndex *x = &s->index[k * KEEP_INDEX_BLOCKS];
+            uint32_t n = s->nblocks - k * KEEP_INDEX_BLOCKS;
+            uint64_t key = keep_index_key(x);
+            first = append(first, &key, sizeof key);
+            frames[KEEP_INDEX + k] = (JitFrame){x, (n < KEEP_INDEX_BLOCKS ? n : KEEP_INDEX_BLOCKS) *
+                                                       (uint32_t)sizeof *x};
+        }
+        cell_frames(s, frames + KEEP_INDEX + nindex, first);
+        fn(ctx, m->file, &part);
     }
-    memcpy(part.info, &info, sizeof info);
-    frames[KEEP_BLOCKS] = (JitFrame){s->out, s->nblocks * (uint32_t)sizeof *s->out};
-    frames[KEEP_LINKS] = (JitFrame){s->links, s->nlinks * (uint32_t)sizeof *s->links};
-    frames[KEEP_FAULTS] = (JitFrame){s->faults, s->nfaults};
-    frames[KEEP_RELOCS] = (JitFrame){s->relocs, s->nrelocs * 4};
-    for (uint32_t i = 0; i < 2 * s->npairs; i++)
-        frames[KEEP_CODE + i] = (JitFrame){s->window + (size_t)i * CODEBUF_CHUNK, s->lens[i]};
-    fn(ctx, m->file, &part);
     free(frames);
+    free(bytes);
 }
 
 /* Under the lock. What was saved isn't again: the pairs are let go of. */
@@ -230,23 +322,26 @@ static bool prepare(Save *s, KeepModule *m, uint32_t least)
 {
     for (const KeepPair *p = m->pairs; p; p = p->next)
         s->npairs++;
-    if (!s->npairs || s->npairs > 128 || !collect(s) || !s->nblocks || s->nblocks < least || !sort_blocks(s))
+    if (!s->npairs || s->npairs > KEEP_MOST_PAIRS || !collect(s) || !s->nblocks ||
+        s->nblocks < least)
         return false;
-    void *window = mmap(ownmem_hint((size_t)s->npairs * KEEP_PAIR), (size_t)s->npairs * KEEP_PAIR, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *window = mmap(ownmem_hint((size_t)s->npairs * KEEP_PAIR), (size_t)s->npairs * KEEP_PAIR,
+                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     s->window = window == MAP_FAILED ? NULL : window;
     s->window_of = calloc(s->j->code.size / CODEBUF_CHUNK, sizeof *s->window_of);
-    s->lens = calloc(2 * s->npairs, sizeof *s->lens);
-    if (!s->window || !s->window_of || !s->lens)
+    if (!s->window || !s->window_of)
         return false;
-    copy_pairs(s);
+    place_pairs(s);
+    if (!cut_cells(s))
+        return false;
     for (uint32_t i = 0; i < s->nblocks; i++)
         s->blocks[i]->kept_index = i + 1;
     for (uint32_t i = 0; i < s->nblocks; i++)
-        save_block(s, i);
+        save_block(s, s->cell_of[i], i);
     for (uint32_t i = 0; i < s->nblocks; i++)
         s->blocks[i]->kept_index = 0;
-    qsort(s->relocs, s->nrelocs, sizeof *s->relocs, by_value);
+    if (!sort_index(s))
+        return false;
     for (KeepPair *p; (p = m->pairs);) {
         m->pairs = p->next;
         p->next = m->saved;
@@ -262,7 +357,10 @@ void keep_free_save(Save *s)
         return;
     if (s->window)
         munmap(s->window, (size_t)s->npairs * KEEP_PAIR);
-    free(s->lens);
+    free(s->cells);
+    free(s->cell_of);
+    free(s->first);
+    free(s->index);
     free(s->window_of);
     free(s->blocks);
     free(s->out);
@@ -321,11 +419,23 @@ unsigned jit_save(Jit *j, uint32_t least, JitSaveFn fn, void *ctx)
     return calls;
 }
 
-uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO],
-                          const void *blocks, uint32_t size, uint8_t *known)
+bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first,
+                    unsigned *n)
+{
+    KeepInfo i;
+
+    memcpy(&i, info, sizeof i);
+    *first = KEEP_INDEX;
+    *n = i.nindex;
+    return i.format == KEEP_FORMAT && i.nindex < nframes;
+}
+
+uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index,
+                          uint32_t size, uint8_t *known)
 {
     KeepInfo mine, theirs;
-    const KeepBlock *a = part->frames[KEEP_BLOCKS].data, *b = blocks;
+    const KeepIndex *a = part->frames[KEEP_INDEX].data,
+                    *b = index; /* its frames follow each other */
     uint32_t n = size / (uint32_t)sizeof *b, unknown = 0;
 
     memcpy(&mine, part->info, sizeof mine);
@@ -333,11 +443,10 @@ uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO]
     bool comparable = mine.format == theirs.format && mine.flags == theirs.flags &&
                       (!(mine.flags & KEEP_FIXED) || mine.base == theirs.base);
     for (uint32_t i = 0, k = 0; i < part->blocks; i++) {
-        while (comparable && k < n &&
-               (b[k].pc < a[i].pc || (b[k].pc == a[i].pc && b[k].mode < a[i].mode)))
+        uint64_t key = keep_index_key(&a[i]);
+        while (comparable && k < n && keep_index_key(&b[k]) < key)
             k++;
-        /* Blocks of the same pc and mode differ in the tag alone, which the few jumps of landing blocks have. */
-        if (comparable && k < n && b[k].pc == a[i].pc && b[k].mode == a[i].mode)
+        if (comparable && k < n && keep_index_key(&b[k]) == key)
             known[i / 8] |= (uint8_t)(1 << i % 8);
         unknown += !(known[i / 8] >> i % 8 & 1);
     }

@@ -32,6 +32,8 @@ int template_place(JitThread *t, const struct CodeObject *o, Block *b);
  * linked to the block at cpu->pc. */
 CpuExit template_run(Cpu *cpu, Block *b, Link **link);
 
+/* Under Jit.lock, other threads may be running it: the jump that ends at `site` leads to `target` from now on; both are offsets in the arena. */
+void template_point(Jit *jit, uint32_t site, uint32_t target);
 /* Under Jit.lock: patches the exit to jump to link->to's code, or back to its stub. Other threads may be running it. */
 void template_link(Jit *jit, Link *link, const Block *to);
 void template_unlink(Jit *jit, Link *link);

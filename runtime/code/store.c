@@ -30,10 +30,12 @@ struct CodeStore {
     char guest[512];
 };
 
-/* Programs whose ways depend on random numbers always find some blocks that are new: once an entry has been added to several times, so few don't pay for writing it anew. */
+/* Programs whose ways depend on random numbers always find some blocks that are new: once an entry
+ * has been added to several times, so few don't pay for writing it anew. */
 enum { FEW_PARTS = 6, LEAST_BLOCKS = 16 };
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------------
+ */
 
 /* The linker's hash of this executable: another build makes other code. */
 static void build_id(char *text, size_t size)
@@ -142,7 +144,8 @@ CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, s
     return f;
 }
 
-/* ---- what the jit asks ---------------------------------------------------------------------------- */
+/* ---- what the jit asks
+ * ---------------------------------------------------------------------------- */
 
 static unsigned kept_parts(void *ctx, void *file)
 {
@@ -196,7 +199,35 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_frame = kept_frame;
 }
 
-/* ---- saving ----------------------------------------------------------------------------------------- */
+/* ---- saving
+ * ----------------------------------------------------------------------------------------- */
+
+/* The list of a stored part's blocks; NULL: damaged, or none. */
+static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *size)
+{
+    const PartHeader *p = cache_part(e, part);
+    unsigned first, n;
+    size_t all = 0, at = 0;
+
+    if (p->kind != KIND_TIER1 || !jit_part_index(p->info, p->nframes, &first, &n) ||
+        !cache_part_good(e, part)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        all += cache_frame_size(e, part, first + i);
+    }
+    uint8_t *bytes = all <= UINT32_MAX ? malloc(all + 1) : NULL;
+    for (unsigned i = 0; bytes && i < n; i++) {
+        uint32_t len = cache_frame_size(e, part, first + i);
+        if (!cache_frame(c, e, part, first + i, bytes + at, len)) {
+            free(bytes);
+            return NULL;
+        }
+        at += len;
+    }
+    *size = (uint32_t)all;
+    return bytes;
+}
 
 /* Others may have stored the same since. */
 static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
@@ -206,13 +237,12 @@ static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
     uint32_t unknown = part->blocks;
 
     for (unsigned i = 0; e && known && i < cache_parts(e); i++) {
-        uint32_t size = cache_frame_size(e, i, 0);
-        void *blocks = malloc(size + (size_t)1);
-        if (blocks && cache_part(e, i)->kind == KIND_TIER1 && cache_part_good(e, i) &&
-            cache_frame(c, e, i, 0, blocks, size)) {
-            unknown = jit_part_unknown(part, cache_part(e, i)->info, blocks, size, known);
+        uint32_t size;
+        void *index = read_index(c, e, i, &size);
+        if (index) {
+            unknown = jit_part_unknown(part, cache_part(e, i)->info, index, size, known);
         }
-        free(blocks);
+        free(index);
     }
     free(known);
     bool first = !e || cache_parts(e) < FEW_PARTS;
@@ -235,8 +265,7 @@ static void save_part(void *ctx, void *file, const JitPart *from)
     memcpy(part.info, from->info, sizeof part.info);
     /* Not around jit_save(): the jit asks for parts with its own lock held. */
     lock_take(&s->lock);
-    (void)cache_store(s->cache, &f->id, &s->target, &part, wanted,
-                      (void *)(uintptr_t)from);
+    (void)cache_store(s->cache, &f->id, &s->target, &part, wanted, (void *)(uintptr_t)from);
     lock_release(&s->lock);
 }
 

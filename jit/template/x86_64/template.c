@@ -159,7 +159,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
 
 /* ---- links ----------------------------------------------------------------------------------- */
 
-static void patch(Jit *jit, uint32_t site, uint32_t target)
+void template_point(Jit *jit, uint32_t site, uint32_t target)
 {
     int32_t rel = (int32_t)(target - site);
     uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + site - 4;
@@ -183,7 +183,7 @@ void template_link(Jit *jit, Link *link, const Block *to)
         return;
     if (link->kind == LINK_CACHE)
         __atomic_store_n(&link->target, to->pc, __ATOMIC_RELAXED);
-    patch(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx));
+    template_point(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx));
     if (link->kind == LINK_CACHE)
         set_cache(jit, link, to->pc);
 }
@@ -194,7 +194,7 @@ void template_unlink(Jit *jit, Link *link)
         return;
     if (link->kind == LINK_CACHE)
         set_cache(jit, link, JIT_NO_PC);
-    patch(jit, link->site, link->stub);
+    template_point(jit, link->site, link->stub);
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */
