@@ -132,6 +132,8 @@ bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops);
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick);
 /* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or -ENOMEM: nothing has changed. */
 int jit_replace_block(Jit *j, Block *old, Block *fresh);
+/* The same if the table has fresh, and old no longer. */
+void jit_redirect(Jit *j, Block *old, Block *fresh);
 /* Under the lock: the exit, which isn't linked, leads to `to` from now on. */
 void jit_link(Jit *j, Link *link, Block *to);
 /* Makes what translating needs, if the thread hasn't got it; false: no memory. */

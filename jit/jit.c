@@ -118,7 +118,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
 }
 
 uint64_t jit_features(const Jit *j) {
-    return j->features;
+    return j->features | (j->tier ? JIT_CODE_COUNTS : 0);
 }
 
 static void free_retired(Jit *j, uint64_t oldest) {

@@ -17,6 +17,7 @@ enum { JIT_TIER_INTERP = 1, JIT_TIER_TEMPLATE = 2, JIT_TIER_LLVM = 4, JIT_TIERS_
 enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_ASM = 8, JIT_DUMP_EXEC = 16, JIT_DUMP_CPU = 32, JIT_DUMP_IR = 64, JIT_DUMP_IR_OPT = 128, JIT_DUMP_ASM = 256 };
 
 enum { JIT_QUICK_ONLY = INT32_MAX };
+#define JIT_CODE_COUNTS (UINT64_C(1) << 63) /* it counts executions, for tier 2 to follow */
 
 typedef struct JitOptions {
     uint32_t tiers;        /* JIT_TIER_* */
@@ -93,7 +94,7 @@ typedef struct JitHost {
 } JitHost;
 
 /* 0 or -errno. */
-uint64_t jit_features(const Jit *jit); /* JIT_HOST_*: what code depends on */
+uint64_t jit_features(const Jit *jit); /* what code depends on: JIT_HOST_* and JIT_CODE_COUNTS */
 int jit_create(Jit **jit, const Frontend *frontend, const JitOptions *options, const JitHost *host);
 void jit_destroy(Jit *jit);
 /* Prepares cpu (frontend, reset state, ibtc, jit fields). 0 or -errno. */

@@ -37,7 +37,7 @@ static KeepModule *find_module(Jit *j, const JitModule *info)
 
 static bool can_keep(const Jit *j)
 {
-    return j->host.module && (j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_TEMPLATE &&
+    return j->host.module && j->options.tiers & JIT_TIER_TEMPLATE &&
            !j->options.count_blocks && !j->options.one_insn_per_block && !j->options.dump;
 }
 
@@ -128,6 +128,12 @@ void keep_enter(JitThread *t, GuestAddr pc)
     if (m)
         take_module(t, m);
     pthread_mutex_unlock(&j->lock);
+}
+
+void keep_leave_pair(JitThread *t)
+{
+    t->hot = NULL;
+    t->pair = NULL;
 }
 
 bool keep_relocatable(const JitThread *t)

@@ -33,7 +33,7 @@ typedef struct KeepInfo {
     uint32_t ncells, nindex;
 } KeepInfo;
 _Static_assert(sizeof(KeepInfo) == 48, "JitPart.info");
-enum { KEEP_FORMAT = 2 };
+enum { KEEP_FORMAT = 3 };
 enum { KEEP_GUARDED = 1, KEEP_ANY_GUARDED = 2, KEEP_FIXED = 4 };
 
 typedef struct KeepCell {
@@ -47,7 +47,7 @@ _Static_assert(sizeof(KeepCell) == 32, "on disk");
 typedef struct KeepIndex {
     uint32_t pc;        /* file offset */
     uint16_t mode;
-    uint16_t guest_len;
+    uint16_t guest_len : 15, tier2 : 1;
     uint32_t where;     /* the cell, 13 bits; which of its blocks, 11; bits 56 to 63 of the pc */
 } KeepIndex;
 _Static_assert(sizeof(KeepIndex) == 12, "on disk");
@@ -58,14 +58,16 @@ typedef struct KeepBlock {
     uint16_t guest_len;
     uint32_t hot, cold; /* from the start of the cell's hot and cold part */
     uint16_t host_len, cold_len, faults_len;
-    uint8_t nlinks;
+    uint16_t nlinks;    /* of KeepLink: its exits, then nanchors others */
+    uint16_t nanchors;
     uint8_t tag;
+    uint8_t tier2;      /* a region's code: its anchors are the other blocks of it */
 } KeepBlock;
-_Static_assert(sizeof(KeepBlock) == 24, "on disk");
+_Static_assert(sizeof(KeepBlock) == 28, "on disk");
 
 typedef struct KeepLink {
     int32_t target;     /* guest address, from the block's; LINK_CACHE unlinked: nothing */
-    uint16_t site, stub, cache; /* as in Link; from the start of the block's hot part or, KEEP_COLD_SITE, cold part; stub and cache: cold */
+    uint16_t site /* an anchor: bytes of guest code */, stub, cache; /* as in Link; from the start of the block's hot part or, KEEP_COLD_SITE, cold part; stub and cache: cold */
     uint16_t cell;      /* KEEP_LINKED, KEEP_FAR: where the target is */
     uint16_t n;
     uint8_t flags;      /* LinkKind, KEEP_* */
@@ -134,6 +136,8 @@ void keep_enter(JitThread *t, GuestAddr pc);
 void keep_leave(JitThread *t);
 /* The same under the lock. */
 void keep_give(JitThread *t);
+/* The next code goes to chunks of its own. */
+void keep_leave_pair(JitThread *t);
 /* Addresses made of the pc are told apart in the code to come. */
 bool keep_relocatable(const JitThread *t);
 /* A pair with room; false: the arena is full. */
@@ -170,6 +174,10 @@ bool keep_place(Jit *j, KeepSegment *s, uint32_t cell);
 Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place);
 /* Is there a block of a segment at pc? Nothing is placed. *guest_len: its length. */
 bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len);
+/* A region that is stored for the pc of b, which isn't one; NULL: none. It isn't in the table if the table finds b. */
+Block *keep_find_region(JitThread *t, const Block *b);
+/* Under the lock: b's list of incoming links has those, too, that were made when it was stored. */
+void keep_incoming(Jit *j, const Block *b);
 /* Under the lock: makes all blocks of the segment's placed cells. */
 void keep_make_all(Jit *j, KeepSegment *s);
 /* Exit n of the block whose cold part begins at `cold` (rx) with `mark` instead of a Block *, and where it leads. NULL: its arena is gone. */

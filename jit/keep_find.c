@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "jit/template/template.h"
+#include "jit/tier.h"
 
 static GuestAddr link_target(const KeepSegment *s, const KeepBlock *b, const KeepLink *l)
 {
@@ -27,30 +28,40 @@ static void fill_in(const KeepSegment *s, uint32_t cell, uint32_t i, Block *b)
     b->host_len = k->host_len;
     b->cold = keep_address(s, s->cells[cell].cold + k->cold);
     b->cold_len = k->cold_len;
+    b->tier2 = k->tier2;
     b->faultmap = p->faults + p->faults_at[i];
     b->faultmap_len = k->faults_len;
 }
 
-/* Under the lock: makes the block, with its exits (those linked have no `to` yet). There may be
- * another of the same pc already, in another segment or translated meanwhile: the table has room
- * for both, and finds the first. NULL: out of memory. */
-static Block *make(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t i)
+/* Under the lock: the block's memory, with its exits (those linked have no `to` yet) and anchors.
+ * NULL: out of memory. */
+static Block *new_block(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t i)
 {
     const KeepPlaced *p = &s->placed[cell];
     const KeepBlock *k = &p->blocks[i];
-    Block *b = keep_alloc(j, sizeof *b + k->nlinks * sizeof(Link));
+    Block *b = keep_alloc(j, sizeof *b * (k->nanchors + (size_t)1) + k->nlinks * sizeof(Link));
 
     if (!b)
         return NULL;
     b->arena = j->code.rx;
     fill_in(s, cell, i, b);
     b->ninsns = (uint32_t)k->guest_len >> j->frontend->insn_shift;
-    b->links = (Link *)(b + 1);
-    b->nlinks = k->nlinks;
+    b->anchors = b + 1;
+    b->nanchors = k->nanchors;
+    b->links = (Link *)(b + 1 + k->nanchors);
+    b->nlinks = k->nlinks - (uint32_t)k->nanchors;
     uint32_t hot = (uint32_t)(b->code - (uintptr_t)j->code.rx),
              cold = (uint32_t)(b->cold - (uintptr_t)j->code.rx);
     for (uint32_t n = 0; n < k->nlinks; n++) {
         const KeepLink *from = &p->links[p->links_at[i] + n];
+        if (n >= b->nlinks) {
+            b->anchors[n - b->nlinks] = (Block){.pc = link_target(s, k, from),
+                                                .mode = b->mode,
+                                                .guest_len = from->site,
+                                                .region = b};
+            b->ninsns += (uint32_t)from->site >> j->frontend->insn_shift;
+            continue;
+        }
         b->links[n] = (Link){
             .from = b,
             .target = link_target(s, k, from),
@@ -60,9 +71,20 @@ static Block *make(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t i)
             .kind = from->flags & KEEP_KIND,
         };
     }
-    if (blockmap_insert(&j->blocks, b) != 0)
+    return b;
+}
+
+/* Under the lock: the block, now in the table. There may be another of the same pc already, in
+ * another segment or translated meanwhile: the table has room for both, and finds the first. NULL:
+ * out of memory. */
+static Block *make(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t i)
+{
+    Block *b = new_block(j, s, cell, i);
+
+    if (!b || blockmap_insert(&j->blocks, b) != 0)
         return NULL;
-    p->made[i] = b;
+    (void)tier_anchor(j, b);
+    s->placed[cell].made[i] = b;
     j->ended.kept_found++;
     return b;
 }
@@ -124,10 +146,29 @@ bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
     return x != NULL;
 }
 
+/* Under the lock: what is stored for the pc, in the arena; a region rather than a block of tier 1.
+ * NULL: nothing. */
+static const KeepIndex *look_up(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, bool may_place,
+                                KeepSegment **of)
+{
+    const KeepIndex *best = NULL;
+
+    for (KeepSegment *s = m->segments; s && !(best && best->tier2); s = s->next) {
+        const KeepIndex *x = may_place || s->opened ? keep_search(j, s, pc, mode) : NULL;
+        if (x && (!best || x->tier2) &&
+            (s->placed[keep_cell(x)].placed || (may_place && keep_place(j, s, keep_cell(x))))) {
+            best = x;
+            *of = s;
+        }
+    }
+    return best;
+}
+
 Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place)
 {
     Jit *j = t->jit;
     KeepModule *m = t->module;
+    KeepSegment *s;
     Block *b = NULL;
 
     if (!m || (m->asked && !m->segments))
@@ -137,15 +178,28 @@ Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place)
         if (!m->asked && may_place)
             keep_ask(j, m);
         b = blockmap_find(&j->blocks, pc, mode); /* another thread may have been quicker */
-        for (KeepSegment *s = m->segments; s && !b; s = s->next) {
-            const KeepIndex *x = may_place || s->opened ? keep_search(j, s, pc, mode) : NULL;
-            if (x &&
-                (s->placed[keep_cell(x)].placed || (may_place && keep_place(j, s, keep_cell(x)))))
-                b = make(j, s, keep_cell(x), keep_nth(x));
-        }
+        const KeepIndex *x = b ? NULL : look_up(j, m, pc, mode, may_place, &s);
+        if (x)
+            b = block_of(j, s, keep_cell(x), keep_nth(x));
     }
     pthread_mutex_unlock(&j->lock);
-    return b;
+    return b && !b->dead ? b : NULL;
+}
+
+Block *keep_find_region(JitThread *t, const Block *of)
+{
+    Jit *j = t->jit;
+    KeepModule *m = t->module;
+    KeepSegment *s;
+    Block *b = NULL;
+
+    pthread_mutex_lock(&j->lock);
+    bool can = m && t->generation == j->generation && !m->closed;
+    const KeepIndex *x = can ? look_up(j, m, of->pc, of->mode, true, &s) : NULL;
+    if (x && x->tier2)
+        b = block_of(j, s, keep_cell(x), keep_nth(x));
+    pthread_mutex_unlock(&j->lock);
+    return b && !b->dead ? b : NULL;
 }
 
 /* ---- by host address
@@ -179,6 +233,36 @@ static const KeepSegment *segment_at(const CodeBuf *cb, uintptr_t pc, uint32_t *
     if (s)
         *at = (uint32_t)(pc - (uintptr_t)c->rx) - c->start + c->window;
     return s;
+}
+
+/* Does an exit of the block lead to block n of cell `to`? */
+static bool leads_to(const KeepPlaced *p, uint32_t i, uint32_t to, uint32_t n)
+{
+    const KeepLink *l = &p->links[p->links_at[i]],
+                   *end = l + p->blocks[i].nlinks - p->blocks[i].nanchors;
+
+    while (l < end && !(l->flags & KEEP_LINKED && l->cell == to && l->n == n))
+        l++;
+    return l < end;
+}
+
+void keep_incoming(Jit *j, const Block *to)
+{
+    uint32_t at = 0, n = 0;
+    const KeepSegment *s = to->code ? segment_at(&j->code, to->code, &at) : NULL;
+    uint32_t cell = s ? cell_at(s, at) : UINT32_MAX;
+
+    if (cell == UINT32_MAX)
+        return;
+    while (n < s->cells[cell].nblocks && s->placed[cell].made[n] != to)
+        n++;
+    for (uint32_t c = 0; n < s->cells[cell].nblocks && c < s->info.ncells; c++) {
+        for (uint32_t i = 0; s->placed[c].placed && i < s->cells[c].nblocks; i++) {
+            Block *b = leads_to(&s->placed[c], i, cell, n) ? block_of(j, s, c, i) : NULL;
+            if (b && !b->dead)
+                connect(j, s, c, i, b);
+        }
+    }
 }
 
 Link *keep_link(Jit *j, uintptr_t cold, uint64_t mark, unsigned n, GuestAddr *target)

@@ -101,7 +101,7 @@ static bool sound_cells(const KeepSegment *s)
         if (c->hot / KEEP_PAIR >= s->info.npairs || c->cold / KEEP_PAIR != c->hot / KEEP_PAIR ||
             hot >= CODEBUF_CHUNK || c->hot_len > CODEBUF_CHUNK - hot || cold < CODEBUF_CHUNK ||
             c->cold_len > KEEP_PAIR - cold || !c->nblocks || c->nblocks > KEEP_CELL_BLOCKS ||
-            c->nlinks > c->nblocks * UINT8_MAX ||
+            c->nlinks > c->nblocks * (uint32_t)UINT16_MAX ||
             c->faults_len > c->nblocks * (uint32_t)UINT16_MAX ||
             c->nrelocs > (c->hot_len + c->cold_len) / 8 ||
             (last && (c->hot < last->hot + last->hot_len || c->cold < last->cold + last->cold_len)))
@@ -278,6 +278,8 @@ static bool sound_blocks(const KeepCell *c, const KeepBlock *blocks)
         const KeepBlock *b = &blocks[i];
         if (b->hot > c->hot_len || b->host_len > c->hot_len - b->hot || b->cold > c->cold_len ||
             b->cold_len > c->cold_len - b->cold || (b->cold + c->cold) % 8)
+            return false;
+        if (b->nanchors > b->nlinks)
             return false;
         links += b->nlinks;
         faults += b->faults_len;

@@ -33,10 +33,16 @@ static bool can_save(const Save *s, const Block *b)
     const JitModule *m = &s->m->info;
     GuestAddr pc = b->pc & s->j->frontend->pc_mask;
 
+    for (uint32_t i = 0; i < b->nanchors; i++) {
+        const Block *a = &b->anchors[i];
+        if (a->pc < m->start || a->pc + a->guest_len > m->end || a->guest_len > UINT16_MAX)
+            return false;
+    }
     return !b->dead && pc >= m->start && pc + b->guest_len <= m->end &&
-           pc - m->base <= UINT32_MAX && b->mode <= UINT16_MAX && b->guest_len <= UINT16_MAX &&
+           pc - m->base <= UINT32_MAX && b->mode <= UINT16_MAX && b->guest_len <= INT16_MAX &&
            b->host_len <= UINT16_MAX && b->cold_len <= UINT16_MAX &&
-           b->faultmap_len <= UINT16_MAX && b->nlinks <= UINT8_MAX && (!b->bound || m->fixed);
+           b->faultmap_len <= UINT16_MAX && b->nlinks + b->nanchors <= UINT16_MAX &&
+           (!b->bound || m->fixed);
 }
 
 static uint32_t window_offset(const Save *s, uint32_t arena_offset)
@@ -174,17 +180,23 @@ static void save_block(Save *s, uint32_t cell, uint32_t i)
                             .host_len = (uint16_t)b->host_len,
                             .cold_len = (uint16_t)b->cold_len,
                             .faults_len = (uint16_t)b->faultmap_len,
-                            .nlinks = (uint8_t)b->nlinks,
-                            .tag = (uint8_t)(b->pc >> 56)};
+                            .nlinks = (uint16_t)(b->nlinks + b->nanchors),
+                            .nanchors = (uint16_t)b->nanchors,
+                            .tag = (uint8_t)(b->pc >> 56),
+                            .tier2 = b->tier2};
     s->index[i] = (KeepIndex){.pc = s->out[i].pc,
                               .mode = s->out[i].mode,
-                              .guest_len = s->out[i].guest_len,
+                              .guest_len = s->out[i].guest_len & INT16_MAX,
+                              .tier2 = b->tier2,
                               .where = keep_where(cell, i - s->first[cell], s->out[i].tag)};
     memcpy(s->window + hot, codebuf_rw(&s->j->code, b->code), b->host_len);
     memcpy(s->window + cold, codebuf_rw(&s->j->code, b->cold), b->cold_len);
     put64(s->window + cold, keep_mark(i - s->first[cell]));
     for (uint32_t n = 0; n < b->nlinks; n++)
         save_link(s, cell, b, &b->links[n]);
+    for (uint32_t n = 0; n < b->nanchors; n++)
+        s->links[s->nlinks++] = (KeepLink){.target = (int32_t)(uint32_t)(b->anchors[n].pc - pc),
+                                           .site = (uint16_t)b->anchors[n].guest_len};
     memcpy(s->faults + s->nfaults, b->faultmap, b->faultmap_len);
     s->nfaults += b->faultmap_len;
     for (uint32_t n = 0; n < b->nrelocs; n++)
@@ -213,7 +225,7 @@ static bool collect(Save *s)
             Block *b = p->hot->pieces[i].block;
             if (can_save(s, b)) {
                 s->blocks[s->nblocks++] = b;
-                links += b->nlinks;
+                links += b->nlinks + b->nanchors;
                 faults += b->faultmap_len;
                 relocs += b->nrelocs + b->nlinks;
             }
@@ -446,7 +458,7 @@ uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO]
         uint64_t key = keep_index_key(&a[i]);
         while (comparable && k < n && keep_index_key(&b[k]) < key)
             k++;
-        if (comparable && k < n && keep_index_key(&b[k]) == key)
+        if (comparable && k < n && keep_index_key(&b[k]) == key && b[k].tier2 >= a[i].tier2)
             known[i / 8] |= (uint8_t)(1 << i % 8);
         unknown += !(known[i / 8] >> i % 8 & 1);
     }

@@ -20,14 +20,10 @@ bool quick_wanted(const JitThread *t, GuestAddr pc)
            !(o->dump && jit_dump_wanted(o, pc)); /* dumps show what blocks end up as */
 }
 
-int jit_replace_block(Jit *j, Block *old, Block *fresh)
+void jit_redirect(Jit *j, Block *old, Block *fresh)
 {
-    int err = blockmap_replace(&j->blocks, old, fresh);
-    if (err) {
-        return err;
-    }
+    keep_incoming(j, old);
     old->replaced_by = fresh;
-    (void)tier_anchor(j, fresh);
     for (Link *l = old->incoming, *next; l; l = next) {
         next = l->next_in;
         l->to = fresh;
@@ -37,7 +33,16 @@ int jit_replace_block(Jit *j, Block *old, Block *fresh)
     }
     old->incoming = NULL;
     jit_forget_block(j, old);
-    return 0;
+}
+
+int jit_replace_block(Jit *j, Block *old, Block *fresh)
+{
+    int err = blockmap_replace(&j->blocks, old, fresh);
+    if (!err) {
+        (void)tier_anchor(j, fresh);
+        jit_redirect(j, old, fresh);
+    }
+    return err;
 }
 
 /* Under the lock: exits that were taken are linked at once. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "jit/dump.h"
+#include "jit/keep.h"
 #include "jit/orc/channel.h"
 #include "jit/orc/client.h"
 #include "jit/stress.h"
@@ -36,6 +37,14 @@ typedef struct Region {
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
+/* The block there, if it's translated, in this run or an earlier one. The thread has entered its
+ * module, if it's of one. */
+static Block *known(JitThread *t, GuestAddr pc, uint32_t mode)
+{
+    Block *b = blockmap_find(&t->jit->blocks, pc, mode);
+    return b ? b : keep_find(t, pc, mode, false);
+}
+
 static UopBlock *uops_at(Region *r, GuestAddr pc)
 {
     for (uint32_t i = 0; i < r->nowned; i++) {
@@ -44,7 +53,7 @@ static UopBlock *uops_at(Region *r, GuestAddr pc)
         }
     }
     if (r->nowned == MAX_BLOCKS ||
-        (r->known_only && !blockmap_find(&r->t->jit->blocks, pc, r->mode))) {
+        (r->known_only && !known(r->t, pc, r->mode))) {
         return NULL;
     }
     jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
@@ -232,7 +241,7 @@ static int place(JitThread *t, const CodeObject *o, Block *b)
 {
     int err = template_place(t, o, b);
     if (err == -ENOSPC) { /* in a chunk of its own */
-        t->hot = NULL;
+        keep_leave_pair(t);
         err = jit_have_chunks(t) ? template_place(t, o, b) : -ENOSPC;
     }
     return err;
@@ -245,6 +254,7 @@ static LiftRegion lift_region(const Region *r)
     return (LiftRegion){.frontend = j->frontend,
                         .mode = r->mode,
                         .precise = r->mode & CPU_MODE_PRECISE,
+                        .relocatable = r->known_only && keep_relocatable(r->t),
                         .blocks = r->blocks,
                         .nblocks = r->nblocks,
                         .contexts = r->contexts,
@@ -342,6 +352,7 @@ enum {
 
 typedef struct Pending {
     Block *entry; /* tier 1's; NULL: none */
+    bool relocatable;
     uint64_t generation;
     uint32_t n, insns;
     Block *blocks[MAX_BLOCKS]; /* of all guest code in the region */
@@ -435,6 +446,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
 {
     Jit *j = t->jit;
     Block *old = p->entry;
+    keep_enter(t, old->pc);
     if (p->generation != t->generation || !jit_have_chunks(t)) {
         return;
     }
@@ -447,6 +459,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
                  .guest_len = old->guest_len,
                  .ninsns = p->insns,
                  .tier2 = true,
+                 .bound = !p->relocatable,
                  .anchors = b + 1,
                  .nanchors = p->n - 1};
     for (uint32_t i = 1; i < p->n; i++) {
@@ -582,13 +595,17 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
+    keep_enter(t, entry->pc);
     if (collect(r, entry->pc)) {
         LiftRegion lr = lift_region(r);
-        Pending p = {.entry = entry, .generation = t->generation, .insns = r->insns};
+        Pending p = {.entry = entry,
+                     .relocatable = lr.relocatable,
+                     .generation = t->generation,
+                     .insns = r->insns};
         bool whole = true;
         for (uint32_t i = 0; i < r->nblocks; i++) {
             const UopBlock *ub = r->blocks[i].ub;
-            p.blocks[p.n] = blockmap_find(&j->blocks, ub->pc, entry->mode);
+            p.blocks[p.n] = known(t, ub->pc, entry->mode);
             p.pcs[p.n] = ub->pc;
             p.lens[p.n] = ub->guest_len;
             whole &= p.blocks[p.n++] != NULL;
@@ -616,7 +633,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             GuestAddr back = ub->pc + ub->guest_len;
             Block *b = last->op == UOP_EXIT && last->sub == UOP_EXIT_CALL &&
                                !has(r, back, r->blocks[i].context)
-                           ? blockmap_find(&j->blocks, back, entry->mode)
+                           ? known(t, back, entry->mode)
                            : NULL;
             if (b && !b->tier2 && !b->no_promotion && nmore < FOLLOWED) {
                 more[nmore++] = b;
@@ -651,6 +668,26 @@ static void wait_for_answers(JitThread *t, struct Tier *tier)
     }
 }
 
+/* Code of tier 1 that an earlier run stored leads to other such code, though there is a region for
+ * it that a later run has added: that takes its place now. */
+static bool use_stored(JitThread *t, Block *old)
+{
+    Jit *j = t->jit;
+    Block *b = keep_find_region(t, old);
+    if (!b) {
+        return false;
+    }
+    pthread_mutex_lock(&j->lock);
+    bool ok = t->generation == j->generation && jit_may_link(j) && t->generation == j->generation &&
+              !b->dead && !old->dead;
+    if (ok) {
+        blockmap_remove(&j->blocks, old);
+        jit_redirect(j, old, b);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return ok;
+}
+
 void tier_hot(JitThread *t, GuestAddr pc)
 {
     struct Tier *tier = t->jit->tier;
@@ -669,7 +706,11 @@ void tier_hot(JitThread *t, GuestAddr pc)
     } else if (client_lost(tier->client)) {
         after_death(tier);
     }
-    Block *b = blockmap_find(&t->jit->blocks, pc, cpu->mode);
+    keep_enter(t, pc);
+    Block *b = known(t, pc, cpu->mode);
+    if (b && !b->tier2 && b->heat == 0 && use_stored(t, b)) {
+        b = NULL;
+    }
     if (b && !b->tier2 && !b->no_promotion) {
         b->heat += b->heat < UINT8_MAX;
         if (b->heat >= heat_wanted(t->jit) || stress_chance(t, 8)) {

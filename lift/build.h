@@ -109,9 +109,12 @@ typedef struct Lift {
     uint32_t fallbacks;
     bool failed;
     V stubs[LIFT_STUBS];
+    V moved; /* the word behind CodeObject.moved; NULL: not needed so far */
     V md_strict, md_dynamic, tbaa_cpu, tbaa_guest, md_unlikely;
     unsigned kind_tbaa, kind_prof;
 } Lift;
+
+#define LIFT_MOVED "moved" /* symbol of CodeObject.moved */
 
 /* ---- types and bits (types.c) ---- */
 Ty lift_type(Lift *l, uint8_t type);
@@ -122,6 +125,7 @@ V lift_const(Lift *l, uint8_t type, uint64_t bits); /* every lane */
 V lift_cast(Lift *l, V v, Ty to);                   /* same width */
 V lift_i32(Lift *l, uint64_t x);
 V lift_i64(Lift *l, uint64_t x);
+V lift_guest(Lift *l, GuestAddr addr); /* an address made of the pc */
 V lift_intrinsic(Lift *l, const char *name, Ty *overloads, unsigned n, V *args, unsigned nargs);
 static inline V lift_val(Lift *l, uint16_t v)
 {

@@ -30,6 +30,7 @@ typedef struct LiftRegion {
     const Frontend *frontend;
     uint32_t mode;           /* CPU_MODE_* of all its blocks */
     bool precise;            /* a fault finds all guest registers in struct Cpu */
+    bool relocatable;        /* guest addresses may be moved later: all by CodeObject.moved */
     const LiftBlock *blocks; /* [0] is where it is entered */
     uint32_t nblocks;
     const LiftContext *contexts; /* [0] unused */
@@ -77,6 +78,7 @@ typedef struct CodeObject {
     uint8_t *code; /* owned; the entry is at 0 */
     uint32_t len;  /* of code and read-only data; the address must be a multiple of 64 */
     uint32_t text_len;
+    uint32_t moved; /* offset of eight bytes that are added to each guest address in the code; 0: none is */
     LiftExit *exits; /* owned */
     uint32_t nexits;
     LiftReloc *relocs; /* owned */

@@ -77,7 +77,7 @@ void lift_helper(Lift *l, const Uop *u)
 {
     uint16_t vals[3] = {u->a, u->b, u->c};
     regs_commit(l);
-    regs_cpu_store(l, lift_i64(l, l->insn_pc), 0, l->r->precise);
+    regs_cpu_store(l, lift_guest(l, l->insn_pc), 0, l->r->precise);
     for (unsigned k = 0; k < 3; k++) {
         V x = vals[k] == VAL_NONE ? lift_i64(l, 0) : lift_val(l, vals[k]);
         x = LLVMTypeOf(x) == l->i64 ? x : LLVMBuildZExt(l->b, x, l->i64, "");
@@ -95,6 +95,6 @@ void lift_may_fault(Lift *l)
 {
     if (l->r->precise) {
         regs_commit(l);
-        regs_cpu_store(l, lift_i64(l, l->insn_pc), 0, true);
+        regs_cpu_store(l, lift_guest(l, l->insn_pc), 0, true);
     }
 }

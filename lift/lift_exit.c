@@ -103,7 +103,7 @@ static void to_block(Lift *l, uint32_t k)
 static void look(Lift *l, GuestAddr target)
 {
     if (target <= l->insn_pc) {
-        poll(l, lift_i64(l, target));
+        poll(l, lift_guest(l, target));
         LLVMBuildFence(l->b, LLVMAtomicOrderingAcquireRelease, true, "");
     }
 }
@@ -146,7 +146,7 @@ static void push_return(Lift *l, GuestAddr pc)
                          LLVMConstInt(l->i8, 2, false), "");
     move_top(l, top);
     V code = LLVMBuildPtrToInt(l->b, new_exit(l, pc, LIFT_EXIT_LEA), l->i64, "");
-    cpu_access(l, LLVMBuildStore(l->b, lift_i64(l, pc), shadow_slot(l, top, 0)));
+    cpu_access(l, LLVMBuildStore(l->b, lift_guest(l, pc), shadow_slot(l, top, 0)));
     cpu_access(l, LLVMBuildStore(l->b, code, shadow_slot(l, top, 8)));
 }
 
@@ -215,7 +215,7 @@ static void inlined_return(Lift *l, V target)
         return;
     }
     LLVMBasicBlockRef other = lift_bb(l, "other"), back = lift_bb(l, "");
-    lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, target, lift_i64(l, c->return_pc), ""),
+    lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, target, lift_guest(l, c->return_pc), ""),
                          other, back);
     V top = regs_cpu_load(l, l->i8, OFF(shadow_top), false);
     move_top(l, LLVMBuildSub(l->b, top, LLVMConstInt(l->i8, 2, false), ""));
@@ -248,7 +248,7 @@ static void trap(Lift *l, const Uop *u)
 {
     regs_cpu_store(l, lift_i32(l, u->flags), OFF(exit_trap), false);
     regs_cpu_store(l, lift_i64(l, u->imm64), OFF(exit_arg), false);
-    leave(l, LIFT_LEAVE_TRAP, lift_i64(l, l->insn_pc));
+    leave(l, LIFT_LEAVE_TRAP, lift_guest(l, l->insn_pc));
 }
 
 void lift_exit(Lift *l, const Uop *u)
@@ -257,9 +257,9 @@ void lift_exit(Lift *l, const Uop *u)
     switch (u->sub) {
     case UOP_EXIT_TRAP: trap(l, u); break;
     case UOP_EXIT_SYSCALL:
-        leave(l, LIFT_LEAVE_SYSCALL, target ? target : lift_i64(l, u->imm64));
+        leave(l, LIFT_LEAVE_SYSCALL, target ? target : lift_guest(l, u->imm64));
         break;
-    case UOP_EXIT_DISPATCH: leave(l, LIFT_LEAVE, target ? target : lift_i64(l, u->imm64)); break;
+    case UOP_EXIT_DISPATCH: leave(l, LIFT_LEAVE, target ? target : lift_guest(l, u->imm64)); break;
     case UOP_EXIT_RET:
         if (!target) {
             go_to(l, u->imm64, l->r->blocks[l->index].context);

@@ -215,7 +215,7 @@ bool lift_int(Lift *l, const Uop *u)
               : NULL;
     V r;
     switch (u->op) {
-    case UOP_ADDR:
+    case UOP_ADDR: r = lift_guest(l, u->imm64); break;
     case UOP_CONST: r = constant(l, u); break;
     case UOP_ADD:
     case UOP_SUB:

@@ -69,6 +69,23 @@ static int add_reloc(CodeObject *out, unsigned k, uint32_t site)
     return 0;
 }
 
+/* The symbol's place in the code object; 0: there's no such symbol. */
+static uint32_t symbol_at(const Object *o, const char *name)
+{
+    for (unsigned i = 0; i < o->n; i++) {
+        const Elf64_Shdr *t = &o->sections[i];
+        const Elf64_Sym *s = (const void *)(o->elf + t->sh_offset);
+        const char *names = (const char *)o->elf + o->sections[t->sh_link].sh_offset;
+        for (size_t k = 0; t->sh_type == SHT_SYMTAB && k < t->sh_size / sizeof *s; k++) {
+            if (s[k].st_shndx != SHN_UNDEF && s[k].st_shndx < o->n &&
+                o->at[s[k].st_shndx] != UINT32_MAX && !strcmp(names + s[k].st_name, name)) {
+                return o->at[s[k].st_shndx] + (uint32_t)s[k].st_value;
+            }
+        }
+    }
+    return 0;
+}
+
 static int relocate(const Object *o, const Lift *l, CodeObject *out, unsigned index)
 {
     const Elf64_Shdr *rs = &o->sections[index], *symtab = &o->sections[rs->sh_link];
@@ -121,6 +138,7 @@ int object_parse(const uint8_t *elf, size_t len, const Lift *l, CodeObject *out)
     memset(o.at, 0xff, sizeof o.at);
     out->text_len = place(&o, true, 0);
     out->len = place(&o, false, out->text_len);
+    out->moved = symbol_at(&o, LIFT_MOVED);
     out->code = calloc(1, out->len + 1u);
     if (!out->code) {
         return -ENOMEM;

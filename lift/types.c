@@ -53,6 +53,24 @@ V lift_i64(Lift *l, uint64_t x)
     return LLVMConstInt(l->i64, x, false);
 }
 
+V lift_guest(Lift *l, GuestAddr addr)
+{
+    if (!l->r->relocatable) {
+        return lift_i64(l, addr);
+    }
+    if (!l->moved) {
+        l->moved = LLVMAddGlobal(l->mod, l->i64, LIFT_MOVED);
+        LLVMSetInitializer(l->moved, lift_i64(l, 0));
+        LLVMSetExternallyInitialized(l->moved, true);
+        LLVMSetSection(l->moved, ".data");
+        LLVMSetVisibility(l->moved, LLVMHiddenVisibility);
+    }
+    V by = LLVMBuildLoad2(l->b, l->i64, l->moved, "");
+    unsigned kind = LLVMGetMDKindIDInContext(l->ctx, "invariant.load", 14);
+    LLVMSetMetadata(by, kind, LLVMMetadataAsValue(l->ctx, LLVMMDNodeInContext2(l->ctx, NULL, 0)));
+    return LLVMBuildAdd(l->b, by, lift_i64(l, addr), "");
+}
+
 static V splat(V x, unsigned n)
 {
     V lanes[16];

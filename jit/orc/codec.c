@@ -9,10 +9,10 @@
 typedef struct RequestHeader {
     uint32_t mode, nblocks, ncontexts, nubs;
     uint32_t flags_offset, insn_shift;
-    uint32_t dump; /* DUMP_* */
+    uint32_t flags; /* DUMP_*, RELOCATABLE */
     uint32_t int_pins[FRONTEND_INT_PINS], vec_pins[FRONTEND_VEC_PINS];
 } RequestHeader;
-enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4 };
+enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4, RELOCATABLE = 8 };
 typedef struct RequestBlock {
     uint64_t count;
     uint32_t ub, context;
@@ -22,7 +22,7 @@ typedef struct RequestUops {
     uint32_t guest_len, ninsns, count, nvals, npool, mode;
 } RequestUops;
 typedef struct AnswerHeader {
-    uint32_t len, text_len, nexits, nrelocs, fallbacks, dump_len;
+    uint32_t len, text_len, moved, nexits, nrelocs, fallbacks, dump_len;
     uint64_t lift_ns, passes_ns, codegen_ns;
 } AnswerHeader;
 
@@ -62,9 +62,10 @@ size_t request_write(uint8_t *data, size_t size, const LiftRegion *r)
                        .ncontexts = r->ncontexts,
                        .flags_offset = r->frontend->flags_offset,
                        .insn_shift = r->frontend->insn_shift};
+    h.flags = r->relocatable ? RELOCATABLE : 0;
     if (r->dump) {
-        h.dump = (r->dump_ir ? DUMP_IR : 0u) | (r->dump_ir_opt ? DUMP_IR_OPT : 0u) |
-                 (r->dump_asm ? DUMP_ASM : 0u);
+        h.flags |= (r->dump_ir ? DUMP_IR : 0u) | (r->dump_ir_opt ? DUMP_IR_OPT : 0u) |
+                   (r->dump_asm ? DUMP_ASM : 0u);
     }
     memcpy(h.int_pins, r->frontend->int_pins, sizeof h.int_pins);
     memcpy(h.vec_pins, r->frontend->vec_pins, sizeof h.vec_pins);
@@ -159,9 +160,10 @@ Request *request_read(const uint8_t *data, size_t size)
                              .nblocks = h->nblocks,
                              .contexts = contexts,
                              .ncontexts = h->ncontexts,
-                             .dump_ir = h->dump & DUMP_IR,
-                             .dump_ir_opt = h->dump & DUMP_IR_OPT,
-                             .dump_asm = h->dump & DUMP_ASM};
+                             .relocatable = h->flags & RELOCATABLE,
+                             .dump_ir = h->flags & DUMP_IR,
+                             .dump_ir_opt = h->flags & DUMP_IR_OPT,
+                             .dump_asm = h->flags & DUMP_ASM};
     return r;
 }
 
@@ -170,6 +172,7 @@ size_t answer_write(uint8_t *data, size_t size, const CodeObject *o)
     Cursor c = {data, size};
     AnswerHeader h = {.len = o->len,
                       .text_len = o->text_len,
+                      .moved = o->moved,
                       .nexits = o->nexits,
                       .nrelocs = o->nrelocs,
                       .fallbacks = o->fallbacks,
@@ -203,6 +206,7 @@ int answer_read(const uint8_t *data, size_t size, CodeObject *o)
     const AnswerHeader *h = take(&c, sizeof *h);
     *o = (CodeObject){.len = h->len,
                       .text_len = h->text_len,
+                      .moved = h->moved,
                       .nexits = h->nexits,
                       .nrelocs = h->nrelocs,
                       .fallbacks = h->fallbacks,

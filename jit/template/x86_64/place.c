@@ -1,9 +1,14 @@
 /* place.c - a code object of tier 2 (lift/lift.h) becomes a block in the arena.
  *
+ * In the hot chunk:
+ *
  *     code and read-only data
  *     slots (jmp rel32) for exits whose displacement lies across two cache lines
- *     cells of inline caches
+ *
+ * In the cold one:
+ *
  *     Block *
+ *     cells of inline caches
  *     stubs (call, tag): for each link, and for each cache that is empty
  *
  * Its exits are links like those of tier 1, patched in the same way.
@@ -132,45 +137,56 @@ int template_place(JitThread *t, const CodeObject *o, Block *b)
     CodeChunk *c = t->hot;
     uint8_t *arena = c->rx + c->rw_delta, *start = arena + c->next, *code = align_to(start, LINE);
     uint32_t ncaches = count_caches(o);
-    size_t need =
-        (size_t)(code - start) + o->len + (o->nexits + ncaches) * (SLOT + STUB_SIZE) + 2 * SLOT;
+    CodeChunk *d = t->cold;
+    size_t need = (size_t)(code - start) + o->len + o->nexits * (size_t)SLOT + SLOT,
+           need_cold = SLOT + (o->nexits + ncaches) * (size_t)(SLOT + STUB_SIZE);
 
-    if (need + LINE > c->end - c->next || c->count == CODEBUF_CHUNK_PIECES ||
+    if (need + LINE > c->end - c->next || need_cold + LINE > d->end - d->next ||
+        d->count == CODEBUF_CHUNK_PIECES || c->count == CODEBUF_CHUNK_PIECES ||
         o->nexits >= TAG_NO_LINK || ncaches > o->nexits)
         return -ENOSPC;
     b->links = jit_meta_alloc(t, sizeof(Link) * (o->nexits + (size_t)1));
     Cache *caches = jit_meta_alloc(t, sizeof *caches * (ncaches + (size_t)1));
-    if (!b->links || !caches)
+    uint32_t *moved = jit_meta_alloc(t, sizeof *moved);
+    if (!b->links || !caches || !moved)
         return -ENOMEM;
+    *moved = (uint32_t)(code - arena) + o->moved;
+    b->relocs = moved;
+    b->nrelocs = o->moved != 0;
     memcpy(code, o->code, o->len);
+    const uint8_t *stubs = c->stubs ? arena + c->start : arena;
     for (uint32_t k = 0; k < o->nrelocs; k++)
-        set_rel32(code + o->relocs[k].site, arena + shared->stubs[stub_of[o->relocs[k].stub]]);
+        set_rel32(code + o->relocs[k].site, stubs + shared->stubs[stub_of[o->relocs[k].stub]]);
 
     Placing p = {arena, code, o, b, caches, align_to(code + o->len, SLOT)};
     b->nlinks = 0;
     for (uint32_t k = 0; k < o->nexits; k++)
         if (o->exits[k].kind <= LIFT_EXIT_CACHED)
             place_link(&p, &o->exits[k]);
-    place_cells(&p, ncaches);
-    uint8_t *owner = p.slot, *stub = owner + sizeof b;
+    uint8_t *hot_end = p.slot, *owner = d->rx + d->rw_delta + d->next;
     memcpy(owner, &b, sizeof b);
+    p.slot = owner + sizeof b;
+    place_cells(&p, ncaches);
+    uint8_t *stub = p.slot;
     for (uint32_t k = 0; k < b->nlinks; k++) {
         b->links[k].stub = (uint32_t)(stub - arena);
         set_rel32(arena + b->links[k].site, stub);
-        stub = place_stub(stub, arena + shared->stubs[STUB_LINK], owner, k);
+        stub = place_stub(stub, stubs + shared->stubs[STUB_LINK], owner, k);
     }
     for (uint32_t n = 0; n < ncaches; n++) {
         uint32_t link = caches[n].link ? caches[n].link - 1 : TAG_NO_LINK;
         for (uint32_t k = 0; k < o->nexits; k++)
             if (o->exits[k].kind == LIFT_EXIT_EMPTY && o->exits[k].target == n)
                 set_rel32(code + o->exits[k].site, stub);
-        stub = place_stub(stub, arena + shared->stubs[STUB_T2_EMPTY], owner, link);
+        stub = place_stub(stub, stubs + shared->stubs[STUB_T2_EMPTY], owner, link);
     }
     b->arena = c->rx;
     b->code = (uintptr_t)(code - arena) + (uintptr_t)c->rx;
-    b->host_len = (uint32_t)(stub - code);
-    b->cold = b->code;
-    codebuf_commit(c, (uint32_t)(stub - start), b);
+    b->host_len = (uint32_t)(hot_end - code);
+    b->cold = (uintptr_t)(owner - arena) + (uintptr_t)c->rx;
+    b->cold_len = (uint32_t)(stub - owner);
+    codebuf_commit(c, (uint32_t)(hot_end - start), b);
+    codebuf_commit(d, b->cold_len, b);
     return 0;
 }
 #else
