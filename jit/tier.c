@@ -582,7 +582,8 @@ static bool is_worth_it(const Region *r)
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
-    Region *r = client_has_room(tier->client) ? calloc(1, sizeof *r) : NULL;
+    bool can = client_has_room(tier->client) && jit_can_translate(t);
+    Region *r = can ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;
     }

@@ -112,6 +112,23 @@ class Warm:
                 report(f"twice {os.path.basename(program)}", problem)
 
     @test
+    def regions_are_kept(self):
+        """Code of tier 2: made in the first run, or by a later one for what an earlier one has kept."""
+        for name, build in (("cgoto", "O1-static"), ("sort", "O2-dynamic"), ("recursion", "O2-dynamic")):
+            program, tiers = self.program(name, build), {"XEMU_TIERS": "1,2"}
+            expected = self.run(program, XEMU_CACHE="off")
+            for first in ("1", "1000000"):
+                self.clear()
+                runs = [self.run(program, XEMU_HOT=hot, **tiers) for hot in (first, "1", "1", "1")]
+                made = [r.regions for r in runs]
+                problem = None
+                if any((r.status, r.out) != (expected.status, expected.out) for r in runs):
+                    problem = f"statuses {[r.status for r in runs]} {runs[-1].errors[-1:]}"
+                elif not sum(made[:2]) or made[3] > made[0] // 8 + made[1] // 8:
+                    problem = f"{made} regions compiled"
+                report(f"regions {os.path.basename(program)} {first}", problem)
+
+    @test
     def the_name_does_not_matter(self):
         self.clear()
         first = self.run(self.program("sort"))
