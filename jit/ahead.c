@@ -18,7 +18,7 @@ static void tell_exits(const JitThread *t, const Block *b, void (*next)(void *ct
     }
 }
 
-int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, JitAhead *out, void (*next)(void *ctx, GuestAddr pc), void *ctx) {
+int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out, void (*next)(void *ctx, GuestAddr pc), void *ctx) {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     *out = (JitAhead){ .kept = false };
@@ -29,7 +29,7 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, JitAhead *out, void (*next)
     if (!t->module) {
         return -ENOENT;
     }
-    if (keep_known(t, pc, mode, &out->guest_len)) {
+    if (!anew && keep_known(t, pc, mode, &out->guest_len)) {
         out->kept = true;
         return 0;
     }
@@ -44,7 +44,10 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, JitAhead *out, void (*next)
         return err;
     }
     out->guest_len = b->guest_len;
-    out->host_len = b->host_len + b->cold_len;
+    out->code = (const void *)b->code;
+    out->code_len = b->host_len;
+    out->cold = (const void *)b->cold;
+    out->cold_len = b->cold_len;
     tell_exits(t, b, next, ctx);
     return 0;
 }

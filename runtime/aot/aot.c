@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/aot/closure.h"
+#include "runtime/aot/elfout.h"
 #include "runtime/aot/report.h"
 #include "runtime/code/store.h"
 #include "runtime/sys/path.h"
@@ -32,6 +34,7 @@ typedef struct Aot {
     Job *jobs;
     unsigned n;
     int status;
+    const char *emit_elf;
     FileReport *reports; /* shared with the processes */
 } Aot;
 
@@ -147,7 +150,12 @@ static void do_file(const Aot *a, const Job *job, FileReport *r)
              p->mem->store ? err : 0);
         return;
     }
-    err = make_all(p, &plan, job->any_guarded, &r->made, &why);
+    ElfOut *elf = a->emit_elf ? elfout_new(&plan) : NULL;
+    err = make_all(p, &plan, job->any_guarded, elf, &r->made, &why);
+    if (!err && elf && (err = elfout_write(elf, a->emit_elf, job->path))) {
+        why = "its image cannot be written";
+    }
+    elfout_free(elf);
     if (err) {
         fail(r, why, err);
     } else if (code_store_counters(p->mem->store)->store_errors) {
@@ -220,7 +228,7 @@ int aot_run(const Options *options, const AotRequest *q)
 {
     static Process process;
     static Mem memory;
-    Aot a = {.options = options, .process = &process};
+    Aot a = {.options = options, .process = &process, .emit_elf = q->emit_elf};
     if (options->cache != CACHE_RW) {
         return refuse("translations go into the cache, which is not written to; leave --cache out, "
                       "or say rw");
@@ -230,6 +238,11 @@ int aot_run(const Options *options, const AotRequest *q)
                         .mem = &memory,
                         .exe_fd = -1,
                         .prefix_fd = -1};
+    if (q->emit_elf && mkdir(q->emit_elf, 0777) && errno != EEXIST) {
+        fprintf(stderr, "xemu: --emit-elf: %s: cannot be made: %s; give a folder\n", q->emit_elf,
+                strerror(errno));
+        return 126;
+    }
     mem_init(&memory, 0);
     path_set_prefix(&process, options->prefix);
     for (unsigned i = 0; i < q->n; i++) {

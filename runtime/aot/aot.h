@@ -5,6 +5,7 @@
  *     view     a file as bytes;  roots, unwind  where code begins in it
  *     plan     which blocks there are
  *     make     translates and stores them
+ *     elfout   the code as a file to look at
  *     aot      all files, several at once, and what is said of it (report)
  */
 #ifndef XEMU_RUNTIME_AOT_AOT_H
@@ -16,6 +17,7 @@ typedef struct AotRequest {
     char *const *paths; /* programs */
     unsigned n;
     unsigned jobs; /* files at once; 0: as many as there are processors */
+    const char *emit_elf; /* folder for images to look at; NULL: not wanted */
     bool json;
     bool all; /* the paths are folders: every program below them */
 } AotRequest;

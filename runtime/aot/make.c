@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "jit/ahead.h"
+#include "runtime/aot/elfout.h"
 #include "runtime/code/store.h"
 #include "runtime/load/image.h"
 
@@ -29,6 +30,7 @@ typedef struct Maker {
     uint64_t *queue; /* what was found on the way */
     uint32_t nqueue, room;
     Made *made;
+    ElfOut *out; /* NULL: not wanted */
     int err;
 } Maker;
 
@@ -59,7 +61,7 @@ static void next(void *ctx, GuestAddr pc)
 static void translate(Maker *m, uint64_t addr, uint64_t tag)
 {
     JitAhead a;
-    int err = jit_ahead(m->cpu, (addr + m->bias) | tag << 56, m->mode, &a, next, m);
+    int err = jit_ahead(m->cpu, (addr + m->bias) | tag << 56, m->mode, m->out != NULL, &a, next, m);
     if (err == -EEXIST || err == -ENOENT) {
         return;
     }
@@ -71,7 +73,10 @@ static void translate(Maker *m, uint64_t addr, uint64_t tag)
     m->made->blocks += !a.kept;
     if (!a.kept) {
         m->made->guest_bytes += tag ? 0 : a.guest_len;
-        m->made->host_bytes += a.host_len;
+        m->made->host_bytes += a.code_len + a.cold_len;
+        if (m->out) {
+            elfout_block(m->out, addr, (unsigned)tag, &a);
+        }
     }
     for (uint32_t i = 0; i < a.guest_len && !tag && plan_has(m->plan, addr + i); i += 4) {
         *plan_insn(m->plan, addr + i) |= PLAN_MADE;
@@ -138,6 +143,9 @@ static int make_stretch(Process *p, Maker *m)
         }
         jit_ahead_link(&cpu);
         err = m->err;
+        if (m->out) {
+            elfout_stretch(m->out);
+        }
         if (!err && m->made->blocks > before) {
             code_store_save(p->mem->store, p->jit);
             m->made->parts++;
@@ -160,9 +168,10 @@ static int map_file(Process *p, const View *v, bool any_guarded, uint64_t *bias,
     return err;
 }
 
-int make_all(Process *p, Plan *plan, bool any_guarded, Made *out, const char **why)
+int make_all(Process *p, Plan *plan, bool any_guarded, struct ElfOut *elf, Made *out,
+             const char **why)
 {
-    Maker m = {.plan = plan, .any_guarded = any_guarded, .made = out};
+    Maker m = {.plan = plan, .any_guarded = any_guarded, .made = out, .out = elf};
     *out = (Made){0};
     int err = map_file(p, plan->view, any_guarded, &m.bias, why);
     if (err) {

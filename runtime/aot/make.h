@@ -12,8 +12,12 @@ typedef struct Made {
     uint64_t parts;
 } Made;
 
-/* p: a process with memory and a store of its own, nothing in it yet. any_guarded: some file of the
- * program has guarded pages. 0 or -errno with words in *why. */
-int make_all(Process *p, Plan *plan, bool any_guarded, Made *out, const char **why);
+struct ElfOut;
+
+/* elf: takes the code, too, which then is all translated anew; NULL: not wanted. p: a process with
+ * memory and a store of its own, nothing in it yet. any_guarded: some file of the program has
+ * guarded pages. 0 or -errno with words in *why. */
+int make_all(Process *p, Plan *plan, bool any_guarded, struct ElfOut *elf, Made *out,
+             const char **why);
 
 #endif

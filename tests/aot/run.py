@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,33 @@ class Aot:
         # The others are done all the same.
         r, said = self.ahead(bad, hello)
         report("one of two", None if r.returncode == 126 and len(said["files"]) == 1 and said["files"][0]["blocks"] > 0 else (r.returncode, said))
+
+    @test
+    def images(self):
+        self.clear()
+        folder = os.path.join(self.folder, "images")
+        for again in range(2):  # what the cache knows is in them, too
+            shutil.rmtree(folder, ignore_errors=True)
+            r, _ = self.ahead("--emit-elf", folder, self.program("recursion-O0-dynamic"), self.stripped("recursion-O0-dynamic"))
+            names = self.symbols(os.path.join(folder, "recursion-O0-dynamic.elf"))
+            bare = self.symbols(os.path.join(folder, "stripped-recursion-O0-dynamic.elf"))
+            good = r.returncode == 0 and "main" in names and "_start" in names and any(n.startswith("sub_") for n in bare)
+            report(f"images {again}", None if good else (r.returncode, r.stderr, len(names), len(bare)))
+
+    @staticmethod
+    def symbols(path):
+        """The names in .symtab, each of which lies in .text."""
+        with open(path, "rb") as f:
+            data = f.read()
+        at, = struct.unpack_from("<Q", data, 40)
+        sections = [struct.unpack_from("<IIQQQQIIQQ", data, at + 64 * i) for i in range(5)]
+        text, symbols, strings = sections[1], sections[2], sections[3]
+        names = set()
+        for i in range(24, symbols[5], 24):
+            name, _, _, section, value, size = struct.unpack_from("<IBBHQQ", data, symbols[4] + i)
+            if section == 1 and value + size <= text[5] and any(data[text[4] + value:text[4] + value + size]):
+                names.add(data[strings[4] + name:data.index(b"\0", strings[4] + name)].decode())
+        return names
 
     @test
     def missing_library(self):

@@ -363,6 +363,12 @@ static int set_all(Parse *p, const char *word)
     return 0;
 }
 
+static int set_emit_elf(Parse *p, const char *word)
+{
+    p->cl->ahead.emit_elf = word;
+    return 0;
+}
+
 static int set_json(Parse *p, const char *word)
 {
     (void)word;
