@@ -24,7 +24,7 @@ static uint64_t fresh_data[DIFF_DATA_SIZE / 8];
 
 static uint8_t *code_writable; /* the code area once more: the guest's own view is read-only */
 
-static uint32_t mode_after_reset;
+static uint32_t mode_after_reset, llvm_mode = CPU_MODE_PRECISE;
 static Cpu *running;
 static const DiffCase *running_case;
 static DiffTier running_tier;
@@ -43,7 +43,7 @@ uint64_t machine_fallbacks(void)
 
 void machine_precise(bool on)
 {
-    mode_after_reset = on ? CPU_MODE_PRECISE : 0;
+    mode_after_reset = llvm_mode = on ? CPU_MODE_PRECISE : 0;
 }
 
 uint64_t machine_fault_address(void)
@@ -261,7 +261,7 @@ void machine_run(DiffTier tier, const DiffCase *c, DiffResult *r)
     running_case = c;
     running_tier = tier;
     enter(cpu, c);
-    cpu->mode |= tier == DIFF_LLVM ? CPU_MODE_PRECISE : 0; /* else a fault leaves no registers */
+    cpu->mode |= tier == DIFF_LLVM ? llvm_mode : 0;
     CpuExit why = CPU_EXIT_INTERRUPT;
     alarm(HANG_SECONDS);
     for (unsigned i = 0; why == CPU_EXIT_INTERRUPT && (tier != DIFF_STEP || i < MAX_STEPS); i++) {

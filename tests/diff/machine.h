@@ -12,7 +12,7 @@ typedef enum DiffTier {
     DIFF_TEMPLATE, /* tier 1, optimized */
     DIFF_QUICK,    /* tier 1, quick blocks: their snippets serve all cases */
     DIFF_TIERS,
-    DIFF_LLVM = DIFF_TIERS, /* tier 2, precise: compiling a case takes milliseconds */
+    DIFF_LLVM = DIFF_TIERS, /* tier 2: compiling a case takes milliseconds. Precise unless machine_precise() said otherwise: a fault leaves no registers then */
     DIFF_MACHINES
 } DiffTier;
 extern const char *const diff_tier_names[DIFF_MACHINES];

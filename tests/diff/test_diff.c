@@ -2,12 +2,14 @@
  * qemu-aarch64 must leave the same state behind.
  *
  * Quick with a fixed seed by default. For the full run, and to narrow down:
+ *     XEMU_DIFF_TIER2=1 (one case in so many is compiled by tier 2 as well, in milliseconds; 0: none)
  *     XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a
  * prefix of pattern names) XEMU_DIFF_ORACLE=0 XEMU_DIFF_SKIP=FCVTZS,B (prefixes of patterns not to
  * meet) XEMU_DIFF_HOST_OFF=<mask of JIT_HOST_* bits>
  */
 #include <criterion/criterion.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,8 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 
 static struct {
     bool tier1, oracle;
+    uint64_t tier2; /* one case in so many; 0: none */
+    bool tier2_run[DIFF_SLOTS];
     bool precise; /* every other batch */
     unsigned long cases, mismatches, excused, shown;
     uint8_t *bad_pattern; /* one report for each pattern and kind of comparison */
@@ -96,7 +100,7 @@ static void check_tiers(const DiffCase *c, DiffTier a, const DiffResult *ra, Dif
 /* A case that goes on in another one's loop for ever is emptied: ninsns 0. */
 static void run_batch(DiffCase *cases, unsigned n)
 {
-    static DiffResult mine[DIFF_TIERS][DIFF_SLOTS], its[DIFF_SLOTS];
+    static DiffResult mine[DIFF_MACHINES][DIFF_SLOTS], its[DIFF_SLOTS];
     run.cases += n;
     run.precise = !run.precise;
     machine_precise(run.precise);
@@ -109,9 +113,21 @@ static void run_batch(DiffCase *cases, unsigned n)
             }
         }
     }
+    for (unsigned i = 0; i < n && run.tier2; i++) {
+        /* A fault of memory leaves no registers in relaxed code. */
+        uint32_t sig = mine[DIFF_INTERP][i].signal;
+        run.tier2_run[i] = cases[i].ninsns && (run.cases + i) % run.tier2 == 0 &&
+                           (run.precise || (sig != SIGSEGV && sig != SIGBUS));
+        if (run.tier2_run[i]) {
+            machine_run(DIFF_LLVM, &cases[i], &mine[DIFF_LLVM][i]);
+        }
+    }
     for (unsigned i = 0; i < n; i++) {
         if (!cases[i].ninsns) {
             continue;
+        }
+        if (run.tier2_run[i]) {
+            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_LLVM, &mine[DIFF_LLVM][i]);
         }
         check_tiers(&cases[i], DIFF_STEP, &mine[DIFF_STEP][i], DIFF_INTERP, &mine[DIFF_INTERP][i]);
         if (run.tier1) {
@@ -131,7 +147,7 @@ static void run_batch(DiffCase *cases, unsigned n)
         if (oracle_excuse(&cases[i], &mine[DIFF_STEP][i], &its[i])) {
             run.excused++;
         } else {
-            mismatch(&cases[i], "interpreter", &mine[DIFF_STEP][i], "oracle", &its[i], DIFF_TIERS);
+            mismatch(&cases[i], "interpreter", &mine[DIFF_STEP][i], "oracle", &its[i], DIFF_MACHINES);
         }
     }
 }
@@ -141,6 +157,8 @@ static void begin(void)
     static uint8_t bad[A64_PATTERNS];
     run.bad_pattern = bad;
     run.tier1 = machine_open(setting("XEMU_DIFF_HOST_OFF", 0));
+    run.tier2 = setting("XEMU_DIFF_TIER2", 40);
+    run.tier2 = run.tier2 && machine_open_llvm() ? run.tier2 : 0;
     run.oracle = setting("XEMU_DIFF_ORACLE", 1) && oracle_open();
     if (!run.oracle) {
         cr_log_warn("without the oracle: no qemu-aarch64 or no cross compiler here");

@@ -1,4 +1,4 @@
-/* Instruction sequences made from the bytes give the same state in the interpreter and in tier 1. The bytes choose the patterns, their operands and the
+/* Instruction sequences made from the bytes give the same state in the interpreter and in tiers 1 and 2. The bytes choose the patterns, their operands and the
  * starting registers; the machine is that of tests/diff. */
 /* sources: diff/machine.c diff/compare.c diff/generate.c */
 #include <stdlib.h>
@@ -54,11 +54,15 @@ static void registers(DiffState *s, Bytes *b)
 static DiffResult interp, template;
 static DiffTier differs;
 
+/* One input in so many is compiled by tier 2 as well, which takes milliseconds. */
+enum { TIER2_EVERY = 64 };
+static bool with_tier2;
+
 static bool tiers_agree(const DiffCase *c)
 {
     machine_load_one(c);
     machine_run(DIFF_INTERP, c, &interp);
-    for (differs = DIFF_TEMPLATE; differs <= DIFF_QUICK; differs++) {
+    for (differs = DIFF_TEMPLATE; differs <= (with_tier2 ? DIFF_LLVM : DIFF_QUICK); differs++) {
         machine_run(differs, c, &template);
         if (!compare_equal(&interp, &template, false)) {
             return false;
@@ -84,9 +88,13 @@ static void minimize(DiffCase *c)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int ready;
+    static bool tier2;
+    static unsigned inputs;
     if (!ready) {
         ready = machine_open(0) ? 1 : -1;
+        tier2 = ready > 0 && machine_open_llvm();
     }
+    with_tier2 = tier2 && inputs++ % TIER2_EVERY == 0;
     if (ready < 0 || size < 4) {
         return 0;
     }
