@@ -132,6 +132,10 @@ void jit_close_optimizer(Jit *j) {
     tier_close(j);
 }
 
+void jit_hide_children(Jit *j, bool on) {
+    tier_hide(j, on);
+}
+
 void jit_exec_failed(Jit *j) {
     if (j->code.rx && j->code.left) {
         pthread_mutex_lock(&j->lock);

@@ -88,6 +88,8 @@ typedef struct JitHost {
     bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to, uint32_t size);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none. */
     const int *exe_fd;
+    /* A guest above this process adopts orphans (it is pid 1, or a subreaper); children would be in another namespace of processes. Both may change. */
+    const bool *reaped, *new_namespace;
     /* Each piece of code, before it is run; from any thread. NULL: nobody asks. Code of earlier runs isn't told. */
     void (*placed)(void *placed_ctx, const JitPiece *piece);
     void *placed_ctx;
@@ -137,6 +139,8 @@ void jit_fork_child(Jit *jit, Cpu *cpu, bool alone);
 /* Around exec in a process of one thread, and (the first) before its end: the parent needn't spare the shared code any longer. failed: there was no exec, all is translated anew. */
 void jit_exec_prepare(Jit *jit);
 void jit_exec_failed(Jit *jit);
+/* on: the thread is about to wait for children of any kind (__WALL, __WCLONE) and must meet none of the jit's own, until it calls again with false. */
+void jit_hide_children(Jit *jit, bool on);
 /* Before the process ends or executes another program: the optimizer ends as well. If the process goes on after all, another is started. */
 void jit_close_optimizer(Jit *jit);
 

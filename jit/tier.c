@@ -11,6 +11,7 @@
 #include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "jit/dump.h"
 #include "jit/keep.h"
@@ -370,7 +371,8 @@ struct Tier {
 int tier_create(Jit *j)
 {
     struct Tier *tier = calloc(1, sizeof *tier);
-    if (!tier || !j->host.exe_fd || !(tier->client = client_create(j->host.exe_fd))) {
+    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace};
+    if (!tier || !j->host.exe_fd || !(tier->client = client_create(&host))) {
         free(tier);
         return -ENOMEM;
     }
@@ -389,10 +391,32 @@ void tier_destroy(Jit *j, bool forked)
     }
 }
 
+/* The process is about to end: another thread that is at it isn't waited for for long. */
 void tier_close(Jit *j)
 {
-    if (j->tier) {
-        client_close(j->tier->client);
+    struct Tier *tier = j->tier;
+    if (!tier) {
+        return;
+    }
+    static const struct timespec pause = {.tv_nsec = 1000000};
+    bool locked = pthread_mutex_trylock(&tier->lock) == 0;
+    for (unsigned i = 0; i < 50 && !locked; i++) {
+        nanosleep(&pause, NULL);
+        locked = pthread_mutex_trylock(&tier->lock) == 0;
+    }
+    client_close(tier->client);
+    if (locked) {
+        pthread_mutex_unlock(&tier->lock);
+    }
+}
+
+void tier_hide(Jit *j, bool on)
+{
+    struct Tier *tier = j->tier;
+    if (tier) {
+        pthread_mutex_lock(&tier->lock);
+        client_hide(tier->client, on);
+        pthread_mutex_unlock(&tier->lock);
     }
 }
 
@@ -508,17 +532,24 @@ static void take_answers(JitThread *t, struct Tier *tier)
     }
 }
 
-/* What was being compiled when the optimizer died may have killed it: it gets few more chances. */
-static void after_death(struct Tier *tier)
+/* Looks whether the optimizer has died. What it was at then may have killed it: it gets few more
+ * chances. */
+static bool look_for_death(struct Tier *tier)
 {
+    uint32_t at_work;
+    if (!client_lost(tier->client, &at_work)) {
+        return false;
+    }
     tier->lost++;
     for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
         Block *b = tier->pending[i].entry;
-        if (b && ++b->deaths < MAX_DEATHS) {
-            b->no_promotion = false;
+        if (b) {
+            b->deaths += at_work >> i & 1;
+            b->no_promotion = b->deaths >= MAX_DEATHS;
         }
         tier->pending[i].entry = NULL;
     }
+    return true;
 }
 
 /* Forced tier 2: the thread waits for its region. The guest's threads can't run LLVM themselves
@@ -529,8 +560,7 @@ static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o)
     pthread_mutex_lock(&tier->lock);
     int err = -EAGAIN, slot = client_ask(tier->client, r);
     while (slot >= 0 && client_take(tier->client, o, &err) < 0) {
-        if (client_lost(tier->client)) {
-            after_death(tier);
+        if (look_for_death(tier)) {
             err = -EAGAIN;
             break;
         }
@@ -656,9 +686,7 @@ static void wait_for_answers(JitThread *t, struct Tier *tier)
 {
     for (bool waiting = true; waiting;) {
         take_answers(t, tier);
-        if (client_lost(tier->client)) {
-            after_death(tier);
-        }
+        (void)look_for_death(tier);
         waiting = false;
         for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
             waiting |= tier->pending[i].entry != NULL;
@@ -704,8 +732,8 @@ void tier_hot(JitThread *t, GuestAddr pc)
     }
     if (client_answers(tier->client)) {
         take_answers(t, tier);
-    } else if (client_lost(tier->client)) {
-        after_death(tier);
+    } else {
+        (void)look_for_death(tier);
     }
     keep_enter(t, pc);
     Block *b = known(t, pc, cpu->mode);
@@ -757,6 +785,12 @@ void tier_destroy(Jit *j, bool forked)
 void tier_close(Jit *j)
 {
     (void)j;
+}
+
+void tier_hide(Jit *j, bool on)
+{
+    (void)j;
+    (void)on;
 }
 
 void tier_hot(JitThread *t, GuestAddr pc)

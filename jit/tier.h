@@ -15,6 +15,8 @@ int tier_anchor(Jit *j, Block *b);
 int tier_create(Jit *j);
 void tier_destroy(Jit *j, bool forked);
 void tier_close(Jit *j);
+/* jit_hide_children() */
+void tier_hide(Jit *j, bool on);
 /* A counter of tier 1 has run out on the way to pc; the thread goes on there. */
 void tier_hot(JitThread *t, GuestAddr pc);
 void tier_reset_counters(Cpu *cpu);

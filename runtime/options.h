@@ -35,6 +35,7 @@ typedef struct Options {
                     none */
     int exe_fd;  /* xemu's own executable, open since the guest changed its root; -1: /proc leads
                     there */
+    bool reaped; /* a guest above this process adopts orphans */
     int filters; /* descriptor of the seccomp filters that hold already; -1: none */
     bool limits_as; /* the guest's RLIMIT_AS, which must not bind xemu itself */
     uint64_t as_soft, as_hard;

@@ -224,7 +224,9 @@ static int start_jit(Process *p)
                     .map_version = &p->mem->map.version,
                     .guarded = mem_guarded,
                     .any_guarded = mem_any_guarded,
-                    .exe_fd = &p->exe_fd};
+                    .exe_fd = &p->exe_fd,
+                    .reaped = &p->reaped,
+                    .new_namespace = &p->new_namespace};
     if (p->mem->store) {
         code_store_host(p->mem->store, &host);
     }
@@ -273,6 +275,8 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .tracer = &tracer,
         .trace_code = &trace_code,
         .exe_fd = options->exe_fd,
+        .reaps = getpid() == 1,
+        .reaped = options->reaped,
         .prefix_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
     };

@@ -76,6 +76,9 @@ typedef struct Process {
     struct rlimit stack_limit, as_limit;
     int exe_fd;    /* xemu's own executable, opened before the guest changes its root; -1: by
                       /proc/self/exe */
+    /* It adopts orphans (pid 1, or a subreaper); one above it does; its children will be in another
+     * namespace of processes. */
+    bool reaps, reaped, new_namespace;
     int prefix_fd; /* the -L folder, -1: none */
     char prefix[PATH_MAX]; /* "" : none; absolute, without a slash at its end */
     char exe[PATH_MAX];    /* the guest program: what /proc/self/exe says */

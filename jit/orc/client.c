@@ -1,8 +1,10 @@
 /* client.c - starts the optimizer, asks it, takes its answers.
  *
  * The optimizer is nobody's child: a process in between starts it and ends, so that no wait of the
- * guest's can see it. It has its own session and no descriptor of the guest's. What it needs of the
- * guest process is the memory file.
+ * guest's can see it. Where a guest would adopt it (pid 1 of a namespace, a subreaper) there is
+ * none. It has its own session and no descriptor of the guest's. What it needs of the guest process
+ * is the memory file, which is made in the new process's own table of descriptors, so that the
+ * guest's is never touched.
  */
 #ifdef XEMU_LLVM
 #include "jit/orc/client.h"
@@ -14,9 +16,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,12 +30,14 @@
 
 struct Client {
     Channel *ch;
-    const int *exe_fd;
+    ClientHost host;
     uint32_t order, taken;
     uint64_t started;
     uint64_t wait_until, backoff; /* ns, CLOCK_MONOTONIC */
     uint64_t looked, begun;
-    int pid; /* of the guest process, whose memory a vfork child uses, too */
+    int pid;         /* of the guest process, whose memory a vfork child uses, too */
+    int optimizer;   /* the optimizer's, as this process sees it */
+    unsigned hidden; /* threads in whose sight no child may be */
 };
 
 enum { STACK = 64 << 10 };
@@ -45,11 +50,11 @@ static uint64_t now(void)
     return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
 }
 
-Client *client_create(const int *exe_fd)
+Client *client_create(const ClientHost *host)
 {
     Client *c = calloc(1, sizeof *c);
     if (c) {
-        c->exe_fd = exe_fd;
+        c->host = *host;
         c->pid = getpid();
     }
     return c;
@@ -63,7 +68,7 @@ static void drop_channel(Client *c)
     }
 }
 
-void client_close(const Client *c)
+void client_close(Client *c)
 {
     Channel *ch = c->ch;
     if (ch) {
@@ -81,31 +86,30 @@ void client_destroy(Client *c, bool forked)
     free(c);
 }
 
-/* ---- starting -------------------------------------------------------------------------------- */
+void client_hide(Client *c, bool on)
+{
+    c->hidden += on ? 1 : -1u;
+}
+
+/* ---- starting ------------------------------------------------------------------------------ */
 
 typedef struct Start {
-    int memory, exe, nothing;
+    Channel *ch;    /* is made by the new process, in the memory that it shares */
     uint8_t *stack; /* of the optimizer-to-be */
+    int exe;        /* as in the guest's table; -1: /proc leads to it */
+    volatile int pid;
     volatile bool failed;
 } Start;
 
 /* (a debugger of this process has nothing to do with it) */
-static const unsigned exec_flags = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED;
+static const unsigned start_flags = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED;
 
-/* Descriptors 0 to 2 can neither be read nor written, 3 is the memory, 4 the executable. All system
- * calls: the parent's memory is shared until exec. */
 static int become_optimizer(void *arg)
 {
     static char name[] = "xemu-optimizer";
     Start *s = arg;
     uint64_t none = 0;
     char *argv[] = {name, NULL}, *envp[] = {NULL};
-    for (int fd = 0; fd < 3; fd++) {
-        syscall(SYS_dup3, s->nothing, fd, 0);
-    }
-    syscall(SYS_dup3, s->memory, 3, 0);
-    syscall(SYS_dup3, s->exe, 4, O_CLOEXEC);
-    syscall(SYS_close_range, 5, ~0u, 0);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
     syscall(SYS_execveat, 4, "", argv, envp, AT_EMPTY_PATH);
     s->failed = true;
@@ -113,96 +117,146 @@ static int become_optimizer(void *arg)
     return 1;
 }
 
-/* The process in between. */
-static int detach(void *arg)
+static void close_between(unsigned first, unsigned last)
 {
+    enum { OLD_KERNEL = 65536 };
+    if (first <= last && syscall(SYS_close_range, first, last, 0) != 0) {
+        for (unsigned fd = first; fd <= last && fd < OLD_KERNEL; fd++) {
+            syscall(SYS_close, fd);
+        }
+    }
+}
+
+static int above(int fd)
+{
+    enum { ABOVE = 5 };
+    return fd < 0 ? -1 : (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, ABOVE);
+}
+
+/* Descriptors 0 to 2 can neither be read nor written, 3 is the memory, 4 the executable. */
+static bool make_descriptors(Start *s)
+{
+    int ends[2];
+    unsigned exe = (unsigned)s->exe;
+    if (s->exe > 0) {
+        close_between(0, exe - 1);
+    }
+    close_between(exe + 1, ~0u); /* (from 0 on if there is none) */
+    int from = above(s->exe >= 0 ? s->exe : open("/proc/self/exe", O_PATH));
+    int memory = above(memfd_create("xemu-optimizer", 0));
+    int nothing = pipe(ends) == 0 ? above(ends[0]) : -1;
+    if (from < 0 || memory < 0 || nothing < 0 || ftruncate(memory, sizeof(Channel)) != 0) {
+        return false;
+    }
+    void *p = mmap(ownmem_hint(sizeof(Channel)), sizeof(Channel), PROT_READ | PROT_WRITE,
+                   MAP_SHARED, memory, 0);
+    if (p == MAP_FAILED) {
+        return false;
+    }
+    s->ch = p;
+    close_between(0, 4);
+    for (int fd = 0; fd < 3; fd++) {
+        syscall(SYS_dup3, nothing, fd, 0);
+    }
+    return syscall(SYS_dup3, memory, 3, 0) == 3 && syscall(SYS_dup3, from, 4, O_CLOEXEC) == 4;
+}
+
+static void most(int resource)
+{
+    struct rlimit r;
+    if (getrlimit(resource, &r) == 0) {
+        r.rlim_cur = r.rlim_max;
+        (void)setrlimit(resource, &r);
+    }
+}
+
+/* The process in between. Its memory is its parent's, which waits;
+ * descriptors, limits and folders are its own. */
+static int begin(void *arg)
+{
+    static const struct rlimit no_core = {0, 0};
     Start *s = arg;
     syscall(SYS_setsid);
-    long pid = clone(become_optimizer, s->stack + STACK, (int)exec_flags, s);
-    syscall(SYS_exit_group, pid > 0 ? 0 : 1);
-    return 1;
-}
-
-/* High numbers: the guest's own count from 0. */
-static int high(int fd)
-{
-    if (fd < 0) {
-        return fd;
-    }
-    int to = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 200);
-    if (to >= 0) {
-        close(fd);
-        return to;
-    }
-    return fd;
-}
-
-static bool start(Client *c)
-{
-    int ends[2] = {-1, -1};
-    bool ok = false;
-    uint8_t *stacks = mmap(ownmem_hint(2 * STACK), 2 * STACK, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    Start s = {.memory = high(memfd_create("xemu-optimizer", MFD_CLOEXEC)),
-               .exe = high(open("/proc/self/exe", O_PATH | O_CLOEXEC)),
-               .nothing = -1};
-    if (s.exe < 0 && *c->exe_fd >= 0) {
-        s.exe = high(dup(*c->exe_fd));
-    }
-    if (pipe2(ends, O_CLOEXEC) == 0) {
-        s.nothing = high(ends[0]);
-        close(ends[1]);
-    }
-    if (s.memory < 0 || s.exe < 0 || s.nothing < 0 || stacks == MAP_FAILED ||
-        ftruncate(s.memory, sizeof(Channel)) != 0) {
-        goto done;
-    }
-    c->ch = mmap(ownmem_hint(sizeof(Channel)), sizeof(Channel), PROT_READ | PROT_WRITE, MAP_SHARED,
-                 s.memory, 0);
-    if (c->ch == MAP_FAILED) {
-        c->ch = NULL;
-        goto done;
+    (void)setrlimit(RLIMIT_CORE, &no_core); /* would lie where the guest's are looked for */
+    most(RLIMIT_NOFILE);
+    most(RLIMIT_FSIZE);
+    if (!make_descriptors(s) || chdir("/") != 0) {
+        s->failed = true;
+        syscall(SYS_exit_group, 1);
     }
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-    pthread_mutex_init(&c->ch->life, &attr);
-    c->ch->guest = c->pid;
-    c->begun = c->looked = now();
-    c->taken = 0;
-    s.stack = stacks;
+    pthread_mutex_init(&s->ch->life, &attr);
+    s->pid = clone(become_optimizer, s->stack + STACK, (int)start_flags, s);
+    syscall(SYS_exit_group, 0);
+    return 1;
+}
+
+/* Would the first process started now be the first of another namespace of processes, or can't that
+ * be known? Then it isn't the optimizer's to be. */
+static bool makes_namespace(const Client *c)
+{
+    struct stat own, children;
+    if (stat("/proc/self/ns/pid", &own) == 0) {
+        return stat("/proc/self/ns/pid_for_children", &children) != 0 ||
+               own.st_ino != children.st_ino;
+    }
+    return *c->host.new_namespace;
+}
+
+/* Would a guest adopt the optimizer, were it nobody's child? */
+static bool has_guest_reaper(const Client *c)
+{
+    struct stat first, own;
+    int reaps = 0;
+    return *c->host.reaped || getpid() == 1 || prctl(PR_GET_CHILD_SUBREAPER, &reaps) != 0 ||
+           reaps ||
+           (stat("/proc/1/exe", &first) == 0 && stat("/proc/self/exe", &own) == 0 &&
+            first.st_ino == own.st_ino && first.st_dev == own.st_dev);
+}
+
+static bool start(Client *c)
+{
+    /* (A vfork child's children would be its own.) */
+    if (c->hidden || getpid() != c->pid || makes_namespace(c) || has_guest_reaper(c)) {
+        return false;
+    }
+    uint8_t *stacks = mmap(ownmem_hint(2 * STACK), 2 * STACK, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stacks == MAP_FAILED) {
+        return false;
+    }
+    Start s = {.stack = stacks, .exe = *c->host.exe_fd};
     sigset_t all, old;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &old);
-    int pid = clone(detach, stacks + 2 * STACK, (int)exec_flags, &s), status = 1;
-    while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR) {
+    int pid = clone(begin, stacks + 2 * STACK, (int)start_flags, &s);
+    bool ok = pid > 0 && s.pid > 0 && !s.failed;
+    while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
     }
     sigprocmask(SIG_SETMASK, &old, NULL);
-    ok = pid > 0 && status == 0 && !s.failed;
-done:
+    munmap(stacks, 2 * STACK);
+    c->ch = s.ch;
     if (!ok) {
         drop_channel(c);
+        return false;
     }
-    int fds[] = {s.memory, s.exe, s.nothing};
-    for (unsigned i = 0; i < 3; i++) {
-        if (fds[i] >= 0) {
-            close(fds[i]);
-        }
-    }
-    if (stacks != MAP_FAILED) {
-        munmap(stacks, 2 * STACK);
-    }
-    c->started += ok;
-    return ok;
+    c->ch->guest = c->pid;
+    c->begun = c->looked = now();
+    c->taken = 0;
+    c->optimizer = s.pid;
+    c->started++;
+    return true;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 bool client_has_room(const Client *c)
 {
     if (!c->ch) {
-        return now() >= c->wait_until;
+        return !c->hidden && now() >= c->wait_until;
     }
     for (int i = 0; i < CHANNEL_SLOTS; i++) {
         if (__atomic_load_n(&c->ch->slots[i].state, __ATOMIC_ACQUIRE) == SLOT_FREE) {
@@ -265,7 +319,7 @@ static bool is_dead(Client *c)
     }
     c->looked = t;
     if (!__atomic_load_n(&c->ch->alive, __ATOMIC_ACQUIRE)) {
-        return t - c->begun > 10 * SECOND;
+        return t - c->begun > 10 * SECOND || (kill(c->optimizer, 0) != 0 && errno == ESRCH);
     }
     /* The mutex's word as the kernel leaves it. Taking it would enter it into this thread's list of
      * robust locks, from which it would have to go before it is unmapped. */
@@ -273,10 +327,15 @@ static bool is_dead(Client *c)
     return (word & FUTEX_OWNER_DIED) || !(word & FUTEX_TID_MASK);
 }
 
-bool client_lost(Client *c)
+bool client_lost(Client *c, uint32_t *at_work)
 {
     if (!c->ch || !is_dead(c)) {
         return false;
+    }
+    *at_work = 0;
+    for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
+        *at_work |= (__atomic_load_n(&c->ch->slots[i].state, __ATOMIC_ACQUIRE) == SLOT_AT_WORK)
+                    << i;
     }
     drop_channel(c);
     return true;

@@ -7,13 +7,23 @@
 
 typedef struct Client Client;
 
-/* exe_fd: xemu's own executable, where /proc/self/exe may be out of reach (-1: not known). NULL:
- * out of memory. Starts nothing yet. */
-Client *client_create(const int *exe_fd);
+/* What it must know of the guest process; each may change. */
+typedef struct ClientHost {
+    const int
+        *exe_fd; /* xemu's own executable, where /proc/self/exe may be out of reach; -1: it isn't */
+    const bool *reaped;        /* a guest above this process adopts orphans */
+    const bool *new_namespace; /* children would be in another namespace of processes */
+} ClientHost;
+
+/* NULL: out of memory. Starts nothing yet. */
+Client *client_create(const ClientHost *host);
 /* Lets the optimizer end. `forked`: in a child, whose parent goes on with it. */
 void client_destroy(Client *c, bool forked);
 /* Tells the optimizer to end. */
-void client_close(const Client *c);
+void client_close(Client *c);
+/* on: a thread is about to wait for any child whatsoever, and must not meet the process in between;
+ * until it comes back, off. */
+void client_hide(Client *c, bool on);
 /* Would client_ask take a request now? */
 bool client_has_room(const Client *c);
 /* Asks for the region, and starts the optimizer if there is none. The slot's number, or -EAGAIN: no
@@ -26,9 +36,9 @@ bool client_answers(const Client *c);
 int client_take(Client *c, CodeObject *o, int *err);
 /* Waits, not for long, until there may be an answer that client_take hasn't taken, or a loss. */
 void client_wait(const Client *c);
-/* Looks, not too often, whether the optimizer has died: true if so; all that was asked is lost, the
- * next client_ask starts another. */
-bool client_lost(Client *c);
+/* Looks, not too often, whether the optimizer has died: true if so; all that was asked is lost, and
+ * *at_work has a bit for each slot that it had begun. The next client_ask starts another. */
+bool client_lost(Client *c, uint32_t *at_work);
 /* Counters: optimizers started, peak memory in KB. */
 void client_counters(const Client *c, uint64_t *started, uint64_t *peak_kb);
 

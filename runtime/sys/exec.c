@@ -247,6 +247,9 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
         words_add(&w, "--filters");
         words_add(&w, filter_text);
     }
+    if (t->process->reaps || t->process->reaped) {
+        words_add(&w, "--reaped");
+    }
     const struct rlimit *as = &t->process->as_limit;
     if (as->rlim_max != RLIM_INFINITY || as->rlim_cur != RLIM_INFINITY) {
         snprintf(limit_text, sizeof limit_text, "%llu,%llu", (unsigned long long)as->rlim_cur,

@@ -1,5 +1,6 @@
 /* What a process is told of the machine and of itself: uname, personality, limits, prctl. */
 #include <linux/prctl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
@@ -184,6 +185,26 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_SVE_GET_VL:
     case PR_SET_TAGGED_ADDR_CTRL:
     case PR_GET_TAGGED_ADDR_CTRL: return -EINVAL;
-    default: return host_syscall(&t->cpu, SYS_prctl, a);
+    default:
+        r = host_syscall(&t->cpu, SYS_prctl, a);
+        if (r == 0 && (int)a[0] == PR_SET_CHILD_SUBREAPER) {
+            t->process->reaps = a[1] || t->tid == 1;
+        }
+        return r;
     }
+}
+
+/* Whoever starts a process for xemu itself looks at new_namespace. */
+long sys_unshare(Thread *t, const uint64_t a[6])
+{
+    long r = host_syscall(&t->cpu, SYS_unshare, a);
+    t->process->new_namespace |= r == 0 && (a[0] & CLONE_NEWPID);
+    return r;
+}
+
+long sys_setns(Thread *t, const uint64_t a[6])
+{
+    long r = host_syscall(&t->cpu, SYS_setns, a);
+    t->process->new_namespace |= r == 0 && (!a[1] || (a[1] & CLONE_NEWPID));
+    return r;
 }

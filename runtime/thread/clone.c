@@ -91,6 +91,9 @@ static void fork_done(Process *p, Thread *t, long result)
             prof_forked(p->prof);
         }
         t->tid = (int)host_raw0(SYS_gettid);
+        p->reaped |= p->reaps;
+        p->reaps = t->tid == 1;
+        p->new_namespace = false;
         tracer_forget(p);
     } else {
         jit_fork_parent(p->jit, was_alone, result > 0);

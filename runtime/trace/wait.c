@@ -15,13 +15,27 @@ static void ended(Process *p, int pid)
     }
 }
 
+/* The host's wait. One for children of all kinds doesn't see xemu's own. */
+static long host_wait(Thread *t, bool all, long number, uint64_t a, uint64_t b, uint64_t c,
+                      uint64_t d, uint64_t e)
+{
+    if (all) {
+        jit_hide_children(t->process->jit, true);
+    }
+    long r = host_call(&t->cpu, number, a, b, c, d, e);
+    if (all) {
+        jit_hide_children(t->process->jit, false);
+    }
+    return r;
+}
+
 long sys_wait4(Thread *t, const uint64_t a[6])
 {
     struct rusage usage;
     for (;;) {
         int status = 0;
-        long r = host_call(&t->cpu, SYS_wait4, a[0], (uintptr_t)&status, a[2],
-                           a[3] ? (uintptr_t)&usage : 0);
+        long r = host_wait(t, a[2] & (__WALL | __WCLONE), SYS_wait4, a[0], (uintptr_t)&status, a[2],
+                           a[3] ? (uintptr_t)&usage : 0, 0);
         if (r <= 0) {
             return r;
         }
@@ -60,8 +74,8 @@ long sys_waitid(Thread *t, const uint64_t a[6])
     for (;;) {
         siginfo_t info;
         memset(&info, 0, sizeof info);
-        long r = host_call(&t->cpu, SYS_waitid, a[0], a[1], (uintptr_t)&info, a[3],
-                           a[4] ? (uintptr_t)&usage : 0);
+        long r = host_wait(t, a[3] & (__WALL | __WCLONE), SYS_waitid, a[0], a[1], (uintptr_t)&info,
+                           a[3], a[4] ? (uintptr_t)&usage : 0);
         if (r < 0) {
             return r;
         }

@@ -502,6 +502,13 @@ static int set_exec_fd(Parse *p, const char *word)
     return 0;
 }
 
+static int set_reaped(Parse *p, const char *word)
+{
+    (void)word;
+    p->cl->options.reaped = true;
+    return 0;
+}
+
 static int set_exe_fd(Parse *p, const char *word)
 {
     uint64_t fd;
@@ -580,7 +587,7 @@ static void carry(Parse *p, const char *word)
 static bool is_carried(const OptionRow *row)
 {
     static const char *const once[] = {"0",    "E",       "U",      "h",         "version",
-                                       "help", "exec_fd", "exe_fd", "rlimit_as", "filters"};
+                                       "help", "exec_fd", "exe_fd", "rlimit_as", "filters", "reaped"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
             return false;
