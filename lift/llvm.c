@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,8 +35,11 @@ static void start_llvm(void)
         LLVMDisposeMessage(message);
         return;
     }
-    char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
-    machine = LLVMCreateTargetMachine(target, "x86_64-unknown-linux-gnu", cpu, features,
+    char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures(), all[4096];
+    /* LLVM 19 makes VPMADDWD of a multiplication of 16-bit lanes, and then takes lanes of each operand
+     * to be of no account because the other's are zero, of both. */
+    snprintf(all, sizeof all, "%s,+slow-pmaddwd", features);
+    machine = LLVMCreateTargetMachine(target, "x86_64-unknown-linux-gnu", cpu, all,
                                       LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelSmall);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
