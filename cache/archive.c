@@ -96,7 +96,7 @@ int cache_export(Cache *c, FILE *to)
         EntryImage image;
         bool again = kept && !strcmp(l.names[kept - 1].name.file, l.names[i].name.file);
         if (!again && read_named(c, &l.names[i], &image)) {
-            free(image.bytes);
+            entry_free(&image);
             l.names[kept++] = l.names[i];
         }
     }
@@ -110,7 +110,7 @@ int cache_export(Cache *c, FILE *to)
             check = check_fold(check ^ check_sum(image.bytes, image.size), 0x9e3779b97f4a7c15u);
             good = put(to, &size, sizeof size) && put(to, image.bytes, image.size) &&
                    put(to, zeros, -image.size & 7);
-            free(image.bytes);
+            entry_free(&image);
         }
     }
     good = good && put(to, &check, sizeof check) && !fflush(to);
@@ -151,7 +151,7 @@ int cache_import(Cache *c, FILE *from, uint64_t *added)
             else if (!err)
                 ++*added;
         }
-        free(image.bytes);
+        entry_free(&image);
     }
     if (!err && (!get(from, &end, sizeof end) || end != check))
         err = -EBADMSG;

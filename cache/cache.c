@@ -51,6 +51,7 @@ Cache *cache_open(const CacheConfig *config)
         return NULL;
     c->mode = config->mode;
     c->secure = config->secure;
+    c->place = config->place;
     c->limit = config->limit ? config->limit : CACHE_DEFAULT_LIMIT;
     if (config->path && config->path[0]) {
         /* An empty first name: no folder to write to. */

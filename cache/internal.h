@@ -17,6 +17,7 @@ struct Cache {
     bool writable;              /* layer 0 may be written to */
     char *layers[CACHE_LAYERS]; /* absolute or relative paths, owned */
     CacheCounters counters;
+    void *(*place)(size_t size); /* CacheConfig.place */
     void *dctx; /* zstd's, made when first needed */
 };
 
@@ -24,6 +25,7 @@ struct Cache {
 typedef struct EntryImage {
     uint8_t *bytes;
     size_t size;
+    bool mapped;
 } EntryImage;
 
 struct CacheEntry {
@@ -87,7 +89,10 @@ bool entry_valid(const uint8_t *bytes, size_t size, const uint8_t *key);
 /* Every frame, too. */
 bool part_valid(const EntryImage *i, const PartHeader *p);
 /* The file in the folder `dir` below the layer's; 0 or -errno (-EBADMSG: damaged). */
+/* Files are never changed in place, only replaced, so what is large is mapped: of an entry of many
+ * parts a run needs few pages. */
 int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, EntryImage *out);
+void entry_free(EntryImage *image);
 bool frame_read(Cache *c, const EntryImage *i, const PartHeader *p, unsigned frame, void *to,
                 uint32_t size);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -67,6 +68,29 @@ static void note_use(const Cache *c, int fd, const struct stat *st)
         futimens(fd, NULL);
 }
 
+static int bytes_of(const Cache *c, int fd, EntryImage *out)
+{
+    enum { SMALL = 128 << 10 };
+
+    if (out->size > SMALL) {
+        void *p = mmap(c->place ? c->place(out->size) : NULL, out->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        out->mapped = p != MAP_FAILED;
+        out->bytes = out->mapped ? p : NULL;
+        return out->mapped ? 0 : -errno;
+    }
+    out->bytes = malloc(out->size);
+    return out->bytes ? dir_read(fd, out->bytes, out->size) : -ENOMEM;
+}
+
+void entry_free(EntryImage *image)
+{
+    if (image->mapped)
+        munmap(image->bytes, image->size);
+    else
+        free(image->bytes);
+    *image = (EntryImage){0};
+}
+
 int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, EntryImage *out)
 {
     struct stat st;
@@ -79,8 +103,7 @@ int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, En
         err = -EBADMSG;
     if (!err) {
         out->size = (size_t)st.st_size;
-        out->bytes = malloc(out->size);
-        err = out->bytes ? dir_read(fd, out->bytes, out->size) : -ENOMEM;
+        err = bytes_of(c, fd, out);
         if (!err && !entry_valid(out->bytes, out->size, key))
             err = -EBADMSG;
         if (!err)
@@ -88,10 +111,8 @@ int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, En
     }
     if (err == -EBADMSG)
         c->counters.corrupt++;
-    if (err) {
-        free(out->bytes);
-        *out = (EntryImage){0};
-    }
+    if (err)
+        entry_free(out);
     if (fd >= 0)
         close(fd);
     if (dir >= 0)
@@ -169,7 +190,7 @@ CacheEntry *cache_load(Cache *c, CacheFile *file, const CacheTarget *target)
 void cache_entry_free(CacheEntry *e)
 {
     for (unsigned i = 0; e && i < e->nimages; i++)
-        free(e->images[i].bytes);
+        entry_free(&e->images[i]);
     free(e);
 }
 

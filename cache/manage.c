@@ -86,7 +86,7 @@ static void list_one(void *ctx, int dir, const char *dir_name, const char *name,
         key_hex(image_header(&image)->key, CACHE_KEY_SIZE, key);
         item->damaged = strcmp(key, name) != 0;
         describe(l, &image, item);
-        free(image.bytes);
+        entry_free(&image);
     }
     if (code >= 0)
         close(code);

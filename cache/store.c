@@ -282,7 +282,7 @@ static int store_locked(Cache *c, int layer, const EntryName *name, EntryHeader 
     *size = h->file_size;
     piece_free(&fresh);
     free(e);
-    free(old.bytes);
+    entry_free(&old);
     if (code >= 0)
         close(code);
     return err;
@@ -352,7 +352,7 @@ int store_image(Cache *c, int layer, const EntryImage *from)
     for (unsigned k = 0; fresh && k < n; k++)
         piece_free(&fresh[k]);
     free(fresh);
-    free(old.bytes);
+    entry_free(&old);
     if (code >= 0)
         close(code);
     if (lock >= 0)

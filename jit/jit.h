@@ -32,6 +32,7 @@ typedef struct JitOptions {
     bool count_blocks;     /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */
+    uint32_t cell;         /* bytes of stored code that are placed together (keep.h); 0: default */
     size_t arena_size;     /* bytes of code space; 0: default */
     void *arena_hint;      /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere */
 } JitOptions;

@@ -18,6 +18,7 @@
  * entry, too. */
 enum { PART_BLOCKS = 4096, MOST_PARTS = 40 };
 #define ARENA     ((size_t)128 << 20)
+#define CELL      (8u << 10) /* runs go here and there in code that nobody has sorted by use */
 #define PIE_PLACE ((GuestAddr)0x2aaaaaaaa000)
 
 typedef struct Maker {
@@ -110,6 +111,7 @@ static int make_stretch(Process *p, Maker *m)
     static Cpu cpu;
     const Options *o = p->options;
     JitOptions options = {.tiers = JIT_TIER_TEMPLATE,
+                          .cell = CELL,
                           .host_features_off = o->host_features_off,
                           .log = stderr,
                           .arena_size = ARENA,

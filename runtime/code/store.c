@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
+#include "jit/ownmem.h"
 #include "runtime/mem/mem.h"
 
 enum { KIND_TIER1 = 1 };
@@ -81,7 +82,8 @@ CodeStore *code_store_open(const Options *o, const Frontend *frontend)
     CacheConfig config = {.path = o->cache_path,
                           .mode = (CacheMode)o->cache,
                           .secure = getauxval(AT_SECURE) != 0,
-                          .limit = o->cache_size};
+                          .limit = o->cache_size,
+                          .place = ownmem_hint};
     Cache *cache = cache_open(&config);
     CodeStore *s = cache ? calloc(1, sizeof *s) : NULL;
     if (!s) {
@@ -262,6 +264,10 @@ static void save_part(void *ctx, void *file, const JitPart *from)
                        offsetof(CacheFrame, size) == offsetof(JitFrame, size),
                    "the same layout");
 
+    /* wanted() would say so, but for that the entry is read anew. */
+    if (f->entry && cache_parts(f->entry) >= FEW_PARTS && from->blocks < LEAST_BLOCKS) {
+        return;
+    }
     memcpy(part.info, from->info, sizeof part.info);
     /* Not around jit_save(): the jit asks for parts with its own lock held. */
     lock_take(&s->lock);
