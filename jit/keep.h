@@ -8,7 +8,7 @@
  *     window offset   0          256K        512K        768K
  *                     | hot 0    | cold 0    | hot 1     | cold 1 ...
  *
- * A pair's blocks, in the order in which they were made, are cut into *cells* of some 64 KB: a range of the hot chunk and one of the cold. A cell is placed when one of its blocks is wanted, and
+ * A pair's blocks, in the order in which they were made, are cut into *cells*, of some 256 KB in what runs learn and of 8 KB in what is made ahead of time: a range of the hot chunk and one of the cold. A cell is placed when one of its blocks is wanted, and
  * only then read. Exits within a cell are linked in the saved code; those to another cell of the segment (*far* ones) as soon as both are placed; all others lead to their stubs. struct Block is made for
  * a block of a segment when it is looked up, when its unlinked exits are taken, or for all of the placed ones before some are invalidated.
  *
@@ -21,7 +21,7 @@
 #include "jit/internal.h"
 
 #define KEEP_PAIR (2 * CODEBUF_CHUNK) /* bytes of the window */
-#define KEEP_CELL (64u << 10)         /* bytes of code after which a cell is full */
+#define KEEP_CELL (256u << 10)         /* bytes of code after which a cell is full */
 enum { KEEP_HEAD, KEEP_INDEX, KEEP_INDEX_BLOCKS = 1024, KEEP_CELL_BLOCKS = 1 << 11, KEEP_MOST_CELLS = 1 << 13, KEEP_MOST_PAIRS = 512 };
 
 typedef struct KeepInfo {
