@@ -30,8 +30,12 @@ def test(function):
     return function
 
 
-# Where a run's strings and stack lie is random, and with it the ways through memcpy and its like: a second run may meet a few
-# blocks that the first didn't. What isn't found at all is hundreds.
+# Where memory lies is random, and programs look at it: CPython's allocator at the lowest 20 bits of each address, the string
+# functions at how far a page's end is. So a second run meets a few blocks that the first didn't execute; with addresses that
+# aren't random it meets none. (A container may forbid to ask for that.)
+FIXED = shutil.which("setarch") and not subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode
+MOST_NEW = 0 if FIXED else 15
+# runtime/code/store.c: LEAST_BLOCKS
 FEW = 16
 
 
@@ -60,7 +64,8 @@ class Warm:
                 "XEMU_STATS": "json", **more}
 
     def start(self, program, *args, **more):
-        return subprocess.Popen([self.xemu, program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        fixed = ["setarch", "-R"] if FIXED else []
+        return subprocess.Popen([*fixed, self.xemu, program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env=self.environment(**more), cwd=self.folder)
 
     def run(self, program, *args, **more):
@@ -135,7 +140,7 @@ class Warm:
         copy = os.path.join(self.folder, "renamed")
         shutil.copy(self.program("sort"), copy)
         again = self.run(copy)
-        report("another name", None if again.blocks < FEW and again.out == first.out else f"{again.stats}")
+        report("another name", None if again.blocks <= MOST_NEW and again.out == first.out else f"{again.stats}")
 
     @test
     def another_program_under_the_same_name(self):
@@ -163,7 +168,7 @@ class Warm:
             f.write(b"ELLO")
         after = [self.run(path) for _ in range(2)]
         good = (before[1].out == before[0].out and after[0].out == after[1].out == before[0].out.replace(b"ello", b"ELLO")
-                and after[0].blocks > 0 and after[1].blocks < FEW)
+                and after[0].blocks > 0 and after[1].blocks <= MOST_NEW)
         report("a file changed in place", None if good else f"{before[0].out} {after[0].out} {after[1].stats}")
 
     @test
@@ -173,7 +178,7 @@ class Warm:
         first = self.run(program)
         other = [self.run(program, XEMU_HOST_FEATURES="-avx512,-avx2,-avx") for _ in range(2)]
         again = self.run(program)
-        good = (other[0].blocks > 0 and other[1].blocks < FEW and again.blocks < FEW and
+        good = (other[0].blocks > 0 and other[1].blocks <= MOST_NEW and again.blocks <= MOST_NEW and
                 first.out == other[0].out == other[1].out == again.out)
         report("other host features", None if good else f"{other[0].blocks} {other[1].blocks} {again.blocks}")
 
@@ -266,7 +271,7 @@ class Warm:
         layered = self.run(program, XEMU_CACHE_PATH=f"{self.folder}/upper:{self.cache}")
         # A run may go ways of its own for a few blocks, which then are the upper layer's.
         upper = glob.glob(f"{self.folder}/upper/code/*/*")
-        good = layered.blocks < FEW and layered.stats["kept_found"] > 0 and (layered.blocks > 0 or not upper)
+        good = layered.blocks <= MOST_NEW and layered.stats["kept_found"] > 0 and (layered.blocks > 0 or not upper)
         report("a layer below is used", None if good else f"{layered.stats}")
 
     # ---- looking after it ------------------------------------------------------------------------------------
@@ -288,7 +293,7 @@ class Warm:
         self.clear()
         imported = self.control("import", files[0], "--json")
         r = self.run(program)
-        good = same and json.loads(imported.stdout)["imported"] == len(listed) and r.blocks < FEW
+        good = same and json.loads(imported.stdout)["imported"] == len(listed) and r.blocks <= MOST_NEW
         report("export and import", None if good else f"{same} {imported} {r.blocks}")
         with open(files[0], "r+b") as f:
             f.truncate(1000)
