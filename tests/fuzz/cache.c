@@ -29,7 +29,7 @@ static void set_checks(uint8_t *bytes, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static Cache cache;
-    EntryImage image = {malloc(size + 1), size};
+    EntryImage image = {.bytes = malloc(size + 1), .size = size};
     memcpy(image.bytes, data, size);
     if (size && data[0] & 1)
         set_checks(image.bytes, size);
