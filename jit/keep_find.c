@@ -202,8 +202,7 @@ Block *keep_find_region(JitThread *t, const Block *of)
     return b && !b->dead ? b : NULL;
 }
 
-/* ---- by host address
- * ---------------------------------------------------------------------------------- */
+/* ---- by host address ------------------------------------------------------------------------- */
 
 /* The placed cell at a window offset; UINT32_MAX: none. */
 static uint32_t cell_at(const KeepSegment *s, uint32_t at)

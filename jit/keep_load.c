@@ -9,8 +9,7 @@
 #include "jit/ownmem.h"
 #include "jit/template/template.h"
 
-/* ---- memory
- * --------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void *map_memory(size_t size)
 {
@@ -48,8 +47,7 @@ void *keep_alloc(Jit *j, size_t size)
     return p;
 }
 
-/* ---- what is stored
- * ------------------------------------------------------------------------------- */
+/* ---- what is stored -------------------------------------------------------------------------- */
 
 static bool frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
 {
@@ -191,8 +189,7 @@ const KeepIndex *keep_search(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode
     return lo < index_count(s, k) && keep_index_key(x) == want ? x : NULL;
 }
 
-/* ---- placing it
- * ------------------------------------------------------------------------------------- */
+/* ---- placing it ------------------------------------------------------------------------------ */
 
 static uint32_t arena_offset(const Jit *j, const KeepSegment *s, uint32_t at)
 {

@@ -28,8 +28,7 @@ static bool is_tainted(const Lift *l, Val v)
     return l->npending && v != VAL_NONE && l->tainted[v];
 }
 
-/* ---- what may go on with unchecked results
- * ----------------------------------------------------------------------- */
+/* ---- what may go on with unchecked results --------------------------------------------------- */
 
 /* Every NaN among the operands makes the same lane of the result one. */
 static bool spreads(const Uop *u)
@@ -135,9 +134,7 @@ static bool must_settle(Lift *l, const Uop *u)
     return !moves(l, u, lane);
 }
 
-/* ---- the check
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the check ------------------------------------------------------------------------------- */
 
 static V or_bits(Lift *l, V a, V b)
 {
@@ -239,9 +236,7 @@ static V any_bad(Lift *l)
     return bad;
 }
 
-/* ---- once more
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- once more ------------------------------------------------------------------------------- */
 
 static bool is_used(const Lift *l, const Uop *from, Val v)
 {
@@ -301,9 +296,7 @@ static void settle(Lift *l, const Uop *next)
     l->tainted_file = 0;
 }
 
-/* ---- for the others
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- for the others -------------------------------------------------------------------------- */
 
 void checks_before(Lift *l, const Uop *u)
 {

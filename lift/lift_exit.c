@@ -23,16 +23,25 @@ static void jump_to(Lift *l, V target)
     LLVMBuildRetVoid(l->b);
 }
 
+/* Notes the exit, and names its symbol. False: there is no room for more. */
+static bool note_exit(Lift *l, GuestAddr target, LiftExitKind kind, char name[24])
+{
+    if (l->nexits == l->cap_exits) {
+        l->failed = true;
+        return false;
+    }
+    snprintf(name, 24, "x%u", l->nexits);
+    l->exits[l->nexits].target = target;
+    l->exits[l->nexits++].kind = (uint8_t)kind;
+    return true;
+}
+
 static V new_exit(Lift *l, GuestAddr target, LiftExitKind kind)
 {
     char name[24];
-    if (l->nexits == l->cap_exits) {
-        l->failed = true;
+    if (!note_exit(l, target, kind, name)) {
         return l->fn;
     }
-    snprintf(name, sizeof name, "x%u", l->nexits);
-    l->exits[l->nexits].target = target;
-    l->exits[l->nexits++].kind = (uint8_t)kind;
     V fn = LLVMAddFunction(l->mod, name, l->fn_type);
     LLVMSetFunctionCallConv(fn, 21);
     LLVMSetVisibility(fn, LLVMHiddenVisibility);
@@ -43,13 +52,9 @@ static V new_exit(Lift *l, GuestAddr target, LiftExitKind kind)
 static V new_cell(Lift *l, GuestAddr number)
 {
     char name[24];
-    if (l->nexits == l->cap_exits) {
-        l->failed = true;
+    if (!note_exit(l, number, LIFT_EXIT_CELL, name)) {
         return l->cpu;
     }
-    snprintf(name, sizeof name, "x%u", l->nexits);
-    l->exits[l->nexits].target = number;
-    l->exits[l->nexits++].kind = LIFT_EXIT_CELL;
     V cell = LLVMAddGlobal(l->mod, l->i64, name);
     LLVMSetVisibility(cell, LLVMHiddenVisibility);
     return cell;

@@ -38,8 +38,7 @@ typedef struct Aot {
     FileReport *reports; /* shared with the processes */
 } Aot;
 
-/* ---- which files
- * --------------------------------------------------------------------------------- */
+/* ---- which files ----------------------------------------------------------------------------- */
 
 static void add_program(Aot *a, const char *path)
 {
@@ -113,8 +112,7 @@ static void add_folder(Aot *a, const char *folder)
     free(found.paths);
 }
 
-/* ---- one file
- * --------------------------------------------------------------------------------------- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 static double cpu_seconds(void)
 {
@@ -165,8 +163,7 @@ static void do_file(const Aot *a, const Job *job, FileReport *r)
     r->seconds = cpu_seconds() - start;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static void start(Aot *a, unsigned i)
 {

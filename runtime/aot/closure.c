@@ -65,8 +65,7 @@ static bool open_view(Search *s, const char *guest, char host[PATH_MAX], View *v
     return true;
 }
 
-/* ---- where libraries are
- * -------------------------------------------------------------------------- */
+/* ---- where libraries are --------------------------------------------------------------------- */
 
 static void add_folder(Search *s, const char *folder)
 {
@@ -128,8 +127,7 @@ static void read_folders(Search *s)
     }
 }
 
-/* ---- looking one up
- * --------------------------------------------------------------------------------- */
+/* ---- looking one up -------------------------------------------------------------------------- */
 
 /* $ORIGIN, $LIB, $PLATFORM in a folder's name. */
 static void expand(const Search *s, const char *from, size_t n, const char *origin, char *to,
@@ -203,8 +201,7 @@ static bool find_library(Search *s, const View *of, const char *origin, const ch
     return false;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 typedef struct Needed {
     Search *s;

@@ -217,8 +217,7 @@ void elfout_stretch(ElfOut *o)
     }
 }
 
-/* ---- the file
- * ------------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static void add_symbols(const ElfOut *o, bool global, Bytes *symbols, Bytes *strings)
 {

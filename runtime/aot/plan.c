@@ -41,8 +41,7 @@ static void add(Plan *p, uint64_t addr, uint8_t flags)
     }
 }
 
-/* ---- reading code
- * -------------------------------------------------------------------------------- */
+/* ---- reading code ---------------------------------------------------------------------------- */
 
 static const uint8_t *bytes_at(void *ctx, GuestAddr addr, size_t *avail)
 {
@@ -74,10 +73,9 @@ static void read_all(Plan *p)
     }
 }
 
-/* ---- what isn't reached
- * ---------------------------------------------------------------------------- */
+/* ---- what isn't reached ---------------------------------------------------------------------- */
 
-static bool is_padding(const Plan *p, uint64_t addr)
+bool plan_is_padding(const Plan *p, uint64_t addr)
 {
     uint64_t avail;
     const uint8_t *bytes = view_memory(p->view, addr, 4, &avail);
@@ -92,15 +90,14 @@ static void sweep(Plan *p, uint64_t from, uint64_t to)
 {
     for (uint64_t at = from; at + 4 <= to && !p->failed; at += 4) {
         if (plan_has(p, at) && (*plan_insn(p, at) & (PLAN_CODE | PLAN_READ)) == PLAN_CODE &&
-            !is_padding(p, at)) {
+            !plan_is_padding(p, at)) {
             add(p, at, 0);
             read_all(p);
         }
     }
 }
 
-/* ---- roots
- * ----------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 static void root(void *ctx, RootKind kind, uint64_t addr, uint64_t size)
 {

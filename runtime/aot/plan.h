@@ -40,6 +40,9 @@ typedef struct Plan {
 int plan_make(Plan *p, const View *view, const Frontend *frontend);
 void plan_free(Plan *p);
 
+/* What fills the space between functions: zeros, NOPs. */
+bool plan_is_padding(const Plan *p, uint64_t addr);
+
 static inline bool plan_has(const Plan *p, uint64_t addr)
 {
     return addr - p->low < p->high - p->low && !(addr & 3);

@@ -3,17 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_padding(const Plan *p, uint64_t addr)
-{
-    uint64_t avail;
-    const uint8_t *bytes = view_memory(p->view, addr, 4, &avail);
-    uint32_t insn = 0;
-    if (bytes) {
-        memcpy(&insn, bytes, 4);
-    }
-    return insn == 0 || insn == 0xd503201f;
-}
-
 void report_count(FileReport *r, const Plan *p)
 {
     r->functions = p->nfunctions;
@@ -29,7 +18,7 @@ void report_count(FileReport *r, const Plan *p)
         r->code_bytes += 4;
         if (flags & PLAN_MADE) {
             r->covered_bytes += 4;
-        } else if (is_padding(p, at)) {
+        } else if (plan_is_padding(p, at)) {
             r->padding_bytes += 4;
         } else if (flags & PLAN_READ) {
             r->refused_bytes += 4;

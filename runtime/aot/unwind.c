@@ -86,8 +86,7 @@ static uint64_t get_pointer(Reader *r, uint8_t encoding, uint64_t data_base)
     }
 }
 
-/* ---- exception tables
- * ---------------------------------------------------------------------------- */
+/* ---- exception tables ------------------------------------------------------------------------ */
 
 static void call_sites(const View *v, const Roots *roots, uint64_t table, uint64_t function)
 {
@@ -114,8 +113,7 @@ static void call_sites(const View *v, const Roots *roots, uint64_t table, uint64
     }
 }
 
-/* ---- .eh_frame
- * ------------------------------------------------------------------------------------ */
+/* ---- .eh_frame ------------------------------------------------------------------------------- */
 
 typedef struct Cie {
     uint64_t addr;

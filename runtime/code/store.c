@@ -146,8 +146,7 @@ CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, s
     return f;
 }
 
-/* ---- what the jit asks
- * ---------------------------------------------------------------------------- */
+/* ---- what the jit asks ----------------------------------------------------------------------- */
 
 static unsigned kept_parts(void *ctx, void *file)
 {
@@ -201,8 +200,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_frame = kept_frame;
 }
 
-/* ---- saving
- * ----------------------------------------------------------------------------------------- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 /* The list of a stored part's blocks; NULL: damaged, or none. */
 static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *size)
@@ -231,6 +229,12 @@ static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *
     return bytes;
 }
 
+/* Do so many blocks that it doesn't have pay for writing the entry anew? e: NULL if there is none. */
+static bool is_worth_it(const CacheEntry *e, uint32_t blocks)
+{
+    return blocks >= (!e || cache_parts(e) < FEW_PARTS ? 1 : LEAST_BLOCKS);
+}
+
 /* Others may have stored the same since. */
 static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
 {
@@ -247,8 +251,7 @@ static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
         free(index);
     }
     free(known);
-    bool first = !e || cache_parts(e) < FEW_PARTS;
-    return unknown >= (first ? 1 : LEAST_BLOCKS);
+    return is_worth_it(e, unknown);
 }
 
 static void save_part(void *ctx, void *file, const JitPart *from)
@@ -265,7 +268,7 @@ static void save_part(void *ctx, void *file, const JitPart *from)
                    "the same layout");
 
     /* wanted() would say so, but for that the entry is read anew. */
-    if (f->entry && cache_parts(f->entry) >= FEW_PARTS && from->blocks < LEAST_BLOCKS) {
+    if (!is_worth_it(f->entry, from->blocks)) {
         return;
     }
     memcpy(part.info, from->info, sizeof part.info);

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Translates guest programs ahead of time and runs them with that. One line PASS or FAIL each."""
-import argparse
 import json
 import os
 import shutil
 import struct
 import subprocess
 import sys
-import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from suite import main, report, test  # noqa: E402
 
 LIMIT = 120
 SYSROOT = "/usr/aarch64-linux-gnu"
@@ -15,17 +17,6 @@ PROGRAMS = ["hello-O2-static", "hello-O1-dynamic", "switches-O0-static", "switch
             "containers-O2-dynamic", "sort-O2-dynamic", "recursion-O0-dynamic", "jumps-O2-static"]
 # The vDSO has no file; memory functions choose their ways by where things lie.
 FEW = 16
-results = [0, 0]
-
-
-def report(name, problem):
-    results[problem is not None] += 1
-    print(f"FAIL {name}: {problem}" if problem else f"PASS {name}", flush=True)
-
-
-def test(function):
-    function.is_test = True
-    return function
 
 
 class Aot:
@@ -199,22 +190,4 @@ class Aot:
         report("missing library", None if good else (r.returncode, r.stderr, said))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--xemu", required=True)
-    parser.add_argument("--programs", required=True)
-    parser.add_argument("--only", default="", help="tests with this in their names")
-    args = parser.parse_args()
-    if not os.path.exists(os.path.join(args.programs, "hello-O2-static")):
-        print("no guest programs: build the target guest-programs first")
-        return 0
-    with tempfile.TemporaryDirectory(prefix="xemu-aot-") as folder:
-        os.chmod(folder, 0o755)
-        aot = Aot(args.xemu, args.programs, folder)
-        for name in [n for n in dir(aot) if getattr(getattr(aot, n), "is_test", False) and args.only in n]:
-            getattr(aot, name)()
-    print(f"{results[0]} passed, {results[1]} failed")
-    return 1 if results[1] else 0
-
-
-sys.exit(main())
+main(Aot, "aot", __doc__)

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Runs guest programs with the cache, cold and warm, and around its edges. One line PASS or FAIL each."""
-import argparse
 import glob
 import json
 import os
@@ -9,27 +8,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from suite import main, report, test  # noqa: E402
 
 LIMIT = 120
 SYSROOT = "/usr/aarch64-linux-gnu"
 # Small and large, threads, signals, processes, faults, libraries, code that changes.
 PROGRAMS = ["hello", "threads", "signals", "process", "plugins", "sort", "varargs", "floats", "cgoto", "recursion",
             "landing", "rewrite", "patch", "environment"]
-results = [0, 0]
-
-
-def report(name, problem):
-    results[problem is not None] += 1
-    print(f"FAIL {name}: {problem}" if problem else f"PASS {name}", flush=True)
-
-
-def test(function):
-    function.is_test = True
-    return function
-
-
 # Where memory lies is random, and programs look at it: CPython's allocator at the lowest 20 bits of each address, the string
 # functions at how far a page's end is. So a second run meets a few blocks that the first didn't execute (none with setarch -R
 # and the same environment, which isn't asked for here). What isn't found at all is hundreds.
@@ -304,22 +293,4 @@ class Warm:
         report("usage", None if self.control("what").returncode == 2 else "no status 2")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--xemu", required=True)
-    parser.add_argument("--programs", required=True)
-    parser.add_argument("--only", default="", help="tests with this in their names")
-    args = parser.parse_args()
-    if not os.path.exists(os.path.join(args.programs, "hello-O2-static")):
-        print("no guest programs: build the target guest-programs first")
-        return 0
-    with tempfile.TemporaryDirectory(prefix="xemu-warm-") as folder:
-        os.chmod(folder, 0o755)
-        warm = Warm(args.xemu, args.programs, folder)
-        for name in [n for n in dir(warm) if getattr(getattr(warm, n), "is_test", False) and args.only in n]:
-            getattr(warm, name)()
-    print(f"{results[0]} passed, {results[1]} failed")
-    return 1 if results[1] else 0
-
-
-sys.exit(main())
+main(Warm, "warm", __doc__)
