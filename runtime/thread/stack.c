@@ -22,16 +22,29 @@ static HostStack *all;
 static HostStack *idle, *bare; /* not taken: with memory, and without */
 static unsigned nidle;
 
-/* The head of the thread control block on x86-64 (tcbhead_t): words 0 and 2 point to itself, 5 and
- * 6 are the stack and pointer guards, the same in every thread. */
+/* The head of the thread control block on x86-64 (tcbhead_t): words 0 and 2 point to itself, the
+ * first half of 3 says whether there are several threads, 5 and 6 are the stack and pointer guards,
+ * the same in every thread. */
+enum { TCB_MULTIPLE_THREADS = 0x18 };
+
+/* The C library doesn't know of these threads: it must take its locks from now on, and lock the
+ * atomic operations of its allocator, which it does by a word of the thread's own. */
+static void be_one_of_several(void)
+{
+    __libc_single_threaded = 0;
+    __asm__ volatile("movl $1, %%fs:%c0" : : "i"(TCB_MULTIPLE_THREADS) : "memory");
+}
+
 static void *make_tls(void)
 {
     void **tcb = _dl_allocate_tls(NULL);
     if (tcb) {
         uint64_t guard, pointer_guard;
+        const uint32_t several = 1;
         __asm__("movq %%fs:0x28, %0" : "=r"(guard));
         __asm__("movq %%fs:0x30, %0" : "=r"(pointer_guard));
         tcb[0] = tcb[2] = tcb;
+        memcpy((char *)tcb + TCB_MULTIPLE_THREADS, &several, sizeof several);
         memcpy(&tcb[5], &guard, sizeof guard);
         memcpy(&tcb[6], &pointer_guard, sizeof pointer_guard);
     }
@@ -98,8 +111,7 @@ static void put_bare(HostStack *s)
 
 HostStack *host_stack_get(void)
 {
-    /* The C library doesn't know of these threads: it must take its locks from now on. */
-    __libc_single_threaded = 0;
+    be_one_of_several();
     lock_take(&lock);
     HostStack *s = take_idle();
     if (!s) {
