@@ -118,8 +118,7 @@ Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode) {
 }
 
 /* True if the slot had never been filled: a grave serves again, since readers check the block that they find. */
-static bool fill_slot(BlockTable *t, Block *b) {
-    uint64_t key = key_of(b->pc, b->mode);
+static bool fill_slot(BlockTable *t, uint64_t key, Block *b) {
     uint32_t mask = (1u << t->log2) - 1, i = slot_of(t, key);
     while (t->slots[i].key >= KEY_FIRST) {
         i = (i + 1) & mask;
@@ -157,7 +156,7 @@ static int renew_table(BlockMap *m) {
     }
     for (uint32_t i = 0; i < 1u << log2; i++) {
         if (m->table->slots[i].key >= KEY_FIRST) {
-            fill_slot(fresh, m->table->slots[i].block);
+            fill_slot(fresh, m->table->slots[i].key, m->table->slots[i].block);
         }
     }
     m->used = m->count;
@@ -246,7 +245,7 @@ int blockmap_insert(BlockMap *m, Block *b) {
     if (err) {
         return err;
     }
-    m->used += fill_slot(m->table, b);
+    m->used += fill_slot(m->table, key_of(b->pc, b->mode), b);
     m->count++;
     return 0;
 }

@@ -205,11 +205,12 @@ void codebuf_destroy(CodeBuf *cb) {
 
 /* Both views of the next pages at once: one by one, faults cost more than the code that goes there. An old kernel doesn't know how (EINVAL): then by faults. */
 static void populate(CodeChunk *c) {
-    enum { AHEAD = 32u << 10 };
-    if (c->ready < c->end && c->next + AHEAD / 4 > c->ready) {
-        (void)madvise(c->rx + c->rw_delta + c->ready, AHEAD, MADV_POPULATE_WRITE);
-        (void)madvise(c->rx + c->ready, AHEAD, MADV_POPULATE_READ);
-        c->ready += AHEAD;
+    enum { AHEAD = 32u << 10, MARGIN = AHEAD / 4, SMALL = 1u << 20 };
+    if (c->ready < c->end && c->next + MARGIN > c->ready) {
+        uint32_t ahead = c->start < SMALL ? AHEAD : CODEBUF_CHUNK / 2;
+        (void)madvise(c->rx + c->rw_delta + c->ready, ahead, MADV_POPULATE_WRITE);
+        (void)madvise(c->rx + c->ready, ahead, MADV_POPULATE_READ);
+        c->ready += ahead;
     }
 }
 

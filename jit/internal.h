@@ -79,6 +79,7 @@ struct Jit {
     JitThread *threads;
     uint32_t nthreads;
     MetaSlab *slabs;                /* of this generation */
+    uint32_t nslabs;
     CodeChunk *spare;               /* chunks of this generation that threads left behind, and slabs */
     MetaSlab *spare_slabs;
     Retired *retired;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 16, BYTES_FIRST = 16 << 10 };
+enum { SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 17, BYTES_FIRST = 16 << 10 };
 
 static void use(Snippets *s, SnippetSlot *slots, uint8_t *bytes)
 {
