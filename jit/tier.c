@@ -53,8 +53,7 @@ static UopBlock *uops_at(Region *r, GuestAddr pc)
             return r->owned[i];
         }
     }
-    if (r->nowned == MAX_BLOCKS ||
-        (r->known_only && !known(r->t, pc, r->mode))) {
+    if (r->nowned == MAX_BLOCKS || (r->known_only && !known(r->t, pc, r->mode))) {
         return NULL;
     }
     jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
@@ -273,7 +272,7 @@ static void print_dump(const Jit *j, const CodeObject *o)
     }
 }
 
-static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o);
+static int compile_there(JitThread *t, const LiftRegion *r, CodeObject *o);
 
 /* Whatever becomes of it. */
 static void count_compiled(JitThread *t, const CodeObject *o)
@@ -304,7 +303,7 @@ int tier_translate(JitThread *t, Block *b)
     int err = collect(r, b->pc) ? 0 : -EOPNOTSUPP;
     if (!err) {
         LiftRegion lr = lift_region(r);
-        err = j->tier ? compile_there(j->tier, &lr, &o) : compile_here(&lr, &o);
+        err = j->tier ? compile_there(t, &lr, &o) : compile_here(&lr, &o);
         print_dump(j, &o);
     }
     if (!err) {
@@ -352,9 +351,10 @@ enum {
 };
 
 typedef struct Pending {
-    Block *entry; /* tier 1's; NULL: none */
+    Block *entry; /* tier 1's; NULL: none. Its memory goes with its generation. */
     bool relocatable;
     uint64_t generation;
+    uint32_t mode;
     uint32_t n, insns;
     Block *blocks[MAX_BLOCKS]; /* of all guest code in the region */
     GuestAddr pcs[MAX_BLOCKS];
@@ -470,17 +470,20 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
 {
     Jit *j = t->jit;
     Block *old = p->entry;
-    keep_enter(t, old->pc);
-    if (p->generation != t->generation || !jit_have_chunks(t)) {
+    if (p->generation != t->generation) {
+        return;
+    }
+    keep_enter(t, p->pcs[0]);
+    if (!jit_have_chunks(t) || p->generation != t->generation) {
         return;
     }
     Block *b = jit_meta_alloc(t, sizeof *b + sizeof(Block) * p->n);
     if (!b) {
         return;
     }
-    *b = (Block){.pc = old->pc,
-                 .mode = old->mode,
-                 .guest_len = old->guest_len,
+    *b = (Block){.pc = p->pcs[0],
+                 .mode = p->mode,
+                 .guest_len = p->lens[0],
                  .ninsns = p->insns,
                  .tier2 = true,
                  .bound = !p->relocatable,
@@ -498,7 +501,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
     for (uint32_t i = 0; i < p->n && ok; i++) {
         ok = is_alive(p->blocks[i]);
     }
-    ok = ok && blockmap_find(&j->blocks, old->pc, old->mode) == old;
+    ok = ok && blockmap_find(&j->blocks, b->pc, b->mode) == old;
     if (ok) {
         (void)jit_replace_block(j, old, b); /* if there is no memory it is translated again */
     }
@@ -534,7 +537,7 @@ static void take_answers(JitThread *t, struct Tier *tier)
 
 /* Looks whether the optimizer has died. What it was at then may have killed it: it gets few more
  * chances. */
-static bool look_for_death(struct Tier *tier)
+static bool look_for_death(const JitThread *t, struct Tier *tier)
 {
     uint32_t at_work;
     if (!client_lost(tier->client, &at_work)) {
@@ -543,7 +546,7 @@ static bool look_for_death(struct Tier *tier)
     tier->lost++;
     for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
         Block *b = tier->pending[i].entry;
-        if (b) {
+        if (b && tier->pending[i].generation == t->generation) {
             b->deaths += at_work >> i & 1;
             b->no_promotion = b->deaths >= MAX_DEATHS;
         }
@@ -555,12 +558,13 @@ static bool look_for_death(struct Tier *tier)
 /* Forced tier 2: the thread waits for its region. The guest's threads can't run LLVM themselves
  * (they have no C library's thread), and a child of fork would meet what another thread of its
  * parent had locked. */
-static int compile_there(struct Tier *tier, const LiftRegion *r, CodeObject *o)
+static int compile_there(JitThread *t, const LiftRegion *r, CodeObject *o)
 {
+    struct Tier *tier = t->jit->tier;
     pthread_mutex_lock(&tier->lock);
     int err = -EAGAIN, slot = client_ask(tier->client, r);
     while (slot >= 0 && client_take(tier->client, o, &err) < 0) {
-        if (look_for_death(tier)) {
+        if (look_for_death(t, tier)) {
             err = -EAGAIN;
             break;
         }
@@ -630,6 +634,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     if (collect(r, entry->pc)) {
         LiftRegion lr = lift_region(r);
         Pending p = {.entry = entry,
+                     .mode = entry->mode,
                      .relocatable = lr.relocatable,
                      .generation = t->generation,
                      .insns = r->insns};
@@ -686,7 +691,7 @@ static void wait_for_answers(JitThread *t, struct Tier *tier)
 {
     for (bool waiting = true; waiting;) {
         take_answers(t, tier);
-        (void)look_for_death(tier);
+        (void)look_for_death(t, tier);
         waiting = false;
         for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
             waiting |= tier->pending[i].entry != NULL;
@@ -733,7 +738,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     if (client_answers(tier->client)) {
         take_answers(t, tier);
     } else {
-        (void)look_for_death(tier);
+        (void)look_for_death(t, tier);
     }
     keep_enter(t, pc);
     Block *b = known(t, pc, cpu->mode);
