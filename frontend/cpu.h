@@ -69,6 +69,38 @@ typedef struct CpuWatch {
     GuestAddr hit;
 } CpuWatch;
 
+/* Critical sections of rseq(2): code that has to begin again, at `abort`, when the thread was interrupted on its way through it. Stores in one go through CriticalHost, which makes a store
+ * and the question whether there was an interruption one step; `armed` is where the host's kernel leaves 0 after one. See runtime/thread/rseq.h. */
+typedef struct CriticalSection {
+    GuestAddr start, end, abort;
+    GuestAddr descriptor; /* struct rseq_cs */
+} CriticalSection;
+
+struct Cpu;
+struct CpuCritical;
+typedef struct CriticalHost {
+    /* Stores 1 << size bytes: 0, or 1 if it was interrupted and nothing is stored. */
+    uint64_t (*store)(struct CpuCritical *critical, uint64_t address, uint64_t value, uint64_t size);
+    /* The thread is at the beginning of the section of that descriptor. */
+    void (*enter)(struct Cpu *cpu, GuestAddr descriptor);
+    /* What it has entered is interrupted. */
+    void (*interrupt)(struct Cpu *cpu);
+    /* It is about to go on at the section's abort address. */
+    void (*aborts)(struct Cpu *cpu);
+} CriticalHost;
+
+typedef struct CpuCritical {
+    volatile uint64_t *armed;            /* `area`, or `none` where nobody looks; first (rseq.S) */
+    const void *code;                    /* what `area` points into meanwhile; second */
+    volatile uint64_t none;              /* never 0 */
+    volatile uint64_t *area;             /* rseq_cs of the registered area; NULL: there is none */
+    CriticalSection now;                 /* that was entered last, if armed == area */
+    GuestAddr fault;                     /* the last one in a section, and how often it came in a row */
+    uint32_t faults;
+    uint32_t signature;
+    bool bad;                            /* an abort address without the signature was met: SIGSEGV */
+} CpuCritical;
+
 typedef struct Cpu {
     /* -- touched by emitted code; offsets are fixed by static asserts in jit/conv.h -- */
     _Alignas(64) GuestAddr pc;   /* valid whenever C code runs, unless said otherwise */
@@ -98,6 +130,8 @@ typedef struct Cpu {
     void *host_sp;               /* C stack pointer at jit_run, for leaving from a fault */
     void *runtime;               /* this thread's part of the runtime */
     struct CpuWatch *watch;      /* what a debugger waits for, NULL: nothing; then it is run by jit_run_watched() */
+    const CriticalHost *critical_host;
+    CpuCritical critical;
 } Cpu;
 
 #define CPU_FILE ((uint32_t)offsetof(Cpu, file))

@@ -46,6 +46,7 @@ typedef struct TranslateRequest {
     uint32_t mode;      /* CPU_MODE_* */
     bool relocatable;   /* addresses made of the pc are to be told apart from other constants (UOP_ADDR) */
     uint32_t max_insns; /* stop after this many (1: single step) */
+    const CriticalSection *critical; /* the instructions are in it, all of them; NULL: in none */
     FetchFn fetch;
     void *fetch_ctx;
     GuardedFn guarded;  /* ctx is fetch_ctx; NULL: no page of the process is guarded */

@@ -103,6 +103,17 @@ static inline JitThread *jit_thread(const Cpu *cpu) {
     return cpu->jit;
 }
 
+static inline bool jit_any_critical(const Jit *j) {
+    return j->host.any_critical && __atomic_load_n(j->host.any_critical, __ATOMIC_ACQUIRE);
+}
+
+/* Before work that may enter the kernel: a thread in a critical section begins it again. (Newer kernels don't look for critical sections when a thread is preempted in a system call.) */
+static inline void jit_interrupt_critical(JitThread *t) {
+    if (jit_any_critical(t->jit)) {
+        t->cpu->critical_host->interrupt(t->cpu);
+    }
+}
+
 /* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory. 8-byte aligned. */
 void *jit_meta_more(JitThread *t, size_t size);
 static inline void *jit_meta_alloc(JitThread *t, size_t size) {

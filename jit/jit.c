@@ -520,6 +520,15 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
     FlagsCtx fc;
     begin_request(t, &fc, pc, mode);
     fc.req.max_insns = max_insns;
+    CriticalSection critical;
+    GuestAddr address = pc & j->frontend->pc_mask;
+    if (jit_any_critical(j) && pc == address && j->host.critical(j->host.ctx, pc, &critical)) {
+        /* A block is of one section, or of none. */
+        bool in = pc >= critical.start;
+        GuestAddr left = ((in ? critical.end : critical.start) - pc) >> j->frontend->insn_shift;
+        fc.req.critical = in ? &critical : NULL;
+        fc.req.max_insns = !left ? 1 : left < max_insns ? (uint32_t)left : max_insns;
+    }
     bool dump = j->options.dump && jit_dump_wanted(&j->options, pc);
     if (dump && j->options.dump & JIT_DUMP_IN_ASM) {
         fc.req.log_insns = j->options.log;
@@ -569,6 +578,7 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     Jit *j = t->jit;
     uint64_t start = j->options.time_translation ? jit_host_ticks() : 0;
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
+    jit_interrupt_critical(t);
     if (!jit_can_translate(t)) {
         return NULL;
     }
@@ -608,6 +618,7 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
         jit_build_uops(t, pc, mode, n);
         b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
         b->ninsns = t->uops.ninsns;
+        b->no_promotion = t->uops.is_critical;
         if (templ) {
             err = template_emit(t, &t->uops, b);
         } else {
@@ -705,7 +716,9 @@ Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
     return b ? b : translate(t, pc, mode);
 }
 
-static void link_exit(Jit *j, Link *link, Block *to) {
+static void link_exit(JitThread *t, Link *link, Block *to) {
+    Jit *j = t->jit;
+    jit_interrupt_critical(t);
     pthread_mutex_lock(&j->lock);
     /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
     bool fits = link->kind != LINK_CACHE || link->target == 0 || link->target == to->pc;
@@ -743,6 +756,7 @@ static bool interpret_new(JitThread *t, CpuExit *r) {
         return false;
     }
     t->interpret--;
+    jit_interrupt_critical(t);
     jit_build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS);
     Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
     *r = jit_run_interp(t, &b);
@@ -781,7 +795,7 @@ CpuExit jit_run(Cpu *cpu) {
             continue;
         }
         if (link && generation == t->generation && !(j->options.stress && stress_unlinked(t))) {
-            link_exit(j, link, b);
+            link_exit(t, link, b);
             t->stats.links++;
         }
         link = NULL;

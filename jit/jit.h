@@ -80,6 +80,9 @@ typedef struct JitHost {
      * both may be NULL. */
     GuardedFn guarded;
     bool (*any_guarded)(void *ctx);
+    /* The critical section that pc is in, or else the next one behind it (cpu.h); false: there is none. *any_critical: there may be some, somewhere. Both may be NULL. */
+    bool (*critical)(void *ctx, GuestAddr pc, CriticalSection *out);
+    const bool *any_critical;
     /* All NULL: nothing is kept. The module at an address, false if there is none. What is stored of a file: the number of parts, and for each its info (false: not to be used), a frame's size (0: none)
      * and bytes (false: damaged). Called with the jit's lock held but for `module`. */
     bool (*module)(void *ctx, GuestAddr pc, JitModule *out);

@@ -57,7 +57,7 @@ static UopBlock *uops_at(Region *r, GuestAddr pc)
         return NULL;
     }
     jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
-    if (r->t->uops.guest_len == 0 || r->t->uops.error) {
+    if (r->t->uops.guest_len == 0 || r->t->uops.error || r->t->uops.is_critical) {
         return NULL;
     }
     UopBlock *copy = jit_copy_uops(&r->t->uops);

@@ -13,13 +13,14 @@
 #include "jit/ready.h"
 #include "runtime/code/store.h"
 #include "runtime/load/program.h"
-#include "runtime/sig/signal.h"
 #include "runtime/prof/prof.h"
+#include "runtime/sig/signal.h"
 #include "runtime/stats.h"
 #include "runtime/sys/filter.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
+#include "runtime/thread/rseq.h"
 
 __thread Thread *thread_current;
 Process *process_first;
@@ -75,6 +76,7 @@ Thread *thread_alloc(Process *p, ThreadPool *pool)
     t->cpu.process = p;
     t->cpu.runtime = t;
     t->alt_flags = SS_DISABLE;
+    rseq_thread(t);
     return t;
 }
 
@@ -208,7 +210,9 @@ static int start_jit(Process *p)
         .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
         .hot = o->hot,
         .stress = o->stress,
-        .quick = o->quick == OPTIONS_QUICK_OFF ? 0 : o->quick ? o->quick : QUICK_DEFAULT,
+        .quick = o->quick == OPTIONS_QUICK_OFF ? 0
+                 : o->quick                    ? o->quick
+                                               : QUICK_DEFAULT,
         .ready = &ready_aarch64,
         .dump = o->dump,
         .dump_from = o->dump_from,
@@ -224,6 +228,8 @@ static int start_jit(Process *p)
                     .map_version = &p->mem->map.version,
                     .guarded = mem_guarded,
                     .any_guarded = mem_any_guarded,
+                    .critical = mem_critical,
+                    .any_critical = &p->mem->any_critical,
                     .exe_fd = &p->exe_fd,
                     .reaped = &p->reaped,
                     .new_namespace = &p->new_namespace};

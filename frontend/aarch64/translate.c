@@ -80,6 +80,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
     FetchRun own = {.bytes = NULL}, *run = req->run ? req->run : &own;
     uint32_t n = 0, insn;
     uop_block_reset(out, req->pc, req->mode);
+    UopCritical critical;
     out->relocatable = req->relocatable;
     if (req->pc > A64_PC_MASK) {
         landing_block(req, run, out);
@@ -88,6 +89,12 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
     if (req->pc & 3) {
         trap_block(out, req->pc, UOP_TRAP_ALIGNMENT);
         return;
+    }
+    if (req->critical) {
+        critical = (UopCritical){req->critical->start, req->critical->end, req->critical->abort,
+                                 A64_HELPER_critical_store, A64_HELPER_critical_check};
+        out->critical = &critical;
+        out->is_critical = true;
     }
     while (!ctx.ended && n < req->max_insns && !uop_block_full(out) &&
            a64_fetch(req, run, ctx.pc, &insn)) {
@@ -98,6 +105,10 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         }
         uop_begin_insn(out, ctx.pc, 4);
         ctx.guarded = run->guarded;
+        if (req->critical && ctx.pc == req->critical->start) {
+            uop_helper(out, A64_HELPER_critical_enter, false,
+                       uop_const(out, T_I64, req->critical->descriptor), VAL_NONE, VAL_NONE);
+        }
         if (pattern >= 0) {
             a64_cover(pattern);
             a64_trans[pattern](&ctx, &args);
@@ -114,6 +125,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
     if (!ctx.ended) {
         uop_exit(out, UOP_EXIT_JUMP, ctx.pc);
     }
+    out->critical = NULL;
     out->guest_len = 4 * n;
     out->ninsns = n;
 }

@@ -64,6 +64,8 @@ void uop_block_reset(UopBlock *b, GuestAddr pc, uint32_t mode)
     b->relocatable = false;
     b->error = b->cap == 0;
     b->insn_start = 0;
+    b->critical = NULL;
+    b->is_critical = b->stored = false;
     b->gen++;
 }
 
@@ -189,7 +191,8 @@ Val uop_get(UopBlock *b, uint8_t type, uint32_t offset)
     if (type == T_I64 && offset % 8 == 0 && offset < 8 * UOP_SLOTS) {
         UopSlot *s = &b->slots[offset / 8];
         if (s->gen != b->gen) {
-            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE, (int32_t)offset);
+            Val v = uop_append3(b, UOP_GET, T_I64, 0, 0, T_I64, VAL_NONE, VAL_NONE, VAL_NONE,
+                                (int32_t)offset);
             *s = (UopSlot){b->gen, v, 0};
             return v;
         }
@@ -284,6 +287,9 @@ Val uop_emit(UopBlock *b, UopOp op, uint8_t type, uint8_t sub, uint8_t flags, ui
     case UOP_HELPER:
         b->gen++; /* it may write registers */
         break;
+    case UOP_RMW:
+    case UOP_CAS:
+    case UOP_SC: uop_critical_check(b); break;
     default: break;
     }
     return uop_append3(b, op, type, sub, flags, dst_type, a, bb, c, imm);

@@ -543,6 +543,9 @@ Val uop_load(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Va
 void uop_store(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Val index,
                int32_t disp, Val v)
 {
+    if (b->critical && uop_critical_store(b, type, mem, flags, addr, index, disp, v)) {
+        return;
+    }
     addr = fold_address(b, addr, &disp);
     uop_append3(b, UOP_STORE, type, mem, flags, T_NONE, addr, index, v, disp);
 }
@@ -560,6 +563,7 @@ static void exit_op(UopBlock *b, UopOp op, uint8_t sub, uint8_t flags, Val a, ui
 
 void uop_exit(UopBlock *b, UopExit kind, GuestAddr target)
 {
+    uop_critical_exit(b, target);
     exit_op(b, UOP_EXIT, (uint8_t)kind, 0, VAL_NONE, target);
 }
 
@@ -571,6 +575,7 @@ void uop_exit_to(UopBlock *b, UopExit kind, Val target)
         uop_exit(b, kind == UOP_EXIT_RET ? UOP_EXIT_JUMP : kind, c);
         return;
     }
+    uop_critical_check(b);
     exit_op(b, UOP_EXIT, (uint8_t)kind, 0, target, 0);
 }
 
@@ -578,6 +583,7 @@ void uop_exit_if(UopBlock *b, Val cond, GuestAddr target)
 {
     uint64_t c;
     if (!uop_is_const(b, cond, &c) || c) {
+        uop_critical_exit(b, target);
         exit_op(b, UOP_EXIT_IF, UOP_EXIT_JUMP, 0, cond, target);
     }
 }

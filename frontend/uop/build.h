@@ -7,6 +7,14 @@
 /* Makes room for one more micro-op and value; false (and b->error) if there is none. */
 bool uop_block_grow(UopBlock *b);
 
+/* In a critical section: a store that isn't made when the section was interrupted, and leaving it
+ * if it was. Without one: false, and nothing. */
+bool uop_critical_store(UopBlock *b, uint8_t type, uint8_t mem, uint8_t flags, Val addr, Val index,
+                        int32_t disp, Val v);
+void uop_critical_check(UopBlock *b);
+/* Before an exit to target. */
+void uop_critical_exit(UopBlock *b, GuestAddr target);
+
 /* The index of a 128-bit constant in the pool. */
 int32_t uop_pool_add(UopBlock *b, uint64_t lo, uint64_t hi);
 
@@ -75,6 +83,7 @@ static inline Val uop_append64(UopBlock *b, uint8_t op, uint8_t type, uint8_t su
 static inline void uop_begin_insn(UopBlock *b, GuestAddr pc, unsigned len)
 {
     b->insn_start = b->count;
+    b->stored = false;
     uop_append64(b, UOP_INSN, T_NONE, (uint8_t)len, 0, T_NONE, VAL_NONE, pc);
     b->ninsns++;
     b->guest_len += len;

@@ -224,6 +224,12 @@ typedef struct UopSlot {
 } UopSlot;
 #define UOP_SLOTS 160 /* register-file offsets below 8 * UOP_SLOTS are forwarded from PUT to GET */
 
+/* A critical section, as the builder needs it: its code, where it goes when it was interrupted, and helpers of the frontend (frontend/cpu.h: CriticalHost). */
+typedef struct UopCritical {
+    GuestAddr start, end, abort;
+    uint32_t store, check; /* HELPER numbers: (address, value, log2 size), () -> 1: interrupted */
+} UopCritical;
+
 typedef struct UopBlock {
     Uop *uops;         /* owned; capacity `cap` */
     uint32_t count, cap;
@@ -237,11 +243,14 @@ typedef struct UopBlock {
     uint32_t mode;     /* the block key's mode bits (cpu.h CPU_MODE_*) */
     bool relocatable;  /* addresses made of the pc are ADDR, not CONST; set by translate from its request */
     bool error;        /* out of values or memory: the block is cut (see uop_block_full) */
+    const UopCritical *critical; /* stores and exits are those of a critical section (critical.c); NULL. While building */
+    bool is_critical;  /* they were */
     uint32_t *val_use; /* owned; valid after uop_optimize: see uop_uses() and uop_last_use() */
     uint32_t use_base;
     /* -- the builder's and the optimizer's own -- */
     uint32_t *val_def;  /* owned: while building, index of the micro-op that defines each value */
     uint32_t insn_start; /* index of the newest INSN */
+    bool stored;         /* in that instruction, in a critical section */
     uint32_t gen;
     uint32_t flags_gen, flags_offset; /* flags_val stands at flags_offset if flags_gen == gen */
     uint16_t flags_val;

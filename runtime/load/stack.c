@@ -22,9 +22,13 @@
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
+#ifndef AT_RSEQ_FEATURE_SIZE /* of kernels from 6.3 on */
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN        28
+#endif
 
 enum {
-    AUXV_MAX = 26,
+    AUXV_MAX = 28,
     RANDOM_BYTES = 16,
     /* Size of the arm64 signal frame: siginfo, ucontext, frame record, alignment
        (arch/arm64/kernel/signal.c, minsigstksz_setup). */
@@ -76,6 +80,12 @@ static unsigned fill_auxv(uint64_t (*aux)[2], const Mem *mem, const StackPlan *p
     AUX(AT_HWCAP2, plan->frontend->hwcap2);
     AUX(AT_EXECFN, execfn);
     AUX(AT_PLATFORM, platform);
+    for (unsigned type = AT_RSEQ_FEATURE_SIZE; type <= AT_RSEQ_ALIGN; type++) {
+        uint64_t value = getauxval(type);
+        if (value) {
+            AUX(type, value);
+        }
+    }
     if (plan->execfd >= 0) {
         AUX(AT_EXECFD, (uint64_t)plan->execfd);
     }

@@ -216,6 +216,7 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     /* A mapping of huge pages is longer than asked for, but can only be unmapped as a whole. */
     map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + len, map_prot(prot), flags_of(flags, prot));
     files_cut(&mem->files, (GuestAddr)p, (GuestAddr)p + len);
+    critical_cut(&mem->critical, (GuestAddr)p, (GuestAddr)p + len);
     if (file) {
         files_add(&mem->files, (GuestAddr)p, (GuestAddr)p + len, offset, file);
     }
@@ -244,8 +245,21 @@ long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t fl
         return -EPERM;
     }
     struct CodeFile *file = code_file(mem, prot, flags, fd);
+    CriticalList list = {.n = 0};
+    uint64_t records = 0, code = 0;
+    if ((prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) &&
+        critical_in_file(fd, offset, &records, &code, &list.n)) {
+        file = NULL; /* code of critical sections is of this run alone */
+    }
     lock_take(&mem->lock);
     long r = mmap_locked(mem, addr, size, prot, flags, fd, offset, file);
+    if (!failed(r) && list.n) {
+        list.code = (GuestAddr)r;
+        list.code_end = (GuestAddr)r + size;
+        list.records = (GuestAddr)r - code + records;
+        critical_add(&mem->critical, &list);
+        __atomic_store_n(&mem->any_critical, true, __ATOMIC_RELEASE);
+    }
     lock_release(&mem->lock);
     return r;
 }
@@ -271,6 +285,7 @@ long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len)
             if (!r) {
                 map_remove(&mem->map, from, to);
                 files_cut(&mem->files, from, to);
+                critical_cut(&mem->critical, from, to);
                 r = map_reserve(&mem->map);
             }
         }
@@ -328,6 +343,7 @@ long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
                             prot & MEM_PROT_BTI ? MAP_FLAG_BTI : 0);
                 if (!keeps) {
                     files_cut(&mem->files, at, to);
+                    critical_cut(&mem->critical, at, to);
                 }
                 r = map_reserve(&mem->map);
             }
@@ -381,7 +397,9 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
     map_set(&mem->map, (GuestAddr)p, (GuestAddr)p + new_len, r.prot,
             r.flags & ~(uint32_t)MAP_FLAG_HEAP);
     files_cut(&mem->files, old, old + old_len);
+    critical_cut(&mem->critical, old, old + old_len);
     files_cut(&mem->files, (GuestAddr)p, (GuestAddr)p + new_len);
+    critical_cut(&mem->critical, (GuestAddr)p, (GuestAddr)p + new_len);
     drop_code(mem, code, old, old + old_len);
     drop_code(mem, target_code, (GuestAddr)p, (GuestAddr)p + new_len);
     return p;
@@ -448,6 +466,7 @@ long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
             map_set(&mem->map, (GuestAddr)r, (GuestAddr)r + size, map_prot(prot),
                     MAP_FLAG_SHARED | MAP_FLAG_FILE);
             files_cut(&mem->files, (GuestAddr)r, (GuestAddr)r + size);
+            critical_cut(&mem->critical, (GuestAddr)r, (GuestAddr)r + size);
             drop_code(mem, code, (GuestAddr)r, (GuestAddr)r + size);
         }
     }
@@ -474,6 +493,7 @@ long mem_shmdt(Mem *mem, GuestAddr addr)
             }
             map_remove(&mem->map, at, at + MEM_PAGE);
             files_cut(&mem->files, at, at + MEM_PAGE);
+            critical_cut(&mem->critical, at, at + MEM_PAGE);
         }
         drop_code(mem, code, addr, range.end);
     }
@@ -491,6 +511,7 @@ long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot,
     long ret = host_raw5(SYS_remap_file_pages, addr, len, prot, pgoff, flags);
     lock_take(&mem->lock);
     files_cut(&mem->files, addr, addr + mem_page_up(len));
+    critical_cut(&mem->critical, addr, addr + mem_page_up(len));
     lock_release(&mem->lock);
     drop_code(mem, !ret && mem->jit && (r.prot & PROT_EXEC), addr, addr + mem_page_up(len));
     return ret;
@@ -547,6 +568,15 @@ bool mem_module(void *ctx, GuestAddr pc, JitModule *out)
                            .guarded = r.flags & MAP_FLAG_BTI,
                            .fixed = f.base < UINT64_C(1) << 32};
     }
+    return found;
+}
+
+bool mem_critical(void *ctx, GuestAddr pc, CriticalSection *out)
+{
+    Mem *mem = ctx;
+    lock_take(&mem->lock);
+    bool found = critical_find(&mem->critical, pc, out);
+    lock_release(&mem->lock);
     return found;
 }
 

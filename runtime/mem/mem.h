@@ -15,6 +15,7 @@
 #define XEMU_RUNTIME_MEM_MEM_H
 
 #include "jit/jit.h"
+#include "runtime/code/critical.h"
 #include "runtime/code/files.h"
 #include "runtime/host/lock.h"
 #include "runtime/mem/map.h"
@@ -34,12 +35,14 @@ typedef struct Mem {
     GuestMap map;
     struct CodeStore *store; /* NULL: nothing is kept of the code of files */
     FileTable files;         /* what is executed as it stands in a file */
-    Jit *jit;              /* told when executable bytes go; NULL before it exists and in tests */
-    uint32_t no_exec_gain; /* PR_SET_MDWE: memory neither becomes executable nor is writable and
-                              executable */
-    bool guarded;          /* there is, or was, a guarded page */
-    GuestAddr limit;       /* the kernel-chosen addresses lie below */
-    uint64_t most;         /* bytes that may be mapped: the guest's RLIMIT_AS */
+    CriticalTable critical;  /* of that, what must not be interrupted */
+    bool any_critical;       /* there was some once */
+    Jit *jit;                /* told when executable bytes go; NULL before it exists and in tests */
+    uint32_t no_exec_gain;   /* PR_SET_MDWE: memory neither becomes executable nor is writable and
+                                executable */
+    bool guarded;            /* there is, or was, a guarded page */
+    GuestAddr limit;         /* the kernel-chosen addresses lie below */
+    uint64_t most;           /* bytes that may be mapped: the guest's RLIMIT_AS */
     GuestAddr brk_start, brk; /* brk area: [brk_start, page_up(brk)) is mapped */
     GuestAddr stack_low,
         stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */
@@ -88,6 +91,8 @@ bool mem_guarded(void *ctx, GuestAddr pc);
 bool mem_any_guarded(void *ctx);
 /* JitHost.module; ctx is the Mem. */
 bool mem_module(void *ctx, GuestAddr pc, JitModule *out);
+/* JitHost.critical; ctx is the Mem. */
+bool mem_critical(void *ctx, GuestAddr pc, CriticalSection *out);
 /* What is mapped at addr, if anything. */
 bool mem_lookup(Mem *mem, GuestAddr addr, MapRange *out);
 /* Is all of [start, end) mapped? */

@@ -6,6 +6,7 @@
 #include "runtime/core/core.h"
 #include "runtime/sig/signal.h"
 #include "runtime/strace/strace.h"
+#include "runtime/thread/rseq.h"
 
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1U << 31)
@@ -100,6 +101,7 @@ static void enter(Thread *t, const siginfo_t *info, const SigAction *action, uin
 {
     const Abi *abi = t->process->abi;
     int number = info->si_signo;
+    rseq_interrupted(t);
     if (t->trace.restart) {
         trace_restart(t, &action->flags);
     }
@@ -209,6 +211,9 @@ void signal_deliver(Thread *t)
     if (t->park) {
         core_park_here(t);
     }
+    if (rseq_is_bad(t)) {
+        signal_force(t, SIGSEGV, SI_KERNEL, 0);
+    }
     if (t->trace.on || t->trace.want) {
         t->cpu.mode |= CPU_MODE_PRECISE; /* a tracer sees every fault */
         entered = poll_tracer(t);
@@ -280,6 +285,10 @@ void signal_fault(Thread *t)
         return;
     }
     siginfo_t info = t->fault_info;
+    if (rseq_fault(t, guest_addr(info.si_addr))) {
+        t->faulted = false;
+        return;
+    }
     bool mapped = info.si_code != SEGV_MAPERR;
     t->faulted = false;
     uint64_t syndrome = 0;
