@@ -88,6 +88,15 @@ typedef struct Process {
         int fd, pid;
     } mem_files[8];
     unsigned nmem_files;
+    Lock snapshots_lock;
+    struct Snapshot { /* a file that procfs_open() has made, to be made again when it is read from its beginning */
+        int fd;
+        bool read;        /* it was since it was made */
+        uint64_t inode;   /* of the memory file; 0: none */
+        uint64_t version; /* of the mappings */
+        char path[64];
+    } snapshots[16];
+    unsigned nsnapshots; /* ever */
     Lock urings_lock;
     struct Uring *urings; /* the guest's io_uring descriptors */
     bool vforked;         /* the child of a vfork that still runs in its parent's memory */

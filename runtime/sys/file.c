@@ -62,6 +62,63 @@ long sys_pwrite64(Thread *t, const uint64_t a[6])
     return r;
 }
 
+/* ---- reading: files of /proc may have to be made again ----------------------------------------
+ */
+
+static long read_from(Thread *t, long nr, const uint64_t a[6], uint64_t fd, uint64_t at)
+{
+    long r = t->process->nsnapshots ? procfs_read(t, (int)fd, at) : 0;
+    return r ? r : host_syscall(&t->cpu, nr, a);
+}
+
+long sys_read(Thread *t, const uint64_t a[6])
+{
+    return read_from(t, SYS_read, a, a[0], PROCFS_HERE);
+}
+
+long sys_readv(Thread *t, const uint64_t a[6])
+{
+    return read_from(t, SYS_readv, a, a[0], PROCFS_HERE);
+}
+
+long sys_pread64(Thread *t, const uint64_t a[6])
+{
+    return read_from(t, SYS_pread64, a, a[0], a[3]);
+}
+
+long sys_preadv(Thread *t, const uint64_t a[6])
+{
+    return read_from(t, SYS_preadv, a, a[0], a[3]);
+}
+
+long sys_preadv2(Thread *t, const uint64_t a[6])
+{
+    return read_from(t, SYS_preadv2, a, a[0], a[3]); /* -1 is here */
+}
+
+long sys_sendfile(Thread *t, const uint64_t a[6])
+{
+    uint64_t at = PROCFS_HERE;
+    if (t->process->nsnapshots && a[2] && guest_read_u64(a[2], &at)) {
+        at = 1; /* the host will say so */
+    }
+    return read_from(t, SYS_sendfile, a, a[1], at);
+}
+
+/* A second descriptor of one. */
+static long duplicated(Thread *t, uint64_t old, long fd)
+{
+    if (t->process->nsnapshots && fd >= 0) {
+        procfs_dup(t->process, (int)old, (int)fd);
+    }
+    return fd;
+}
+
+long sys_dup(Thread *t, const uint64_t a[6])
+{
+    return duplicated(t, a[0], host_syscall(&t->cpu, SYS_dup, a));
+}
+
 long sys_process_vm_writev(Thread *t, const uint64_t a[6])
 {
     long r = host_syscall(&t->cpu, SYS_process_vm_writev, a);
@@ -252,6 +309,9 @@ long sys_fcntl(Thread *t, const uint64_t a[6])
     case F_GETFL:
         r = host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
         return r < 0 ? r : (long)convert_open_flags_to_guest((uint64_t)r);
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        return duplicated(t, a[0], host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]));
     default: return host_call(&t->cpu, SYS_fcntl, a[0], a[1], a[2]);
     }
 }

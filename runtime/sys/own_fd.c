@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 
+#include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
 
 int own_fd_high(int fd)
@@ -69,7 +70,11 @@ long sys_dup3(Thread *t, const uint64_t a[6])
         long moved = host_raw3(SYS_fcntl, *own, F_DUPFD_CLOEXEC, 64);
         *own = moved < 0 ? -1 : (int)moved;
     }
-    return host_syscall(&t->cpu, SYS_dup3, a);
+    long r = host_syscall(&t->cpu, SYS_dup3, a);
+    if (r >= 0 && p->nsnapshots) {
+        procfs_dup(p, (int)a[0], (int)r);
+    }
+    return r;
 }
 
 long sys_close_range(Thread *t, const uint64_t a[6])

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/sys/procfs_text.h"
@@ -166,48 +167,171 @@ static const struct {
     {"limits", procfs_limits},
 };
 
-/* A file of a process: made anew if that is an xemu and the host lets this one read the file. */
-static long process_file(Thread *t, const ProcPath *pp, const char *path, int flags)
+/* ---- snapshots ------------------------------------------------------------------------------- */
+
+static uint64_t inode_of(int fd)
 {
-    for (unsigned i = 0; i < sizeof process_files / sizeof process_files[0]; i++) {
-        if (strcmp(pp->name, process_files[i].name)) {
-            continue;
-        }
-        Text x;
-        ProcView v;
-        long r = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-        if (r < 0 || !proc_view(t->process, pp->pid, &v)) {
-            host_raw1(SYS_close, r);
-            return PROCFS_NOT_OURS;
-        }
-        host_raw1(SYS_close, r);
-        r = begin(&x, pp->name, flags);
-        if (r >= 0) {
-            process_files[i].fill(&x, &v, path);
-            r = finish(&x, flags);
-        }
-        proc_view_end(&v);
-        return r;
+    struct stat st;
+    return host_raw2(SYS_fstat, fd, &st) ? 0 : st.st_ino;
+}
+
+static uint64_t version_of(const Process *p)
+{
+    return __atomic_load_n(&p->mem->map.version, __ATOMIC_ACQUIRE);
+}
+
+/* The path as it goes on to mean this process, in a child too. */
+static void note(Thread *t, const char *path, long fd)
+{
+    Process *p = t->process;
+    struct Snapshot s = {.fd = (int)fd, .inode = inode_of((int)fd), .version = version_of(p)};
+    int pid = (int)host_raw0(SYS_getpid), n;
+    if (!strncmp(path, "/proc/self/", 11)) {
+        n = snprintf(s.path, sizeof s.path, "/proc/%d/%s", pid, path + 11);
+    } else if (!strncmp(path, "/proc/thread-self/", 18)) {
+        n = snprintf(s.path, sizeof s.path, "/proc/%d/task/%d/%s", pid, t->tid, path + 18);
+    } else {
+        n = snprintf(s.path, sizeof s.path, "%s", path);
     }
-    return PROCFS_NOT_OURS;
+    if (n < (int)sizeof s.path && s.inode) {
+        lock_take(&p->snapshots_lock);
+        p->snapshots[p->nsnapshots++ % (sizeof p->snapshots / sizeof s)] = s;
+        lock_release(&p->snapshots_lock);
+    }
+}
+
+void procfs_dup(Process *p, int old, int fd)
+{
+    unsigned most = sizeof p->snapshots / sizeof p->snapshots[0];
+    lock_take(&p->snapshots_lock);
+    for (unsigned i = 0; i < most; i++) {
+        if (p->snapshots[i].inode && p->snapshots[i].fd == old) {
+            struct Snapshot *copy = &p->snapshots[p->nsnapshots++ % most];
+            *copy = p->snapshots[i];
+            copy->fd = fd;
+            break;
+        }
+    }
+    lock_release(&p->snapshots_lock);
+}
+
+/* ---- what the files are ---------------------------------------------------------------------- */
+
+static bool fill_machine(Thread *t, Text *x, const char *path)
+{
+    for (unsigned i = 0; i < sizeof machine_files / sizeof machine_files[0]; i++) {
+        if (!strcmp(path, machine_files[i].path)) {
+            machine_files[i].fill(t, x);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file of a process: made anew if that is an xemu and the host lets this one read the file. */
+static bool fill_process(Thread *t, Text *x, const char *path)
+{
+    ProcPath pp;
+    ProcView v;
+    unsigned i = 0, n = sizeof process_files / sizeof process_files[0];
+    if (!proc_path_parse(path, &pp)) {
+        return false;
+    }
+    while (i < n && strcmp(pp.name, process_files[i].name)) {
+        i++;
+    }
+    if (i == n) {
+        return false;
+    }
+    long r = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    host_raw1(SYS_close, r);
+    if (r < 0 || !proc_view(t->process, pp.pid, &v)) {
+        return false;
+    }
+    process_files[i].fill(x, &v, path);
+    proc_view_end(&v);
+    return true;
+}
+
+static bool is_known(const char *path)
+{
+    const char *name = strrchr(path, '/') + 1;
+    for (unsigned i = 0; i < sizeof process_files / sizeof process_files[0]; i++) {
+        if (!strcmp(name, process_files[i].name)) {
+            return true;
+        }
+    }
+    return !strcmp(name, "cpuinfo") || !strcmp(name, "arch");
 }
 
 long procfs_open(Thread *t, const char *path, int flags)
 {
-    ProcPath pp;
-    if (strncmp(path, "/proc/", 6) || (flags & O_PATH)) {
+    Text x;
+    if (strncmp(path, "/proc/", 6) || (flags & O_PATH) || !is_known(path)) {
         return PROCFS_NOT_OURS;
     }
-    for (unsigned i = 0; i < sizeof machine_files / sizeof machine_files[0]; i++) {
-        Text x;
-        if (!strcmp(path, machine_files[i].path)) {
-            long r = begin(&x, strrchr(path, '/') + 1, flags);
-            if (r >= 0) {
-                machine_files[i].fill(t, &x);
-                r = finish(&x, flags);
-            }
-            return r;
+    long r = begin(&x, strrchr(path, '/') + 1, flags);
+    if (r == -EACCES) {
+        return PROCFS_NOT_OURS; /* the kernel has the same to say */
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (!fill_machine(t, &x, path) && !fill_process(t, &x, path)) {
+        host_raw1(SYS_close, x.fd);
+        return PROCFS_NOT_OURS;
+    }
+    r = finish(&x, flags);
+    if (r >= 0) {
+        note(t, path, r);
+    }
+    return r;
+}
+
+/* The file's new text. False: it stays as it is. */
+static bool renew(Thread *t, const struct Snapshot *s)
+{
+    Text x = {.at = 0};
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", s->fd);
+    host_raw2(SYS_fchmod, s->fd, 0644);
+    x.fd = (int)host_raw3(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+    host_raw2(SYS_fchmod, s->fd, 0444);
+    if (x.fd < 0) {
+        return false;
+    }
+    bool made = fill_machine(t, &x, s->path) || fill_process(t, &x, s->path);
+    if (made) {
+        text_flush(&x);
+        host_raw2(SYS_ftruncate, x.fd, host_raw3(SYS_lseek, x.fd, 0, SEEK_CUR));
+    }
+    host_raw1(SYS_close, x.fd);
+    return made;
+}
+
+long procfs_read(Thread *t, int fd, uint64_t at)
+{
+    Process *p = t->process;
+    struct Snapshot s;
+    bool found = false;
+    lock_take(&p->snapshots_lock);
+    for (unsigned i = 0; i < sizeof p->snapshots / sizeof s && !found; i++) {
+        struct Snapshot *mine = &p->snapshots[i];
+        if (!mine->inode || mine->fd != fd) {
+            continue;
+        }
+        if (inode_of(fd) != mine->inode) {
+            mine->inode = 0; /* it was closed */
+        } else if (at == 0 || (at == PROCFS_HERE && host_raw3(SYS_lseek, fd, 0, SEEK_CUR) == 0)) {
+            found = mine->read || mine->version != version_of(p);
+            mine->read = true;
+            mine->version = version_of(p);
+            s = *mine;
         }
     }
-    return proc_path_parse(path, &pp) ? process_file(t, &pp, path, flags) : PROCFS_NOT_OURS;
+    lock_release(&p->snapshots_lock);
+    if (!found || renew(t, &s)) {
+        return 0;
+    }
+    return host_raw4(SYS_faccessat, AT_FDCWD, s.path, F_OK, 0) == -ENOENT ? -ESRCH : 0;
 }

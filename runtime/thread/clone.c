@@ -94,6 +94,7 @@ static void fork_done(Process *p, Thread *t, long result)
         p->reaped |= p->reaps;
         p->reaps = t->tid == 1;
         p->new_namespace = false;
+        lock_reset(&p->snapshots_lock);
         tracer_forget(p);
     } else {
         jit_fork_parent(p->jit, was_alone, result > 0);

@@ -1,4 +1,5 @@
 /* /proc of this process and of a child: mappings, sizes, programs, signals. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,6 +61,75 @@ static unsigned long number(const char *path, const char *key, int base)
 
 static void handler(int number) {}
 
+/* Is there a mapping of that many pages at the address, in what fd says from its beginning on? by: how it is read. */
+static int shows(int fd, const void *at, unsigned long pages, int by)
+{
+    static char text[200000];
+    unsigned long have = 0;
+    if (by == 'r') {
+        lseek(fd, 0, SEEK_SET);
+    }
+    for (ssize_t n; (n = by == 'p' ? pread(fd, text + have, sizeof text - 1 - have, have)
+                                   : read(fd, text + have, sizeof text - 1 - have)) > 0;) {
+        have += n;
+    }
+    text[have] = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        unsigned long start, end;
+        if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start <= (unsigned long)at && end >= (unsigned long)at + 4096 * pages) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What is open tells of the moment when it is read. */
+static void again(void)
+{
+    int fd = open("/proc/self/maps", O_RDONLY), second, status = open("/proc/self/status", O_RDONLY);
+    char *p = mmap(NULL, 4096 * 16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    printf("mapped after opening: %d", shows(fd, p, 16, 'c'));
+    munmap(p, 4096 * 16);
+    printf(" unmapped: %d", shows(fd, p, 1, 'r'));
+    p = mmap(p, 4096 * 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    printf(" pread: %d", shows(fd, p, 16, 'p'));
+    second = dup2(fd, 50);
+    munmap(p, 4096 * 16);
+    printf(" dup: %d", shows(second, p, 1, 'r'));
+    close(second);
+    p = mmap(p, 4096 * 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    printf(" again: %d\n", shows(fd, p, 16, 'r'));
+    char text[4000];
+    read(status, text, sizeof text);
+    signal(SIGUSR2, handler);
+    text[pread(status, text, sizeof text - 1, 0)] = 0;
+    unsigned long caught = strtoul(strstr(text, "SigCgt:") + 7, NULL, 16);
+    printf("caught later %lx\n", caught & 0xffffffff);
+    close(fd);
+    close(status);
+}
+
+/* Of a process that has ended there's nothing more to read. */
+static void gone(void)
+{
+    char path[100], c;
+    int pipes[2];
+    pipe(pipes);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (!pid) {
+        read(pipes[0], &c, 1);
+        _exit(0);
+    }
+    sprintf(path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY);
+    printf("there %zd", read(fd, path, 3));
+    write(pipes[1], "x", 1);
+    waitpid(pid, NULL, 0);
+    ssize_t n = pread(fd, path, 3, 0);
+    printf(" gone %zd %s\n", n, n < 0 ? strerrorname_np(errno) : "");
+}
+
 int main(int argc, char **argv)
 {
     char own[200], other[200], path[100];
@@ -104,5 +174,7 @@ int main(int argc, char **argv)
            write(fd, "x", 1));
     write(pipes[1], "x", 1);
     wait(NULL);
+    again();
+    gone();
     return 0;
 }
