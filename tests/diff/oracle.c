@@ -14,8 +14,6 @@
 
 #include "a64_decode.h"
 
-extern char **environ;
-
 static char program[256], input[256], output[256];
 
 /* Runs a program with files for its standard input and output; its exit status, -1 when it can't be started. */

@@ -12,8 +12,6 @@
 
 #include "jit/internal.h"
 
-extern const Frontend frontend_aarch64;
-
 enum { MAX_WORDS = 16 };
 
 typedef struct Piece {

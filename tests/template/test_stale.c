@@ -9,8 +9,6 @@
 
 #include "jit/internal.h"
 
-extern const Frontend frontend_aarch64;
-
 enum { BASE = 0x10000, NOP = 0xd503201f, RET = 0xd65f03c0 };
 
 typedef struct Guest {

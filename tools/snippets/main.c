@@ -14,8 +14,6 @@
 #include "jit/template/x86_64/snippets.h"
 #include "jit/template/x86_64/template.h"
 
-extern const Frontend frontend_aarch64;
-
 enum { BASE = 0x10000, MOST = 1 << 22, MODE = A64_MODE_PAC_ALL /* as programs are started */ };
 
 static uint32_t now[2]; /* the guest's code: an instruction, and what isn't one */
@@ -157,8 +155,10 @@ static void make(const char *file)
         fail("no thread");
     for (size_t k = 0; k < n; k++) {
         now[0] = words[k];
-        if (!jit_new_block(jit_thread(cpu), BASE, MODE, true) &&
-            !jit_new_block(jit_thread(cpu), BASE, MODE, true)) /* again in an emptied arena */
+        bool made = false;
+        for (unsigned i = 0; i < 2 && !made; i++) /* again in an emptied arena */
+            made = jit_new_block(jit_thread(cpu), BASE, MODE, true) != NULL;
+        if (!made)
             fail("no room");
     }
     const TemplateThread *t = jit_thread(cpu)->tpl;

@@ -27,7 +27,7 @@ static bool emit_tbl(Emit *e, const Uop *u)
 
 static const VecOp padd[4] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
 static const VecOp extremes[4][3] = {
-    [UOP_REDUCE_SMAX - UOP_REDUCE_SMAX] = {V_PMAXSB, V_PMAXSW, V_PMAXSD},
+    [0] = {V_PMAXSB, V_PMAXSW, V_PMAXSD},
     [UOP_REDUCE_SMIN - UOP_REDUCE_SMAX] = {V_PMINSB, V_PMINSW, V_PMINSD},
     [UOP_REDUCE_UMAX - UOP_REDUCE_SMAX] = {V_PMAXUB, V_PMAXUW, V_PMAXUD},
     [UOP_REDUCE_UMIN - UOP_REDUCE_SMAX] = {V_PMINUB, V_PMINUW, V_PMINUD},
