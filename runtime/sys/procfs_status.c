@@ -1,30 +1,37 @@
 /* stat, statm and status. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/sig/signal.h"
 #include "runtime/sys/procfs_text.h"
 
-/* Field 23 is the size of the address space; the second field, in parentheses, may hold anything.
- */
+/* Fields are counted from 1; the second, in parentheses, may hold anything. */
 void procfs_stat(Text *x, const ProcView *v, const char *path)
 {
-    enum { VSIZE = 23 };
+    enum { VSIZE = 23, IGNORED = 33, CAUGHT = 34 };
     Lines l;
     if (!lines_open(&l, path)) {
         return;
     }
-    char *line = lines_next(&l), *name_end = line ? strrchr(line, ')') : NULL;
-    if (name_end) {
-        char *at = name_end;
-        for (int field = 2; at && field < VSIZE; field++) {
-            at = strchr(at + 1, ' ');
-        }
-        const char *rest = at ? strchr(at + 1, ' ') : NULL;
-        if (rest) {
-            text_print(x, "%.*s %" PRIu64 "%s\n", (int)(at - line), line, v->bytes, rest);
-        }
+    char *line = lines_next(&l), *at = line ? strrchr(line, ')') : NULL;
+    if (at) {
+        at++;
+        text_print(x, "%.*s", (int)(at - line), line);
     }
+    for (int field = 3; at && *at == ' '; field++) {
+        char *end = strchr(at + 1, ' ');
+        size_t len = end ? (size_t)(end - at) : strlen(at);
+        uint64_t signals = strtoull(at, NULL, 10) & 0x7fffffff & ~SIGNALS_SYNC;
+        switch (field) {
+        case VSIZE: text_print(x, " %" PRIu64, v->bytes); break;
+        case IGNORED: text_print(x, " %" PRIu64, signals | (v->ignored & 0x7fffffff)); break;
+        case CAUGHT: text_print(x, " %" PRIu64, signals | (v->handled & 0x7fffffff)); break;
+        default: text_print(x, "%.*s", (int)len, at); break;
+        }
+        at += len;
+    }
+    text_print(x, "\n");
     lines_close(&l);
 }
 

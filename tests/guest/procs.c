@@ -109,6 +109,23 @@ static void again(void)
     close(status);
 }
 
+/* The signals in stat are those of status, in its old form. */
+static void in_stat(void)
+{
+    char text[2000];
+    FILE *f = fopen("/proc/self/stat", "r");
+    unsigned long ignored = 0, caught = 0;
+    fgets(text, sizeof text, f);
+    fclose(f);
+    int fields = 2;
+    for (char *at = strrchr(text, ')') + 2; *at > ' '; at += strcspn(at, " \n") + 1) {
+        fields++;
+        ignored = fields == 33 ? strtoul(at, NULL, 10) : ignored;
+        caught = fields == 34 ? strtoul(at, NULL, 10) : caught;
+    }
+    printf("%d fields, ignored %lx caught %lx\n", fields, ignored & 0x7fff, caught);
+}
+
 /* Of a process that has ended there's nothing more to read. */
 static void gone(void)
 {
@@ -175,6 +192,7 @@ int main(int argc, char **argv)
     write(pipes[1], "x", 1);
     wait(NULL);
     again();
+    in_stat();
     gone();
     return 0;
 }
