@@ -14,6 +14,7 @@
 #include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "runtime/code/store.h"
 
@@ -25,11 +26,6 @@ enum {
     INSN_MOV_X8 = 0xd2800008, /* movz x8, #imm16 << 5 */
 };
 #define MOV_X8(nr) (INSN_MOV_X8 | (unsigned)(nr) << 5)
-#define CALL(nr)                                                                                   \
-    {                                                                                              \
-        INSN_BTI_C, MOV_X8(nr), INSN_SVC, INSN_RET                                                 \
-    }
-
 enum { SYMBOLS = 6, DYN_ENTRIES = 9 };
 
 #define STRINGS(X)                                                                                 \
@@ -62,7 +58,7 @@ typedef struct VdsoImage {
     _Alignas(16) uint32_t code_sigreturn[3];
     _Alignas(16) uint32_t code_gettimeofday[14];
     _Alignas(16) uint32_t code_clock_gettime[15];
-    _Alignas(16) uint32_t code_clock_getres[4];
+    _Alignas(16) uint32_t code_clock_getres[15];
 } VdsoImage;
 _Static_assert(sizeof(VdsoImage) <= MEM_PAGE, "the vDSO is one page");
 
@@ -185,7 +181,24 @@ static const VdsoImage image = {
             0x52800000, /* mov w0, 0 */
             INSN_RET,
         },
-    .code_clock_getres = CALL(114),
+    .code_clock_getres =
+        {
+            INSN_BTI_C,
+            0x7100041f, /* cmp w0, CLOCK_MONOTONIC */
+            0x54000109, /* b.ls 1f, and CLOCK_REALTIME */
+            0x7100101f, /* cmp w0, CLOCK_MONOTONIC_RAW */
+            0x540000c0, /* b.eq 1f */
+            0x71001c1f, /* cmp w0, CLOCK_BOOTTIME */
+            0x54000080, /* b.eq 1f */
+            MOV_X8(114),
+            INSN_SVC,
+            INSN_RET,
+            0xb4000061, /* 1: cbz x1, 2f */
+            0xd2800022, /* mov x2, 1 */
+            0xa900083f, /* stp xzr, x2, [x1] */
+            0x52800000, /* 2: mov w0, 0 */
+            INSN_RET,
+        },
 };
 
 const void *vdso_image(size_t *size)
@@ -201,9 +214,15 @@ int vdso_map(Mem *mem)
         return (int)p;
     }
     memcpy(guest_ptr((GuestAddr)p), &image, sizeof image);
+    struct timespec res;
+    bool usual = !clock_getres(CLOCK_MONOTONIC, &res) && !res.tv_sec && res.tv_nsec == 1;
+    if (!usual) { /* timers without high resolution: the kernel knows */
+        static const uint32_t call[] = {INSN_BTI_C, MOV_X8(114), INSN_SVC, INSN_RET};
+        memcpy(guest_ptr((GuestAddr)p + AT(code_clock_getres)), call, sizeof call);
+    }
     long r = mem_mprotect(mem, (GuestAddr)p, MEM_PAGE, PROT_READ | PROT_EXEC);
     mem_mark(mem, (GuestAddr)p, (GuestAddr)p + MEM_PAGE, MAP_FLAG_VDSO);
-    if (mem->store) {
+    if (mem->store && usual) {
         struct CodeFile *file = code_store_memory(mem->store, "vdso", &image, sizeof image);
         lock_take(&mem->lock);
         if (file) {
