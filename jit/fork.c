@@ -81,10 +81,7 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
         codebuf_fork_child(&j->code);
     }
     j->put_off = 0; /* those were the parent's */
-    if (j->tier) { /* the optimizer is the parent's: another is started when it's needed */
-        tier_destroy(j, true);
-        (void)tier_create(j);
-    }
+    tier_forked(j, alone);
     if (!(~j->options.tiers & (JIT_TIER_TEMPLATE | JIT_TIER_INTERP))) {
         t->interpret = INTERPRETED_AFTER_FORK;
     }

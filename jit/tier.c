@@ -391,6 +391,15 @@ void tier_destroy(Jit *j, bool forked)
     }
 }
 
+void tier_forked(Jit *j, bool alone)
+{
+    /* Making a new one writes to memory that parent and child share so far. Another thread may have been at it. */
+    if (j->tier && (!alone || !client_forked(j->tier->client))) {
+        tier_destroy(j, true);
+        (void)tier_create(j);
+    }
+}
+
 /* The process is about to end: another thread that is at it isn't waited for for long. */
 void tier_close(Jit *j)
 {
@@ -785,6 +794,12 @@ void tier_destroy(Jit *j, bool forked)
 {
     (void)j;
     (void)forked;
+}
+
+void tier_forked(Jit *j, bool alone)
+{
+    (void)j;
+    (void)alone;
 }
 
 void tier_close(Jit *j)

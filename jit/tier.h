@@ -14,6 +14,8 @@ int tier_anchor(Jit *j, Block *b);
 /* Promotion (--tiers=1,2), when both tiers are there. */
 int tier_create(Jit *j);
 void tier_destroy(Jit *j, bool forked);
+/* In a child of fork: the optimizer is the parent's, another is started when it's needed. */
+void tier_forked(Jit *j, bool alone);
 void tier_close(Jit *j);
 /* jit_hide_children() */
 void tier_hide(Jit *j, bool on);

@@ -86,6 +86,15 @@ void client_destroy(Client *c, bool forked)
     free(c);
 }
 
+bool client_forked(Client *c)
+{
+    if (c->ch) {
+        return false;
+    }
+    c->pid = getpid();
+    return true;
+}
+
 void client_hide(Client *c, bool on)
 {
     c->hidden += on ? 1 : -1u;

@@ -19,6 +19,8 @@ typedef struct ClientHost {
 Client *client_create(const ClientHost *host);
 /* Lets the optimizer end. `forked`: in a child, whose parent goes on with it. */
 void client_destroy(Client *c, bool forked);
+/* In a child of fork: false if the parent has an optimizer, with which it goes on (then client_destroy); else c is the child's. */
+bool client_forked(Client *c);
 /* Tells the optimizer to end. */
 void client_close(Client *c);
 /* on: a thread is about to wait for any child whatsoever, and must not meet the process in between;
