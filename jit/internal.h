@@ -56,7 +56,8 @@ typedef struct JitThread {
     bool in_guest_c;
     uint32_t interpret;             /* so many blocks that aren't translated yet are interpreted instead: see jit_fork_child */
     uint32_t stress, stress_drops;  /* stress.h: the last random number, how often code was dropped */
-    void *tpl;                      /* the template emitter's own, per thread */
+    void *tpl;                      /* the template emitter's own, per thread: in tpl_room */
+    _Alignas(16) uint8_t tpl_room[64];
 } JitThread;
 
 #define JIT_MAX_INSNS 128 /* in a block */

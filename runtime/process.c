@@ -43,7 +43,6 @@ static Thread *thread_from_pool(ThreadPool *pool)
         t->cpu.ll_addr = ~(GuestAddr)0;
         t->cpu.watch = NULL;
         memset((char *)t + sizeof t->cpu, 0, offsetof(Thread, held_info) - sizeof t->cpu);
-        memset((char *)t + offsetof(Thread, faulted), 0, sizeof *t - offsetof(Thread, faulted));
     }
     return t;
 }

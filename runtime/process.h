@@ -74,12 +74,12 @@ typedef struct Process {
     uint64_t personality;
     /* Limits that must not bind xemu itself are the guest's only. */
     struct rlimit stack_limit, as_limit;
-    int exe_fd;    /* xemu's own executable, opened before the guest changes its root; -1: by
-                      /proc/self/exe */
+    int exe_fd; /* xemu's own executable, opened before the guest changes its root; -1: by
+                   /proc/self/exe */
     /* It adopts orphans (pid 1, or a subreaper); one above it does; its children will be in another
      * namespace of processes. */
     bool reaps, reaped, new_namespace;
-    int prefix_fd; /* the -L folder, -1: none */
+    int prefix_fd;         /* the -L folder, -1: none */
     char prefix[PATH_MAX]; /* "" : none; absolute, without a slash at its end */
     char exe[PATH_MAX];    /* the guest program: what /proc/self/exe says */
     Tracer *tracer;        /* what this process traces */
@@ -89,7 +89,8 @@ typedef struct Process {
     } mem_files[8];
     unsigned nmem_files;
     Lock snapshots_lock;
-    struct Snapshot { /* a file that procfs_open() has made, to be made again when it is read from its beginning */
+    struct Snapshot { /* a file that procfs_open() has made, to be made again when it is read from
+                         its beginning */
         int fd;
         bool read;        /* it was since it was made */
         uint64_t inode;   /* of the memory file; 0: none */
@@ -116,7 +117,6 @@ struct Thread {
                              for the host meanwhile */
     siginfo_t queued_info;
     uint64_t held; /* signals of synchronous numbers sent while blocked: the host can't hold them */
-    siginfo_t held_info[SIGNALS + 1];
     volatile bool faulted; /* fault_info tells of the CPU_EXIT_FAULT */
     siginfo_t fault_info;
     uint64_t fault_error; /* x86 page fault error code: bit 1 write, bit 4 fetch */
@@ -134,6 +134,9 @@ struct Thread {
     jmp_buf leave;                /* back to the thread's start, to end it */
     struct HostStack *host_stack; /* NULL for the first thread */
     int exit_status;
+
+    siginfo_t held_info[SIGNALS + 1]; /* of `held`; at the end: what is written at each fork lies in
+                                         one page with the end of cpu */
 };
 
 /* The thread that runs on this host thread. */
@@ -168,7 +171,8 @@ static inline bool process_is_alone(const Process *p)
 _Noreturn void process_exit(Process *p, int status);
 /* What a process does at its end but ending: counters, logs. */
 void process_finish(Process *p);
-/* Writes out what was learned, for later runs and for perf: before the end, and before another program takes over. */
+/* Writes out what was learned, for later runs and for perf: before the end, and before another
+ * program takes over. */
 void process_save(Process *p);
 
 #endif

@@ -91,10 +91,14 @@ static void fork_done(Process *p, Thread *t, long result)
             prof_forked(p->prof);
         }
         t->tid = (int)host_raw0(SYS_gettid);
-        p->reaped |= p->reaps;
-        p->reaps = t->tid == 1;
-        p->new_namespace = false;
-        lock_reset(&p->snapshots_lock);
+        if (p->reaps || p->new_namespace || t->tid == 1) { /* else its page stays shared */
+            p->reaped |= p->reaps;
+            p->reaps = t->tid == 1;
+            p->new_namespace = false;
+        }
+        if (!was_alone) {
+            lock_reset(&p->snapshots_lock);
+        }
         tracer_forget(p);
     } else {
         jit_fork_parent(p->jit, was_alone, result > 0);

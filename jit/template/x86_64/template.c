@@ -48,8 +48,9 @@ void template_stubs(Jit *jit, CodeChunk *c)
 
 int template_thread_start(JitThread *t)
 {
-    t->tpl = calloc(1, sizeof(TemplateThread));
-    return t->tpl ? 0 : -ENOMEM;
+    _Static_assert(sizeof(TemplateThread) <= sizeof t->tpl_room, "JitThread");
+    t->tpl = t->tpl_room;
+    return 0;
 }
 
 int template_prepare(JitThread *t)
@@ -68,7 +69,6 @@ void template_thread_end(JitThread *t)
 
     emit_free(tt->emit);
     snippets_free(tt->snippets);
-    free(tt);
     t->tpl = NULL;
 }
 
