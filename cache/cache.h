@@ -76,6 +76,7 @@ typedef struct CacheFrame {
 } CacheFrame;
 typedef struct CachePart {
     uint32_t kind, units, guest_bytes, nframes;
+    int level; /* of compression; 0: the default, quick */
     uint8_t info[CACHE_INFO_SIZE];
     const CacheFrame *frames;
 } CachePart;

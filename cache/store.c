@@ -115,7 +115,7 @@ static bool piece_pack(Piece *p, const CachePart *part)
         const CacheFrame *from = &part->frames[k];
         FrameHeader *f = &piece_frames(p)[k];
         size_t n = from->size ? ZSTD_compressCCtx(zstd, bytes + at, room - at, from->data,
-                                                  from->size, LEVEL)
+                                                  from->size, part->level ? part->level : LEVEL)
                               : 0;
         if (from->size && (ZSTD_isError(n) || n >= from->size)) {
             memcpy(bytes + at, from->data, from->size);

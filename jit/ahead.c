@@ -3,9 +3,11 @@
 
 #include <errno.h>
 
-#include "jit/keep.h"
+#include "jit/stock.h"
 
-static void tell_exits(const JitThread *t, const Block *b, void (*next)(void *ctx, GuestAddr pc), void *ctx) {
+static void tell_exits(const JitThread *t, const Block *b, void (*next)(void *ctx, GuestAddr pc),
+                       void *ctx)
+{
     for (uint32_t i = 0; i < b->nlinks; i++) {
         if (b->links[i].kind != LINK_CACHE) {
             next(ctx, b->links[i].target);
@@ -13,15 +15,76 @@ static void tell_exits(const JitThread *t, const Block *b, void (*next)(void *ct
     }
     /* What the dispatcher goes on at. */
     const Uop *last = &t->uops.uops[t->uops.count - 1];
-    if (last->op == UOP_EXIT && last->a == VAL_NONE && (last->sub == UOP_EXIT_SYSCALL || last->sub == UOP_EXIT_DISPATCH)) {
+    if (last->op == UOP_EXIT && last->a == VAL_NONE &&
+        (last->sub == UOP_EXIT_SYSCALL || last->sub == UOP_EXIT_DISPATCH)) {
         next(ctx, last->imm64);
     }
 }
 
-int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out, void (*next)(void *ctx, GuestAddr pc), void *ctx) {
+/* Where a chunk's next code goes, to be able to go back there. */
+typedef struct Place {
+    uint32_t hot, cold, hot_count, cold_count;
+} Place;
+
+static Place place_now(const JitThread *t)
+{
+    return (Place){t->hot->next, t->cold->next, t->hot->count, t->cold->count};
+}
+
+static void go_back(JitThread *t, const Place *p)
+{
+    t->hot->next = p->hot;
+    t->cold->next = p->cold;
+    t->hot->count = p->hot_count;
+    t->cold->count = p->cold_count;
+}
+
+/* Room for the same block twice, and both behind each other as stock_add() wants them. */
+static bool have_room(JitThread *t)
+{
+    if (t->hot && (t->hot->end - t->hot->next < CODEBUF_CHUNK / 2 ||
+                   t->cold->end - t->cold->next < CODEBUF_CHUNK / 2)) {
+        keep_leave_pair(t);
+    }
+    return jit_have_chunks(t);
+}
+
+static Block *again(JitThread *t, const Block *first)
+{
+    t->hot->next = (t->hot->next & ~63u) + 64 + (uint32_t)(first->code & 63);
+    t->cold->next = (t->cold->next & ~63u) + 64 + (uint32_t)(first->cold & 63);
+    for (uint32_t n = 0;
+         !stock_apart(t->hot->next - (uint32_t)(first->code - (uintptr_t)t->hot->rx),
+                      t->cold->next - (uint32_t)(first->cold - (uintptr_t)t->hot->rx));
+         n++) {
+        t->hot->next += 64;
+        t->cold->next += n % 2 ? 64 : 0;
+    }
+    return jit_new_block(t, first->pc, first->mode, false);
+}
+
+static int keep_in_stock(JitThread *t, const Block *first)
+{
+    KeepModule *m = t->module;
+    if (!m->maker && !(m->maker = stock_maker())) {
+        return -ENOMEM;
+    }
+    GuestAddr pc = first->pc & t->jit->frontend->pc_mask;
+    if ((first->bound && !m->info.fixed) || pc + first->guest_len > m->info.end ||
+        pc - m->info.base > UINT32_MAX - first->guest_len) {
+        return -EINVAL;
+    }
+    const Block *second = again(t, first);
+    return second ? stock_add(t->jit, m->maker, first, second) : -ENOMEM;
+}
+
+int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
+              void (*next)(void *ctx, GuestAddr pc), void *ctx)
+{
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
-    *out = (JitAhead){ .kept = false };
+    *out = (JitAhead){.kept = false};
+    j->making = true;
     if (blockmap_find(&j->blocks, pc, mode)) {
         return -EEXIST;
     }
@@ -29,41 +92,53 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out, v
     if (!t->module) {
         return -ENOENT;
     }
-    if (!anew && keep_known(t, pc, mode, &out->guest_len)) {
+    bool known =
+        keep_known(t, pc, mode, &out->guest_len) || stock_known(t, pc, mode, &out->guest_len);
+    if (known && !anew) {
         out->kept = true;
         return 0;
     }
+    if (!have_room(t)) {
+        return -ENOMEM;
+    }
+    Place before = place_now(t);
     Block *b = jit_new_block(t, pc, mode, false);
     if (!b) {
         return -ENOMEM;
     }
-    pthread_mutex_lock(&j->lock);
-    int err = blockmap_insert(&j->blocks, b);
-    pthread_mutex_unlock(&j->lock);
-    if (err) {
-        return err;
-    }
+    Place behind = place_now(t);
+    tell_exits(t, b, next, ctx);
+    int err = known ? 0 : keep_in_stock(t, b);
     out->guest_len = b->guest_len;
     out->code = (const void *)b->code;
     out->code_len = b->host_len;
     out->cold = (const void *)b->cold;
     out->cold_len = b->cold_len;
-    tell_exits(t, b, next, ctx);
-    return 0;
+    if (err && err != -EINVAL) {
+        return err;
+    }
+    go_back(t, anew ? &behind : &before); /* it stays to be looked at, or not */
+    pthread_mutex_lock(&j->lock);
+    int full = blockmap_insert(&j->blocks, b);
+    pthread_mutex_unlock(&j->lock);
+    return full ? full : anew ? 0 : err;
 }
 
-static void link_block(Block *b, void *ctx) {
+static void link_block(Block *b, void *ctx)
+{
     Jit *j = ctx;
     for (uint32_t i = 0; i < b->nlinks; i++) {
         Link *l = &b->links[i];
-        Block *to = l->kind == LINK_CACHE || l->to ? NULL : blockmap_find(&j->blocks, l->target, b->mode);
+        Block *to =
+            l->kind == LINK_CACHE || l->to ? NULL : blockmap_find(&j->blocks, l->target, b->mode);
         if (to) {
             jit_link(j, l, to);
         }
     }
 }
 
-void jit_ahead_link(Cpu *cpu) {
+void jit_ahead_link(Cpu *cpu)
+{
     Jit *j = ((JitThread *)cpu->jit)->jit;
     pthread_mutex_lock(&j->lock);
     blockmap_each(&j->blocks, link_block, j);

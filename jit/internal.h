@@ -45,6 +45,8 @@ typedef struct JitThread {
     struct KeepModule *module;      /* of hot and cold; NULL: none */
     struct KeepPair *pair;
     MetaSlab *slab;
+    uint8_t *stock_room;            /* stock.c: the block that is being taken */
+    uint32_t stock_size;
     bool can_translate;             /* uops and what the emitter needs are there */
     UopBlock uops;                  /* being translated */
     struct WatchCache *watch_cache; /* watch.c; NULL: never used */
@@ -94,6 +96,8 @@ struct Jit {
     MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
     uint8_t *keep_room;             /* under the lock: what is read of segments */
     size_t keep_room_size;
+    struct StockShelf *shelf;       /* under the lock */
+    bool making;                    /* ahead.c: nothing is run */
     JitStats ended;                 /* sums of threads that ended */
     void *tpl;                      /* the template emitter's own, shared */
     uint32_t stressed;              /* threads that draw random numbers (stress.h) */

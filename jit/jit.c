@@ -21,6 +21,7 @@
 #include "jit/ownmem.h"
 #include "jit/keep.h"
 #include "jit/quick.h"
+#include "jit/stock.h"
 #include "jit/stress.h"
 #include "jit/template/template.h"
 #include "jit/tier.h"
@@ -267,6 +268,7 @@ void jit_thread_end(Cpu *cpu) {
     add_stats(&j->ended, &t->stats);
     leave_chunks(t);
     j->nthreads--;
+    free(t->stock_room);
     pthread_mutex_unlock(&j->lock);
     if (j->options.tiers & JIT_TIERS_NATIVE) {
         template_thread_end(t);
@@ -608,6 +610,13 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     int err = -ENOSPC;
     b->pc = pc;
     b->mode = mode;
+    if (t->module && !(t->module->stock_asked && !t->module->stock) && !j->making && stock_take(t, b) == 0) {
+        t->stats.stock_blocks++;
+        if (j->host.placed) {
+            jit_placed(j, b);
+        }
+        return b;
+    }
     if ((j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_LLVM && tier_translate(t, b) == 0) {
         err = 0;
     }

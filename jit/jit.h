@@ -32,7 +32,6 @@ typedef struct JitOptions {
     bool count_blocks;     /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */
-    uint32_t cell;         /* bytes of stored code that are placed together (keep.h); 0: default */
     size_t arena_size;     /* bytes of code space; 0: default */
     void *arena_hint;      /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere */
 } JitOptions;
@@ -53,10 +52,11 @@ typedef struct JitFrame {
     const void *data;
     uint32_t size;
 } JitFrame;
-enum { JIT_PART_INFO = 48 };
+enum { JIT_PART_INFO = 48, JIT_PART_WHOLE = 1 << 16 };
 typedef struct JitPart {
     uint8_t info[JIT_PART_INFO];
     uint32_t blocks, guest_bytes;
+    bool whole; /* what was made ahead of time: it has no list of blocks */
     uint32_t nframes;
     JitFrame *frames;
 } JitPart;
@@ -83,10 +83,10 @@ typedef struct JitHost {
     /* The critical section that pc is in, or else the next one behind it (cpu.h); false: there is none. *any_critical: there may be some, somewhere. Both may be NULL. */
     bool (*critical)(void *ctx, GuestAddr pc, CriticalSection *out);
     const bool *any_critical;
-    /* All NULL: nothing is kept. The module at an address, false if there is none. What is stored of a file: the number of parts, and for each its info (false: not to be used), a frame's size (0: none)
-     * and bytes (false: damaged). Called with the jit's lock held but for `module`. */
+    /* All NULL: nothing is kept. The module at an address, false if there is none. What is stored of a file: the number of parts (that runs have learned, numbered from 0; or, `whole`, that were made ahead
+     * of time, from JIT_PART_WHOLE), and for each its info (false: not to be used), a frame's size (0: none) and bytes (false: damaged). Called with the jit's lock held but for `module`. */
     bool (*module)(void *ctx, GuestAddr pc, JitModule *out);
-    unsigned (*kept_parts)(void *ctx, void *file);
+    unsigned (*kept_parts)(void *ctx, void *file, bool whole);
     bool (*kept_info)(void *ctx, void *file, unsigned part, uint8_t info[JIT_PART_INFO]);
     uint32_t (*kept_size)(void *ctx, void *file, unsigned part, unsigned frame);
     bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to, uint32_t size);

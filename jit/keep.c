@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "jit/stock.h"
 #include "jit/template/template.h"
 
 /* ---- modules ------------------------------------------------------------------------------------
@@ -238,6 +239,8 @@ void keep_destroy(Jit *j)
         j->modules = m->next;
         drop_pairs(m);
         drop_segments(m);
+        stock_free(j, m);
+        stock_maker_free(m->maker);
         keep_free_save(m->stash);
         free(m);
     }

@@ -8,7 +8,7 @@
  *     window offset   0          256K        512K        768K
  *                     | hot 0    | cold 0    | hot 1     | cold 1 ...
  *
- * A pair's blocks, in the order in which they were made, are cut into *cells*, of some 256 KB in what runs learn and of 8 KB in what is made ahead of time: a range of the hot chunk and one of the cold. A cell is placed when one of its blocks is wanted, and
+ * A pair's blocks, in the order in which they were made, are cut into *cells* of some 256 KB: a range of the hot chunk and one of the cold. A cell is placed when one of its blocks is wanted, and
  * only then read. Exits within a cell are linked in the saved code; those to another cell of the segment (*far* ones) as soon as both are placed; all others lead to their stubs. struct Block is made for
  * a block of a segment when it is looked up, when its unlinked exits are taken, or for all of the placed ones before some are invalidated.
  *
@@ -125,6 +125,9 @@ typedef struct KeepModule {
     KeepPair *pairs, *idle;
     KeepPair *saved;      /* what has been saved; some thread may go on filling one */
     KeepSegment *segments;
+    struct StockPart *stock;   /* stock.h */
+    bool stock_asked;
+    struct StockMaker *maker;
     struct KeepSave *stash; /* what there was to save when it was closed */
 } KeepModule;
 

@@ -68,7 +68,7 @@ static bool fits_module(const KeepModule *m, const KeepInfo *i)
 
 void keep_ask(Jit *j, KeepModule *m)
 {
-    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file);
+    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, false);
 
     m->asked = true;
     for (unsigned i = 0; i < n; i++) {

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "jit/ownmem.h"
+#include "jit/stock.h"
 
 typedef struct KeepSave {
     Jit *j;
@@ -95,14 +96,13 @@ static uint32_t cold_of(const Save *s, const Block *b)
 /* Blocks come in the order of their code, of the hot as of the cold. */
 static bool cut_cells(Save *s)
 {
-    uint32_t full = s->j->options.cell ? s->j->options.cell : KEEP_CELL;
     KeepCell *c = NULL;
 
     for (uint32_t i = 0; i < s->nblocks; i++) {
         const Block *b = s->blocks[i];
         uint32_t hot = hot_of(s, b), cold = cold_of(s, b);
         if (!c || c->hot / KEEP_PAIR != hot / KEEP_PAIR || c->nblocks == KEEP_CELL_BLOCKS ||
-            c->hot_len + c->cold_len + b->host_len + b->cold_len > full) {
+            c->hot_len + c->cold_len + b->host_len + b->cold_len > KEEP_CELL) {
             if (s->ncells == KEEP_MOST_CELLS)
                 return false;
             c = &s->cells[s->ncells];
@@ -415,6 +415,10 @@ unsigned jit_save(Jit *j, uint32_t least, JitSaveFn fn, void *ctx)
     unsigned calls = 0;
 
     for (KeepModule *m = j->modules; m; m = m->next) {
+        if (j->making) {
+            calls += m->maker ? stock_save(m, fn, ctx) : 0;
+            continue;
+        }
         pthread_mutex_lock(&j->lock);
         Save *s = m->closed ? m->stash : save_module(j, m, least);
         m->stash = NULL;

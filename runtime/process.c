@@ -202,11 +202,16 @@ static void set_space_limit(Process *p)
 /* An optimized block costs as much as it saves in about so many executions. */
 enum { QUICK_DEFAULT = 8000 };
 
+uint32_t process_tiers(const Options *o)
+{
+    return o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE;
+}
+
 static int start_jit(Process *p)
 {
     const Options *o = p->options;
     JitOptions jit_options = {
-        .tiers = o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE,
+        .tiers = process_tiers(o),
         .hot = o->hot,
         .stress = o->stress,
         .quick = o->quick == OPTIONS_QUICK_OFF ? 0

@@ -150,6 +150,9 @@ static inline Thread *cpu_thread(Cpu *cpu)
     return (Thread *)(void *)cpu;
 }
 
+/* The tiers that a program runs in (JIT_TIER_*). */
+uint32_t process_tiers(const Options *options);
+
 /* Loads and starts a program; returns only if that fails, with the exit status (126, 127) after one
  * line on standard error. */
 int process_run(const Options *options, const char *path, char *const *argv, char *const *envp);

@@ -16,9 +16,8 @@
 
 /* Blocks of a part, and most parts of a file: others, of what runs learn, have to find room in the
  * entry, too. */
-enum { PART_BLOCKS = 4096, MOST_PARTS = 40 };
+enum { PART_BLOCKS = 32768, MOST_PARTS = 24 };
 #define ARENA     ((size_t)128 << 20)
-#define CELL      (8u << 10) /* runs go here and there in code that nobody has sorted by use */
 #define PIE_PLACE ((GuestAddr)0x2aaaaaaaa000)
 
 typedef struct Maker {
@@ -63,7 +62,7 @@ static void translate(Maker *m, uint64_t addr, uint64_t tag)
 {
     JitAhead a;
     int err = jit_ahead(m->cpu, (addr + m->bias) | tag << 56, m->mode, m->out != NULL, &a, next, m);
-    if (err == -EEXIST || err == -ENOENT) {
+    if (err == -EEXIST || err == -ENOENT || err == -EINVAL) {
         return;
     }
     if (err) {
@@ -110,8 +109,9 @@ static int make_stretch(Process *p, Maker *m)
 {
     static Cpu cpu;
     const Options *o = p->options;
-    JitOptions options = {.tiers = JIT_TIER_TEMPLATE,
-                          .cell = CELL,
+    JitOptions options = {.tiers =
+                              process_tiers(o) |
+                              JIT_TIER_TEMPLATE, /* so that runs with the same options find it */
                           .host_features_off = o->host_features_off,
                           .log = stderr,
                           .arena_size = ARENA,
@@ -143,9 +143,9 @@ static int make_stretch(Process *p, Maker *m)
                 block(m, m->queue[--m->nqueue]);
             }
         }
-        jit_ahead_link(&cpu);
         err = m->err;
         if (m->out) {
+            jit_ahead_link(&cpu);
             elfout_stretch(m->out);
         }
         if (!err && m->made->blocks > before) {

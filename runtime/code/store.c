@@ -12,13 +12,17 @@
 #include "runtime/mem/mem.h"
 
 enum { KIND_TIER1 = 1 };
+enum { OPTION_AHEAD = 1 }; /* CacheTarget.options */
+enum { AHEAD_LEVEL = 9 };  /* a tenth smaller than the default, in eight times the time */
 
 struct CodeFile {
     CodeFile *next;
     CodeStore *store;
     CacheFile id;
-    bool looked_up;
-    CacheEntry *entry; /* while its parts may be asked for */
+    struct {
+        bool looked_up;
+        CacheEntry *entry; /* NULL: nothing is known */
+    } learned, ahead;      /* two entries, so that what runs learn is written without the other */
 };
 
 struct CodeStore {
@@ -148,24 +152,41 @@ CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, s
 
 /* ---- what the jit asks ----------------------------------------------------------------------- */
 
-static unsigned kept_parts(void *ctx, void *file)
+static CacheTarget target_of(const CodeStore *s, bool ahead)
+{
+    CacheTarget t = s->target;
+    t.options = ahead ? OPTION_AHEAD : 0;
+    return t;
+}
+
+static unsigned kept_parts(void *ctx, void *file, bool whole)
 {
     CodeFile *f = file;
     CodeStore *s = f->store;
+    CacheTarget target = target_of(s, whole);
+    bool *looked_up = whole ? &f->ahead.looked_up : &f->learned.looked_up;
+    CacheEntry **entry = whole ? &f->ahead.entry : &f->learned.entry;
     (void)ctx;
     lock_take(&s->lock);
-    if (!f->looked_up && same_root(s)) {
-        f->entry = cache_load(s->cache, &f->id, &s->target);
+    if (!*looked_up && same_root(s)) {
+        *entry = cache_load(s->cache, &f->id, &target);
     }
-    f->looked_up = true;
+    *looked_up = true;
     lock_release(&s->lock);
-    return f->entry ? cache_parts(f->entry) : 0;
+    return *entry ? cache_parts(*entry) : 0;
+}
+
+static const CacheEntry *entry_of(const CodeFile *f, unsigned *part)
+{
+    bool ahead = *part >= JIT_PART_WHOLE;
+    *part -= ahead ? JIT_PART_WHOLE : 0;
+    return ahead ? f->ahead.entry : f->learned.entry;
 }
 
 static bool kept_info(void *ctx, void *file, unsigned part, uint8_t info[JIT_PART_INFO])
 {
-    const CodeFile *f = file;
-    const PartHeader *p = cache_part(f->entry, part);
+    const CacheEntry *e = entry_of(file, &part);
+    const PartHeader *p = cache_part(e, part);
     (void)ctx;
     memcpy(info, p->info, JIT_PART_INFO);
     return p->kind == KIND_TIER1;
@@ -173,18 +194,19 @@ static bool kept_info(void *ctx, void *file, unsigned part, uint8_t info[JIT_PAR
 
 static uint32_t kept_size(void *ctx, void *file, unsigned part, unsigned frame)
 {
-    const CodeFile *f = file;
+    const CacheEntry *e = entry_of(file, &part);
     (void)ctx;
-    return cache_frame_size(f->entry, part, frame);
+    return cache_frame_size(e, part, frame);
 }
 
 static bool kept_frame(void *ctx, void *file, unsigned part, unsigned frame, void *to,
                        uint32_t size)
 {
     CodeFile *f = file;
+    const CacheEntry *e = entry_of(f, &part);
     (void)ctx;
     lock_take(&f->store->lock);
-    bool good = cache_frame(f->store->cache, f->entry, part, frame, to, size);
+    bool good = cache_frame(f->store->cache, e, part, frame, to, size);
     lock_release(&f->store->lock);
     return good;
 }
@@ -229,7 +251,8 @@ static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *
     return bytes;
 }
 
-/* Do so many blocks that it doesn't have pay for writing the entry anew? e: NULL if there is none. */
+/* Do so many blocks that it doesn't have pay for writing the entry anew? e: NULL if there is none.
+ */
 static bool is_worth_it(const CacheEntry *e, uint32_t blocks)
 {
     return blocks >= (!e || cache_parts(e) < FEW_PARTS ? 1 : LEAST_BLOCKS);
@@ -262,19 +285,22 @@ static void save_part(void *ctx, void *file, const JitPart *from)
                       .units = from->blocks,
                       .guest_bytes = from->guest_bytes,
                       .nframes = from->nframes,
+                      .level = from->whole ? AHEAD_LEVEL : 0,
                       .frames = (const CacheFrame *)(const void *)from->frames};
     _Static_assert(sizeof(CacheFrame) == sizeof(JitFrame) &&
                        offsetof(CacheFrame, size) == offsetof(JitFrame, size),
                    "the same layout");
 
     /* wanted() would say so, but for that the entry is read anew. */
-    if (!is_worth_it(f->entry, from->blocks)) {
+    if (!from->whole && !is_worth_it(f->learned.entry, from->blocks)) {
         return;
     }
     memcpy(part.info, from->info, sizeof part.info);
     /* Not around jit_save(): the jit asks for parts with its own lock held. */
     lock_take(&s->lock);
-    (void)cache_store(s->cache, &f->id, &s->target, &part, wanted, (void *)(uintptr_t)from);
+    CacheTarget target = target_of(s, from->whole);
+    (void)cache_store(s->cache, &f->id, &target, &part, from->whole ? NULL : wanted,
+                      (void *)(uintptr_t)from);
     lock_release(&s->lock);
 }
 

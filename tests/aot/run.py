@@ -102,6 +102,43 @@ class Aot:
         report("after a run", None if good else (learned, said, blocks))
 
     @test
+    def learned(self):
+        """What a run takes of that it has learned: the next one needs nothing else."""
+        for name in ("hello-O2-static", "sort-O2-dynamic"):
+            self.clear()
+            self.ahead(self.program(name))
+            runs = [self.xemu_run("--stats=json", self.program(name)) for _ in range(3)]
+            first, _, third = [json.loads(r.stderr.splitlines()[-1]) for r in runs]
+            good = first["stock_blocks"] > 100 and third["stock_blocks"] <= FEW and third["blocks"] <= FEW and third["kept_blocks"] < 2 * first["stock_blocks"]
+            report(f"learned {name}", None if good and len({r.stdout for r in runs}) == 1 else (first, third))
+
+    def entries(self):
+        return [os.path.join(d, f) for d, _, names in os.walk(os.path.join(self.cache, "code")) for f in names]
+
+    @test
+    def damaged(self):
+        path = self.program("switches-O2-static")
+        plain = self.xemu_run("--cache=off", path)
+        self.clear()
+        self.ahead(path)
+        whole = {}
+        for entry in self.entries():
+            with open(entry, "rb") as f:
+                whole[entry] = f.read()
+        problem, dropped = None if whole else "no entry", 0
+        for step in range(30):
+            for entry, data in whole.items():
+                bad, at = bytearray(data), len(data) * step // 30
+                bad[at:at + len(data) // 50] = bytes(b ^ 0x5a for b in bad[at:at + len(data) // 50])
+                with open(entry, "wb") as f:
+                    f.write(bad)
+            run = self.xemu_run("--cache=ro", "--stats=json", path)
+            dropped += json.loads(run.stderr.splitlines()[-1])["cache_corrupt"] > 0
+            if (run.returncode, run.stdout) != (plain.returncode, plain.stdout):
+                problem = f"wrong after damage at {step}: {run.returncode}"
+        report("damaged", problem or (None if dropped > 5 else f"damage noticed {dropped} times"))
+
+    @test
     def folders(self):
         self.clear()
         tree = os.path.join(self.folder, "tree")

@@ -291,6 +291,8 @@ uint8_t *emit_data(Emit *e, unsigned bytes)
         e->failed = true;
         return e->cold_start;
     }
+    while (e->cold_next < at) /* so that the same block has the same bytes (jit/stock.h) */
+        *e->cold_next++ = 0;
     e->cold_next = at + bytes;
     return at;
 }

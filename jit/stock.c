@@ -1,0 +1,414 @@
+/* stock.c - taking blocks out of stock (stock.h). */
+#include "jit/stock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- parts ------------------------------------------------------------------------------------
+ */
+
+static bool fits_module(const KeepModule *m, const StockInfo *i)
+{
+    return i->format == STOCK_FORMAT && i->flags == keep_flags(m) && i->low < i->high &&
+           i->low >= m->info.start - m->info.base && i->high <= m->info.end - m->info.base &&
+           i->ncells && (!m->info.fixed || i->base == m->info.base);
+}
+
+/* Under the lock: asks for the module's parts. */
+static void ask(Jit *j, KeepModule *m)
+{
+    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, true);
+
+    m->stock_asked = true;
+    for (unsigned i = 0; i < n; i++) {
+        StockPart *s = calloc(1, sizeof *s);
+        if (!s)
+            return;
+        s->module = m;
+        s->part = JIT_PART_WHOLE + i;
+        if (j->host.kept_info(j->host.ctx, m->info.file, s->part, (uint8_t *)&s->info) &&
+            fits_module(m, &s->info)) {
+            s->next = m->stock;
+            m->stock = s;
+        } else {
+            free(s);
+        }
+    }
+}
+
+static void clear_shelf(Jit *j)
+{
+    for (unsigned i = 0; j->shelf && i < STOCK_SHELF; i++)
+        free(j->shelf->slots[i].bytes);
+    free(j->shelf);
+    j->shelf = NULL;
+}
+
+void stock_free(Jit *j, KeepModule *m)
+{
+    clear_shelf(j); /* which may name its parts */
+    for (StockPart *s; (s = m->stock);) {
+        m->stock = s->next;
+        free(s->first);
+        free(s);
+    }
+}
+
+/* ---- cells ------------------------------------------------------------------------------------
+ */
+
+static uint32_t frame_size(const Jit *j, const StockPart *s, unsigned n)
+{
+    return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n);
+}
+
+static bool frame(Jit *j, const StockPart *s, unsigned n, void *to, uint32_t size)
+{
+    return j->host.kept_frame(j->host.ctx, s->module->info.file, s->part, n, to, size);
+}
+
+static bool open_part(Jit *j, StockPart *s)
+{
+    uint32_t size = s->info.ncells * (uint32_t)sizeof *s->first;
+
+    if (s->info.ncells > STOCK_MOST_CELL || frame_size(j, s, 0) != size)
+        return false;
+    s->first = malloc(size);
+    return s->first && frame(j, s, 0, s->first, size);
+}
+
+/* The cell's bytes, good until the next call; NULL: damaged, or no memory. */
+static const uint8_t *cell_bytes(Jit *j, const StockPart *s, uint32_t cell, uint32_t *size)
+{
+    if (!j->shelf && !(j->shelf = calloc(1, sizeof *j->shelf)))
+        return NULL;
+    unsigned n = (cell + s->part * 17) % STOCK_SHELF;
+    if (j->shelf->slots[n].part != s || j->shelf->slots[n].cell != cell) {
+        *size = frame_size(j, s, STOCK_CELLS + cell);
+        if (!*size || *size > STOCK_MOST_CELL)
+            return NULL;
+        j->shelf->slots[n].part = NULL;
+        if (*size > j->shelf->slots[n].room) {
+            free(j->shelf->slots[n].bytes);
+            j->shelf->slots[n].room = 0;
+            j->shelf->slots[n].bytes = malloc(*size + *size / 4);
+            if (!j->shelf->slots[n].bytes)
+                return NULL;
+            j->shelf->slots[n].room = *size + *size / 4;
+        }
+        if (!frame(j, s, STOCK_CELLS + cell, j->shelf->slots[n].bytes, *size))
+            return NULL;
+        j->shelf->slots[n].part = s;
+        j->shelf->slots[n].cell = cell;
+        j->shelf->slots[n].size = *size;
+    }
+    *size = j->shelf->slots[n].size;
+    return j->shelf->slots[n].bytes;
+}
+
+/* ---- records ----------------------------------------------------------------------------------
+ */
+
+typedef struct Reader {
+    const uint8_t *p, *end;
+    bool failed;
+} Reader;
+
+static uint64_t get_long(Reader *r)
+{
+    uint64_t v = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        if (r->p == r->end)
+            break;
+        uint8_t byte = *r->p++;
+        v |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return v;
+    }
+    r->failed = true;
+    return 0;
+}
+
+static inline uint64_t get(Reader *r)
+{
+    return r->p != r->end && *r->p < 0x80 ? *r->p++ : get_long(r);
+}
+
+static inline uint32_t get_up_to(Reader *r, uint32_t most)
+{
+    uint64_t v = get(r);
+
+    r->failed = r->failed || v > most;
+    return r->failed ? 0 : (uint32_t)v;
+}
+
+static int64_t get_signed(Reader *r)
+{
+    uint64_t v = get(r);
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+typedef struct Found {
+    Reader head;         /* behind cold_len, up to the code */
+    const uint8_t *code; /* hot, and cold but for 8 bytes */
+    uint32_t hot_len, cold_len;
+} Found;
+
+enum { MOST_CODE = CODEBUF_CHUNK / 4 - 64 };
+
+static bool take_apart(const uint8_t *record, const uint8_t *end, uint8_t tag, Found *f)
+{
+    Reader r = {record, end, false};
+
+    f->hot_len = get_up_to(&r, MOST_CODE);
+    f->cold_len = get_up_to(&r, MOST_CODE);
+    if (r.failed || f->cold_len < 8 || f->hot_len + f->cold_len - 8 >= (size_t)(r.end - r.p))
+        return false;
+    f->code = r.end -= f->hot_len + f->cold_len - 8;
+    f->head = r;
+    return (*r.p & 4 && r.end - r.p > 1 ? r.p[1] : 0) == tag;
+}
+
+/* The block at the file offset with the tag; false: it isn't in the cell, or that is damaged. */
+static bool find_in(const uint8_t *cell, uint32_t size, uint32_t first, uint32_t pc, uint8_t tag,
+                    Found *f)
+{
+    Reader r = {cell, cell + size, false};
+
+    for (uint32_t at = first; r.p != r.end && !r.failed;) {
+        at += 4 * get_up_to(&r, UINT32_MAX / 4);
+        uint32_t len = get_up_to(&r, (uint32_t)(r.end - r.p));
+        if (len > (size_t)(r.end - r.p) || at > pc)
+            return false;
+        if (at == pc && take_apart(r.p, r.p + len, tag, f))
+            return true;
+        r.p += len;
+    }
+    return false;
+}
+
+/* Under the lock. */
+static bool find(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, Found *f, uint64_t *moved)
+{
+    uint64_t offset = (pc & ~(UINT64_C(0xff) << 56)) - m->info.base;
+    uint32_t size;
+
+    if (!m->stock_asked)
+        ask(j, m);
+    for (StockPart *s = m->stock; s; s = s->next) {
+        if (s->spent || offset < s->info.low || offset >= s->info.high || mode != s->info.mode)
+            continue;
+        if (!s->first && !open_part(j, s)) {
+            s->spent = true;
+            continue;
+        }
+        uint32_t lo = 0, hi = s->info.ncells;
+        while (lo < hi) { /* the first that begins behind it */
+            uint32_t mid = lo + (hi - lo) / 2;
+            if (s->first[mid] <= offset)
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
+        if (!lo)
+            continue;
+        const uint8_t *cell = cell_bytes(j, s, lo - 1, &size);
+        s->spent = !cell;
+        *moved = m->info.base - s->info.base;
+        if (cell && find_in(cell, size, s->first[lo - 1], (uint32_t)offset, (uint8_t)(pc >> 56), f))
+            return true;
+    }
+    return false;
+}
+
+bool stock_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
+{
+    Jit *j = t->jit;
+    uint64_t moved;
+    Found f;
+
+    pthread_mutex_lock(&j->lock);
+    bool found = t->module && find(j, t->module, pc, mode, &f, &moved);
+    if (found) {
+        bool tag = get(&f.head) & 4;
+        if (tag)
+            (void)get(&f.head);
+        *guest_len = get_up_to(&f.head, INT16_MAX);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return found;
+}
+
+/* ---- taking one -------------------------------------------------------------------------------
+ */
+
+typedef struct Taking {
+    Jit *j;
+    Block *b;
+    Reader r;
+    uint8_t *hot, *cold, *stubs; /* writable */
+    uint32_t hot_len, cold_len;
+    uint32_t hot_at, cold_at; /* arena offsets */
+    uint64_t moved;
+} Taking;
+
+static void take_links(Taking *k)
+{
+    int64_t stub = 0;
+    GuestAddr mask = k->j->frontend->pc_mask;
+
+    for (uint32_t i = 0; i < k->b->nlinks; i++) {
+        Link *l = &k->b->links[i];
+        uint32_t kind = get_up_to(&k->r, 15), part = kind & 4 ? k->cold_len : k->hot_len;
+        *l = (Link){.from = k->b, .kind = kind & 3};
+        k->r.failed = k->r.failed || l->kind > LINK_CACHE;
+        if (kind & 8) {
+            l->target = (k->b->pc & mask) + (uint64_t)get_signed(&k->r);
+            l->target |= (uint64_t)get_up_to(&k->r, 255) << 56;
+        }
+        uint32_t site = get_up_to(&k->r, part);
+        stub += get_signed(&k->r);
+        k->r.failed = k->r.failed || site < 4 || stub < 0 || stub >= k->cold_len;
+        l->site = site + (kind & 4 ? k->cold_at : k->hot_at);
+        l->stub = (uint32_t)stub + k->cold_at;
+        if (l->kind == LINK_CACHE)
+            l->cache = get_up_to(&k->r, k->cold_len - 8) + k->cold_at;
+    }
+}
+
+/* The place in the block that has `bytes` bytes; NULL: it hasn't. */
+static uint8_t *place_of(const Taking *k, uint64_t at, uint32_t bytes, uint32_t *arena)
+{
+    bool cold = at >= k->hot_len;
+    uint64_t off = cold ? at - k->hot_len : at;
+
+    if (off + bytes > (cold ? k->cold_len : k->hot_len) || (cold && off < 8))
+        return NULL;
+    *arena = (uint32_t)off + (cold ? k->cold_at : k->hot_at);
+    return (cold ? k->cold : k->hot) + off;
+}
+
+static void take_relocs(Taking *k, uint32_t *relocs)
+{
+    uint64_t at = 0, value;
+
+    for (uint32_t i = 0; i < k->b->nrelocs && !k->r.failed; i++) {
+        at += get_up_to(&k->r, CODEBUF_CHUNK);
+        uint8_t *p = place_of(k, at, 8, &relocs[i]);
+        if (!p) {
+            k->r.failed = true;
+            return;
+        }
+        memcpy(&value, p, 8);
+        value += k->moved;
+        memcpy(p, &value, 8);
+    }
+}
+
+static void take_moves(Taking *k, uint32_t n)
+{
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < n && !k->r.failed; i++) {
+        uint64_t v = get(&k->r);
+        uint32_t arena;
+        int32_t to;
+        at += v >> 1;
+        uint8_t *p = v >> 1 <= CODEBUF_CHUNK ? place_of(k, at, 4, &arena) : NULL;
+        if (!p) {
+            k->r.failed = true;
+            return;
+        }
+        memcpy(&to, p, 4);
+        const uint8_t *base = v & 1 ? k->stubs : at < k->hot_len ? k->cold : k->hot;
+        to = (int32_t)(base + to - (p + 4));
+        memcpy(p, &to, 4);
+    }
+}
+
+/* The block's record in memory of the thread's own, and where its code is in that. */
+static bool fetch(JitThread *t, const Block *b, Found *f, uint64_t *moved)
+{
+    Jit *j = t->jit;
+
+    pthread_mutex_lock(&j->lock);
+    KeepModule *m = t->module;
+    bool good = m && !m->closed && find(j, m, b->pc, b->mode, f, moved);
+    if (good) {
+        uint32_t head = (uint32_t)(f->head.end - f->head.p), code = f->hot_len + f->cold_len - 8;
+        if (head + code > t->stock_size) {
+            free(t->stock_room);
+            t->stock_size = 0;
+            t->stock_room = malloc((head + code + 4095) & ~4095u);
+            t->stock_size = t->stock_room ? (head + code + 4095) & ~4095u : 0;
+        }
+        good = t->stock_room != NULL;
+        if (good) {
+            memcpy(t->stock_room, f->head.p, head);
+            memcpy(t->stock_room + head, f->code, code);
+            f->head = (Reader){t->stock_room, t->stock_room + head, false};
+            f->code = t->stock_room + head;
+        }
+    }
+    pthread_mutex_unlock(&j->lock);
+    return good;
+}
+
+int stock_take(JitThread *t, Block *b)
+{
+    enum { LINE = 64 };
+    Found f;
+    uint64_t moved;
+
+    if (!fetch(t, b, &f, &moved))
+        return -ENOENT;
+    Taking k = {.j = t->jit, .b = b, .r = f.head, .moved = moved};
+    k.hot_len = f.hot_len;
+    k.cold_len = f.cold_len;
+    uint32_t place = get_up_to(&k.r, 7);
+    if (place & 4)
+        (void)get_up_to(&k.r, 255);
+    b->guest_len = get_up_to(&k.r, INT16_MAX);
+    b->ninsns = b->guest_len >> t->jit->frontend->insn_shift;
+    b->nlinks = get_up_to(&k.r, UINT16_MAX);
+    b->nrelocs = get_up_to(&k.r, UINT16_MAX);
+    uint32_t nmoves = get_up_to(&k.r, UINT16_MAX);
+    b->faultmap_len = get_up_to(&k.r, UINT16_MAX);
+    size_t size = sizeof(Link) * b->nlinks + sizeof *b->relocs * b->nrelocs + b->faultmap_len;
+    b->links = k.r.failed ? NULL : jit_meta_alloc(t, size);
+    if (!b->links)
+        return -ENOENT;
+    uint32_t *relocs = (uint32_t *)(b->links + b->nlinks);
+    uint8_t *faults = (uint8_t *)(relocs + b->nrelocs);
+    b->relocs = relocs;
+    b->faultmap = faults;
+    CodeChunk *hot = t->hot, *cold = t->cold;
+    uint32_t at = hot->next + ((place & 3) * 16 - hot->next % LINE + LINE) % LINE;
+    b->arena = hot->rx;
+    b->code = (uintptr_t)hot->rx + at;
+    b->host_len = f.hot_len;
+    b->cold = (uintptr_t)cold->rx + cold->next;
+    b->cold_len = f.cold_len;
+    k.stubs = hot->rx + hot->rw_delta + hot->start;
+    k.hot_at = at;
+    k.cold_at = cold->next;
+    k.hot = hot->rx + hot->rw_delta + at;
+    k.cold = cold->rx + cold->rw_delta + cold->next;
+    memcpy(k.hot, f.code, f.hot_len);
+    memcpy(k.cold, &b, sizeof b);
+    memcpy(k.cold + 8, f.code + f.hot_len, f.cold_len - 8);
+    take_links(&k);
+    take_relocs(&k, relocs);
+    take_moves(&k, nmoves);
+    if (k.r.failed || (size_t)(k.r.end - k.r.p) != b->faultmap_len) {
+        b->nlinks = b->nrelocs = 0;
+        return -ENOENT;
+    }
+    memcpy(faults, k.r.p, b->faultmap_len);
+    hot->next = at;
+    codebuf_commit(hot, f.hot_len, b);
+    codebuf_commit(cold, f.cold_len, b);
+    return 0;
+}

@@ -1,0 +1,83 @@
+/* stock.h - blocks made ahead of time (`xemu --aot`), taken out of the cache one by one.
+ *
+ * A run needs a block here and there of what was made of a whole file. So a block in stock can be
+ * put anywhere in the arena: its record says which displacements in its code lead from the hot part
+ * to the cold one, back, or to stubs, and holds where in the other part instead. Putting it there
+ * is what the emitter would do, only cheaper; from then on it is a block like those that were
+ * translated, and what a run has taken out of stock is saved as what it has learned (keep.h): the
+ * next run places that as a whole.
+ *
+ * A *part* of the cache has, as frames: the address of the first block of each cell
+ * (uint32_t[ncells], file offsets, ascending), then the cells: some 8 KB of records, by address. In
+ * a record, in LEB128 numbers, signed ones zigzag:
+ *
+ *     (pc - that of the block before) / 4; size of what follows; hot_len; cold_len;
+ *     place of the code within 64 bytes / 16 | 4 if there's a tag; the tag; guest_len; number of
+ * links, relocations, displacements, bytes of the fault map links: kind | 4 if its site is in the
+ * cold part | 8 if it has a target; target - pc (signed); its tag; site; stub (signed, from the one
+ * before); LINK_CACHE: cache relocations: distance from the one before, hot and cold part taken as
+ * one displacements: distance from the one before << 1 | 1 if to a stub fault map; code: hot part,
+ * cold part but for its first 8 bytes
+ *
+ * How displacements are found: the emitter emits the block twice, in two places. What differs is
+ * one.
+ */
+#ifndef XEMU_JIT_STOCK_H
+#define XEMU_JIT_STOCK_H
+
+#include "jit/keep.h"
+
+typedef struct StockInfo {
+    uint32_t format;    /* STOCK_FORMAT */
+    uint32_t flags;     /* keep_flags() */
+    uint64_t base;      /* of the file when it was made: relocations are for that */
+    uint64_t low, high; /* file offsets that its blocks cover */
+    uint32_t nblocks, ncells;
+    uint32_t mode; /* of all its blocks */
+    uint32_t zero;
+} StockInfo;
+_Static_assert(sizeof(StockInfo) == JIT_PART_INFO, "JitPart.info");
+enum { STOCK_FORMAT = 0x101, STOCK_CELLS = 1 /* their first frame */, STOCK_MOST_CELL = 1 << 20 };
+
+typedef struct StockPart {
+    struct StockPart *next;
+    struct KeepModule *module;
+    StockInfo info;
+    unsigned part;
+    bool spent;      /* damaged: not to be looked into */
+    uint32_t *first; /* [ncells]; NULL: not read yet */
+} StockPart;
+
+/* Cells that were read last. */
+enum { STOCK_SHELF = 512 };
+typedef struct StockShelf {
+    struct {
+        const StockPart *part;
+        uint32_t cell, size, room;
+        uint8_t *bytes;
+    } slots[STOCK_SHELF];
+} StockShelf;
+
+void stock_free(Jit *j, KeepModule *m);
+/* Is there one of the thread's module? *guest_len: its length. */
+bool stock_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len);
+/* Fills in *b (pc and mode are set), whose code then stands in the thread's chunks, where it is
+ * committed. 0; -ENOENT: there's none. */
+int stock_take(JitThread *t, Block *b);
+
+/* stock_make.c: what ahead.c makes of a module. */
+typedef struct StockMaker StockMaker;
+StockMaker *stock_maker(void);
+void stock_maker_free(StockMaker *m);
+/* The same block emitted twice, at distances that stock_apart() is content with. 0; -EINVAL: it
+ * can't be kept; -ENOMEM. */
+int stock_add(const Jit *j, StockMaker *m, const Block *first, const Block *second);
+static inline bool stock_apart(uint32_t hot, uint32_t cold)
+{
+    return hot % 64 == 0 && cold % 64 == 0 && hot % 256 && cold % 256 &&
+           (hot - cold) % 256; /* so that the lowest byte of each displacement differs */
+}
+/* Calls fn once, if there is anything. */
+unsigned stock_save(KeepModule *m, JitSaveFn fn, void *ctx);
+
+#endif
