@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "jit/ownmem.h"
 
-static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed) {
+static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed)
+{
     uint8_t *rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, fd, 0);
     if (rx == MAP_FAILED) {
         return -errno;
@@ -29,7 +31,8 @@ static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed) {
 }
 
 /* The next stretch of a chunk that holds code, from *at on (offsets in the chunk); false: none. */
-static bool next_filled(const CodeChunk *c, uint32_t *at, uint32_t *to) {
+static bool next_filled(const CodeChunk *c, uint32_t *at, uint32_t *to)
+{
     enum { UNIT = CODEBUF_CHUNK / 64 };
     uint32_t len = c->next - c->start;
     while (*at < len && !(c->filled >> *at / UNIT & 1)) {
@@ -43,15 +46,20 @@ static bool next_filled(const CodeChunk *c, uint32_t *at, uint32_t *to) {
     return *at < len;
 }
 
-/* The same of shared memory without a name: perf looks for the names of code in /tmp/perf-PID.map for that only, and sees an executable mapping by its protection
- * being set. `from`: what it holds at first, at rx_at until then; its twin at rw_at is replaced. */
-static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *from) {
+/* The same of shared memory without a name: perf looks for the names of code in /tmp/perf-PID.map
+ * for that only, and sees an executable mapping by its protection being set. `from`: what it holds
+ * at first, at rx_at until then; its twin at rw_at is replaced. */
+static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *from)
+{
     int fixed = from ? MAP_FIXED : 0;
-    uint8_t *rx = from ? from->rx : mmap(rx_at, cb->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *rx =
+        from ? from->rx
+             : mmap(rx_at, cb->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (rx == MAP_FAILED) {
         return -errno;
     }
-    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
     if (rw == MAP_FAILED) {
         int err = -errno;
         if (from) {
@@ -60,13 +68,15 @@ static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *f
         munmap(rx, cb->size);
         return err;
     }
-    for (size_t i = 0; from && i < from->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < from->used; i++) {
+    for (size_t i = 0; from && i < from->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < from->used;
+         i++) {
         const CodeChunk *c = from->chunks[i];
         for (uint32_t at = 0, to; c && next_filled(c, &at, &to); at = to) {
             memcpy(rw + c->start + at, rx + c->start + at, to - at);
         }
     }
-    if (mremap(rw, 0, cb->size, MREMAP_MAYMOVE | MREMAP_FIXED, rx) == MAP_FAILED || mprotect(rx, cb->size, PROT_READ | PROT_EXEC) != 0) {
+    if (mremap(rw, 0, cb->size, MREMAP_MAYMOVE | MREMAP_FIXED, rx) == MAP_FAILED ||
+        mprotect(rx, cb->size, PROT_READ | PROT_EXEC) != 0) {
         abort(); /* neither changes what is mapped where */
     }
     cb->rx = rx;
@@ -74,7 +84,14 @@ static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *f
     return 0;
 }
 
-static int code_file(size_t size) {
+/* A negative error where the guest has used up its descriptors, or may not write files of this size
+ * (trying ends it by SIGXFSZ). */
+static int code_file(size_t size)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size) {
+        return -EFBIG;
+    }
     int fd = memfd_create("xemu-code", MFD_CLOEXEC);
     if (fd < 0) {
         return -errno;
@@ -87,33 +104,37 @@ static int code_file(size_t size) {
     return fd;
 }
 
-int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous) {
+int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous)
+{
     size_t slots = size / CODEBUF_CHUNK;
-    *cb = (CodeBuf){ .size = slots * CODEBUF_CHUNK, .anonymous = anonymous };
+    *cb = (CodeBuf){.size = slots * CODEBUF_CHUNK, .anonymous = anonymous};
     cb->chunks = calloc(slots, sizeof *cb->chunks);
     if (!cb->chunks) {
         return -ENOMEM;
     }
     void *twin = hint ? (uint8_t *)hint + cb->size : NULL;
-    int fd = anonymous ? -1 : code_file(cb->size), err = anonymous ? map_anonymous(cb, hint, twin, NULL) : fd;
-    if (fd >= 0) {
-        err = map_twice(cb, fd, hint, twin, 0);
-        /* The mappings keep the file: no descriptor is left for the guest to meet. */
+    int fd = anonymous ? -1 : code_file(cb->size);
+    int err = fd < 0 ? map_anonymous(cb, hint, twin, NULL) : map_twice(cb, fd, hint, twin, 0);
+    if (fd >= 0) { /* the mappings keep the file: no descriptor is left for the guest to meet */
         close(fd);
     }
     if (err < 0) {
         free(cb->chunks);
-        *cb = (CodeBuf){ .rx = NULL };
+        *cb = (CodeBuf){.rx = NULL};
         return err;
     }
     return 0;
 }
 
-/* ---- fork ---------------------------------------------------------------------------------------------------------------- */
+/* ---- fork
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
-int codebuf_fork_prepare(CodeBuf *cb) {
+int codebuf_fork_prepare(CodeBuf *cb)
+{
     if (!cb->share) {
-        void *p = mmap(ownmem_hint(sizeof *cb->share), sizeof *cb->share, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        void *p = mmap(ownmem_hint(sizeof *cb->share), sizeof *cb->share, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED) {
             return -errno;
         }
@@ -123,24 +144,28 @@ int codebuf_fork_prepare(CodeBuf *cb) {
     return 0;
 }
 
-void codebuf_fork_parent(CodeBuf *cb, bool forked) {
+void codebuf_fork_parent(CodeBuf *cb, bool forked)
+{
     if (!forked && cb->share) {
         atomic_fetch_sub(&cb->share->sharers, 1);
     }
 }
 
-void codebuf_fork_child(CodeBuf *cb) {
+void codebuf_fork_child(CodeBuf *cb)
+{
     cb->borrowed = true;
 }
 
-void codebuf_leave(CodeBuf *cb) {
+void codebuf_leave(CodeBuf *cb)
+{
     if (cb->borrowed && !cb->left) {
         atomic_fetch_sub(&cb->share->sharers, 1);
         cb->left = true;
     }
 }
 
-static void stop_sharing(CodeBuf *cb) {
+static void stop_sharing(CodeBuf *cb)
+{
     codebuf_leave(cb);
     if (cb->share) {
         munmap(cb->share, sizeof *cb->share);
@@ -149,7 +174,8 @@ static void stop_sharing(CodeBuf *cb) {
     cb->borrowed = cb->left = false;
 }
 
-static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to) {
+static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to)
+{
     while (from < to) {
         ssize_t n = pwrite(fd, cb->rx + from, to - from, from);
         if (n <= 0) {
@@ -160,15 +186,16 @@ static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to) {
     return 0;
 }
 
-int codebuf_own(CodeBuf *cb) {
-    if (cb->anonymous) {
-        int err = map_anonymous(cb, cb->rx, cb->rx + cb->rw_delta, cb);
+int codebuf_own(CodeBuf *cb)
+{
+    int fd = cb->anonymous ? -1 : code_file(cb->size), err = 0;
+    if (fd < 0) {
+        err = map_anonymous(cb, cb->rx, cb->rx + cb->rw_delta, cb);
         if (!err) {
             stop_sharing(cb);
         }
         return err;
     }
-    int fd = code_file(cb->size), err = fd < 0 ? fd : 0;
     for (size_t i = 0; !err && i < cb->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < cb->used; i++) {
         const CodeChunk *c = cb->chunks[i];
         for (uint32_t at = 0, to; !err && c && next_filled(c, &at, &to); at = to) {
@@ -178,16 +205,15 @@ int codebuf_own(CodeBuf *cb) {
     if (!err) {
         err = map_twice(cb, fd, cb->rx, cb->rx + cb->rw_delta, MAP_FIXED);
     }
-    if (fd >= 0) {
-        close(fd);
-    }
+    close(fd);
     if (!err) {
         stop_sharing(cb);
     }
     return err;
 }
 
-void codebuf_destroy(CodeBuf *cb) {
+void codebuf_destroy(CodeBuf *cb)
+{
     if (!cb->rx) {
         return;
     }
@@ -198,13 +224,17 @@ void codebuf_destroy(CodeBuf *cb) {
     }
     free(cb->chunks);
     stop_sharing(cb);
-    *cb = (CodeBuf){ .rx = NULL };
+    *cb = (CodeBuf){.rx = NULL};
 }
 
-/* ---- chunks ---------------------------------------------------------------------------------------------------------------- */
+/* ---- chunks
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
-/* Both views of the next pages at once: one by one, faults cost more than the code that goes there. An old kernel doesn't know how (EINVAL): then by faults. */
-static void populate(CodeChunk *c) {
+/* Both views of the next pages at once: one by one, faults cost more than the code that goes there.
+ * An old kernel doesn't know how (EINVAL): then by faults. */
+static void populate(CodeChunk *c)
+{
     enum { AHEAD = 32u << 10, MARGIN = AHEAD / 4, SMALL = 1u << 20 };
     if (c->ready < c->end && c->next + MARGIN > c->ready) {
         uint32_t ahead = c->start < SMALL ? AHEAD : CODEBUF_CHUNK / 2;
@@ -214,7 +244,8 @@ static void populate(CodeChunk *c) {
     }
 }
 
-bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out) {
+bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out)
+{
     uint32_t bytes = n * CODEBUF_CHUNK;
     for (unsigned i = 0; i < n; i++) {
         out[i] = malloc(pieces ? sizeof *out[i] : offsetof(CodeChunk, pieces));
@@ -249,7 +280,8 @@ bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out) {
     return true;
 }
 
-CodeChunk *codebuf_chunk(CodeBuf *cb) {
+CodeChunk *codebuf_chunk(CodeBuf *cb)
+{
     CodeChunk *c;
     if (!codebuf_chunks(cb, 1, true, &c)) {
         return NULL;
@@ -258,22 +290,26 @@ CodeChunk *codebuf_chunk(CodeBuf *cb) {
     return c;
 }
 
-void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block) {
+void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block)
+{
     CodePiece *p = &chunk->pieces[chunk->count];
-    *p = (CodePiece){ .start = chunk->next, .end = chunk->next + len, .block = block };
+    *p = (CodePiece){.start = chunk->next, .end = chunk->next + len, .block = block};
     chunk->next = (chunk->next + len + 15u) & ~15u;
     __atomic_store_n(&chunk->count, chunk->count + 1, __ATOMIC_RELEASE);
     populate(chunk);
 }
 
-const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc) {
+const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc)
+{
     if (!cb->rx || !codebuf_contains(cb, host_pc)) {
         return NULL;
     }
-    return __atomic_load_n(&cb->chunks[(host_pc - (uintptr_t)cb->rx) / CODEBUF_CHUNK], __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&cb->chunks[(host_pc - (uintptr_t)cb->rx) / CODEBUF_CHUNK],
+                           __ATOMIC_ACQUIRE);
 }
 
-struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc) {
+struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc)
+{
     const CodeChunk *c = codebuf_chunk_at(cb, host_pc);
     if (!c) {
         return NULL;
