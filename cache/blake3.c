@@ -155,6 +155,7 @@ CLONES static void hash_lanes(const uint8_t *data, size_t stride, unsigned block
         v[13] = high;
         v[14] = (Vec){0} + BLOCK;
         v[15] = (Vec){0} + (flags | (b == 0 ? first : 0) | (b + 1 == blocks ? last : 0));
+#pragma GCC unroll 7
         for (unsigned r = 0; r < 7; r++)
             ROUND(m, schedule[r]);
         for (unsigned i = 0; i < 8; i++)
@@ -170,8 +171,8 @@ CLONES static void hash_lanes(const uint8_t *data, size_t stride, unsigned block
 /* A complete subtree of n chunks, n a power of two from 8 to BLAKE3_PIECE / CHUNK. */
 static void complete_cv(uint32_t cv[8], const uint8_t *data, unsigned n, uint64_t counter)
 {
-    _Static_assert(BLAKE3_PIECE / CHUNK == 256, "the size of the levels below");
-    uint32_t level[256][8];
+    _Static_assert(BLAKE3_PIECE / CHUNK == 64, "the size of the levels below");
+    uint32_t level[64][8];
 
     for (unsigned i = 0; i < n; i += LANES)
         hash_lanes(data + (size_t)i * CHUNK, CHUNK, CHUNK / BLOCK, counter + i, true, CHUNK_START,

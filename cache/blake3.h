@@ -16,7 +16,7 @@ enum { BLAKE3_SIZE = 32 };
 void blake3(const void *data, size_t len, uint8_t out[BLAKE3_SIZE]);
 /* The same of `len` bytes that are read piece by piece: `read` fills in [offset, offset + n) or
  * returns false, then so does this. Pieces are at most BLAKE3_PIECE bytes; `room` has as many. */
-enum { BLAKE3_PIECE = 256 << 10 };
+enum { BLAKE3_PIECE = 64 << 10 };
 typedef bool (*Blake3Read)(void *ctx, uint64_t offset, uint8_t *to, size_t n);
 bool blake3_read(Blake3Read read, void *ctx, uint64_t len, uint8_t *room, uint8_t out[BLAKE3_SIZE]);
 

@@ -37,7 +37,7 @@ struct CodeStore {
 
 /* Programs whose ways depend on random numbers always find some blocks that are new: once an entry
  * has been added to several times, so few don't pay for writing it anew. */
-enum { FEW_PARTS = 6, LEAST_BLOCKS = 16 };
+enum { FEW_PARTS = 16, LEAST_BLOCKS = 16 };
 
 /* ---- opening ------------------------------------------------------------------------------------
  */
