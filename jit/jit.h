@@ -22,6 +22,7 @@ enum { JIT_QUICK_ONLY = INT32_MAX };
 typedef struct JitOptions {
     uint32_t tiers;        /* JIT_TIER_* */
     uint32_t hot;          /* executions of an edge until its target is promoted to tier 2; 0: default */
+    uint64_t optimizer_memory; /* bytes that the optimizer may allocate; 0: default */
     uint32_t quick;        /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY: none is; 0: there are none */
     uint32_t stress;       /* stress.h: a seed; odd ones have CPU_MODE_PRECISE from the beginning; 0: no stress */
     const struct ReadySnippets *ready; /* quick.h: snippets that were made when xemu was built; NULL: none */

@@ -371,7 +371,8 @@ struct Tier {
 int tier_create(Jit *j)
 {
     struct Tier *tier = calloc(1, sizeof *tier);
-    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace};
+    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace,
+                       j->options.optimizer_memory};
     if (!tier || !j->host.exe_fd || !(tier->client = client_create(&host))) {
         free(tier);
         return -ENOMEM;
@@ -393,7 +394,8 @@ void tier_destroy(Jit *j, bool forked)
 
 void tier_forked(Jit *j, bool alone)
 {
-    /* Making a new one writes to memory that parent and child share so far. Another thread may have been at it. */
+    /* Making a new one writes to memory that parent and child share so far. Another thread may have
+     * been at it. */
     if (j->tier && (!alone || !client_forked(j->tier->client))) {
         tier_destroy(j, true);
         (void)tier_create(j);

@@ -18,17 +18,18 @@ typedef struct Options {
     uint32_t quick;              /* JitOptions.quick; 0: the default */
     uint32_t hot;                /* JitOptions.hot */
     uint32_t stress;             /* JitOptions.stress */
+    uint64_t optimizer_memory;   /* JitOptions.optimizer_memory */
     uint32_t tiers;              /* JIT_TIER_*; 0: all that there are */
     uint32_t dump;               /* JIT_DUMP_* */
     uint64_t dump_from, dump_to; /* guest addresses; 0, 0: all */
     bool one_insn_per_block;
     uint64_t host_features_off;
-    int cache;               /* CacheMode (cache/cache.h) */
-    const char *cache_path;  /* folders; NULL: the user's own */
-    uint64_t cache_size;     /* limit in bytes; 0: the default */
-    int stats;            /* 0 no, 1 text, 2 JSON */
+    int cache;              /* CacheMode (cache/cache.h) */
+    const char *cache_path; /* folders; NULL: the user's own */
+    uint64_t cache_size;    /* limit in bytes; 0: the default */
+    int stats;              /* 0 no, 1 text, 2 JSON */
     bool perf_map;
-    const char *jitdump; /* the folder; NULL: not wanted */
+    const char *jitdump;  /* the folder; NULL: not wanted */
     const char *log_file; /* -D; NULL: standard error */
     FILE *log;
     int execfd;  /* the program, opened already (AT_EXECFD of binfmt_misc, or before an exec); -1:

@@ -213,6 +213,7 @@ static int start_jit(Process *p)
     JitOptions jit_options = {
         .tiers = process_tiers(o),
         .hot = o->hot,
+        .optimizer_memory = o->optimizer_memory,
         .stress = o->stress,
         .quick = o->quick == OPTIONS_QUICK_OFF ? 0
                  : o->quick                    ? o->quick

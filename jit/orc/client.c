@@ -41,7 +41,9 @@ struct Client {
 };
 
 enum { STACK = 64 << 10 };
-#define SECOND UINT64_C(1000000000)
+/* Regions need a tenth of it; one that needs more has gone wrong. */
+#define DEFAULT_MEMORY (UINT64_C(300) << 20)
+#define SECOND         UINT64_C(1000000000)
 
 static uint64_t now(void)
 {
@@ -106,6 +108,7 @@ typedef struct Start {
     Channel *ch;    /* is made by the new process, in the memory that it shares */
     uint8_t *stack; /* of the optimizer-to-be */
     int exe;        /* as in the guest's table; -1: /proc leads to it */
+    rlim_t memory;
     volatile int pid;
     volatile bool failed;
 } Start;
@@ -170,11 +173,12 @@ static bool make_descriptors(Start *s)
     return syscall(SYS_dup3, memory, 3, 0) == 3 && syscall(SYS_dup3, from, 4, O_CLOEXEC) == 4;
 }
 
-static void most(int resource)
+/* The guest's limits aren't the optimizer's, as far as may be. */
+static void limit(int resource, rlim_t most)
 {
     struct rlimit r;
     if (getrlimit(resource, &r) == 0) {
-        r.rlim_cur = r.rlim_max;
+        r.rlim_cur = r.rlim_max < most ? r.rlim_max : most;
         (void)setrlimit(resource, &r);
     }
 }
@@ -187,8 +191,11 @@ static int begin(void *arg)
     Start *s = arg;
     syscall(SYS_setsid);
     (void)setrlimit(RLIMIT_CORE, &no_core); /* would lie where the guest's are looked for */
-    most(RLIMIT_NOFILE);
-    most(RLIMIT_FSIZE);
+    limit(RLIMIT_NOFILE, RLIM_INFINITY);
+    limit(RLIMIT_FSIZE, RLIM_INFINITY);
+    limit(RLIMIT_CPU, RLIM_INFINITY);
+    limit(RLIMIT_AS, RLIM_INFINITY);
+    limit(RLIMIT_DATA, s->memory);
     if (!make_descriptors(s) || chdir("/") != 0) {
         s->failed = true;
         syscall(SYS_exit_group, 1);
@@ -237,7 +244,9 @@ static bool start(Client *c)
     if (stacks == MAP_FAILED) {
         return false;
     }
-    Start s = {.stack = stacks, .exe = *c->host.exe_fd};
+    Start s = {.stack = stacks,
+               .exe = *c->host.exe_fd,
+               .memory = c->host.memory ? c->host.memory : DEFAULT_MEMORY};
     sigset_t all, old;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &old);

@@ -13,13 +13,15 @@ typedef struct ClientHost {
         *exe_fd; /* xemu's own executable, where /proc/self/exe may be out of reach; -1: it isn't */
     const bool *reaped;        /* a guest above this process adopts orphans */
     const bool *new_namespace; /* children would be in another namespace of processes */
+    uint64_t memory;           /* bytes that the optimizer may allocate; 0: default */
 } ClientHost;
 
 /* NULL: out of memory. Starts nothing yet. */
 Client *client_create(const ClientHost *host);
 /* Lets the optimizer end. `forked`: in a child, whose parent goes on with it. */
 void client_destroy(Client *c, bool forked);
-/* In a child of fork: false if the parent has an optimizer, with which it goes on (then client_destroy); else c is the child's. */
+/* In a child of fork: false if the parent has an optimizer, with which it goes on (then
+ * client_destroy); else c is the child's. */
 bool client_forked(Client *c);
 /* Tells the optimizer to end. */
 void client_close(Client *c);

@@ -282,6 +282,25 @@ def kill_optimizer(cli):
     report("kill -9 of the optimizer", None if kills else "none was found")
 
 
+def small_optimizer(cli):
+    """The guest goes on in tier 1 when the optimizer hasn't the memory to start, or to compile everything."""
+    program = cli.program("bignum-O2-static")
+    want = cli.run("--tiers=1", program)
+    if cli.run("--tiers=1,2", program).returncode:
+        return
+    for memory in ("64K", "3M", "64M"):
+        done = cli.run("--tiers=1,2", "--hot=1", f"--optimizer-memory={memory}", "--stats", program,
+                       env={"XEMU_CACHE": "off"})
+        problem = None
+        if done is None:
+            problem = "still running"
+        elif done.returncode != want.returncode or done.stdout != want.stdout:
+            problem = f"exit status {done.returncode}, {len(done.stdout)} bytes"
+        elif memory == "64K" and not re.search(rb"^regions +0 ", done.stderr, re.M):
+            problem = "it compiled"
+        report(f"optimizer with {memory} of memory", problem)
+
+
 def dump_names(path):
     """The names in a jitdump file whose records fill it; None if they don't."""
     with open(path, "rb") as file:
@@ -331,6 +350,7 @@ def main():
         forms(cli)
         bad_files(cli)
         kill_optimizer(cli)
+        small_optimizer(cli)
         profile(cli)
     print(f"{results[0]} passed, {results[1]} failed")
     return 1 if results[1] else 0

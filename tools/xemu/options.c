@@ -403,6 +403,12 @@ static int set_hot(Parse *p, const char *word)
     return 0;
 }
 
+static int set_optimizer_memory(Parse *p, const char *word)
+{
+    return parse_size(word, &p->cl->options.optimizer_memory) ? 0
+                                                              : refuse(p, "wants a size in bytes");
+}
+
 static int set_stress(Parse *p, const char *word)
 {
     char *end;
@@ -586,8 +592,9 @@ static void carry(Parse *p, const char *word)
 
 static bool is_carried(const OptionRow *row)
 {
-    static const char *const once[] = {"0",    "E",       "U",      "h",         "version",
-                                       "help", "exec_fd", "exe_fd", "rlimit_as", "filters", "reaped"};
+    static const char *const once[] = {"0",         "E",       "U",       "h",
+                                       "version",   "help",    "exec_fd", "exe_fd",
+                                       "rlimit_as", "filters", "reaped"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
             return false;
