@@ -13,11 +13,13 @@
  * a block of a segment when it is looked up, when its unlinked exits are taken, or for all of the placed ones before some are invalidated.
  *
  * Frames of a segment (jit.h: JitPart): first KeepCell[ncells] and the key of the first block in each index frame (uint64_t[nindex]); then the index, KeepIndex[] ordered by key, KEEP_INDEX_BLOCKS to a
- * frame; then a frame for each cell: KeepBlock[], KeepLink[] by block, relocations (window offsets, uint32_t), fault maps by block, hot code, cold code.
+ * frame; then a frame for each cell: KeepBlock[], KeepLink[] by block, relocations (window offsets, uint32_t), fault maps by block, hot code, cold code. Tables
+ * of KeepIndex, KeepBlock and KeepLink are stored as columns (columns.h).
  */
 #ifndef XEMU_JIT_KEEP_H
 #define XEMU_JIT_KEEP_H
 
+#include "jit/columns.h"
 #include "jit/internal.h"
 
 #define KEEP_PAIR (2 * CODEBUF_CHUNK) /* bytes of the window */
@@ -33,7 +35,7 @@ typedef struct KeepInfo {
     uint32_t ncells, nindex;
 } KeepInfo;
 _Static_assert(sizeof(KeepInfo) == 48, "JitPart.info");
-enum { KEEP_FORMAT = 3 };
+enum { KEEP_FORMAT = 4 };
 enum { KEEP_GUARDED = 1, KEEP_ANY_GUARDED = 2, KEEP_FIXED = 4 };
 
 typedef struct KeepCell {
@@ -75,6 +77,10 @@ typedef struct KeepLink {
 } KeepLink;
 _Static_assert(sizeof(KeepLink) == 16, "on disk");
 enum { KEEP_KIND = 3, KEEP_LINKED = 4, KEEP_COLD_SITE = 8, KEEP_FAR = 16 };
+
+/* Columns of which the differences are stored (columns.h): the low halves of pc and where; of pc, hot and cold. */
+enum { KEEP_INDEX_DIFFERENCES = 1 | 1 << 4, KEEP_BLOCK_DIFFERENCES = 1 | 1 << 4 | 1 << 6, KEEP_LINK_DIFFERENCES = 0 };
+_Static_assert(offsetof(KeepIndex, where) == 8 && offsetof(KeepBlock, hot) == 8 && offsetof(KeepBlock, cold) == 12, "columns");
 
 /* A pair that is being filled, or was. */
 typedef struct KeepPair {

@@ -26,6 +26,22 @@ void keep_free_segment(KeepSegment *s)
     free(s);
 }
 
+/* Where frames are decompressed to: kept, since fresh memory costs as much as what is done with it.
+ */
+static bool have_room(Jit *j, size_t size)
+{
+    enum { LEAST = 128 << 10 };
+
+    if (size <= j->keep_room_size)
+        return true;
+    size = size < LEAST ? (size + 4095) & ~(size_t)4095 : (size + LEAST - 1) & ~(size_t)(LEAST - 1);
+    if (j->keep_room)
+        munmap(j->keep_room, j->keep_room_size);
+    j->keep_room = map_memory(size);
+    j->keep_room_size = j->keep_room ? size : 0;
+    return j->keep_room != NULL;
+}
+
 void *keep_alloc(Jit *j, size_t size)
 {
     enum { SLAB = 64 << 10 };
@@ -138,7 +154,10 @@ static KeepIndex *load_index(Jit *j, KeepSegment *s, uint32_t k)
 {
     uint32_t n = index_count(s, k);
     KeepIndex *index = malloc(n * sizeof *index);
-    bool good = index && frame(j, s, KEEP_INDEX + k, index, n * sizeof *index);
+    bool good = index && have_room(j, n * sizeof *index) &&
+                frame(j, s, KEEP_INDEX + k, j->keep_room, n * sizeof *index);
+    if (good)
+        columns_get(index, j->keep_room, n, sizeof *index, KEEP_INDEX_DIFFERENCES);
 
     for (uint32_t i = 0; good && i < n; i++)
         good = keep_cell(&index[i]) < s->info.ncells &&
@@ -304,8 +323,8 @@ static bool take_tables(Jit *j, KeepSegment *s, uint32_t cell, const uint8_t *li
     p->links_at = (uint32_t *)(void *)(p->links + c->nlinks);
     p->faults_at = p->links_at + nblocks;
     p->faults = (const uint8_t *)(p->faults_at + nblocks);
-    memcpy(p->blocks, blocks, nblocks * sizeof *p->blocks);
-    memcpy(p->links, links, c->nlinks * sizeof *p->links);
+    columns_get(p->blocks, blocks, c->nblocks, sizeof *p->blocks, KEEP_BLOCK_DIFFERENCES);
+    columns_get(p->links, links, c->nlinks, sizeof *p->links, KEEP_LINK_DIFFERENCES);
     memcpy(p->faults_at + nblocks, faults, c->faults_len);
     if (!sound_blocks(c, p->blocks) || !sound_links(s, cell, p->links, c->nlinks))
         return false;
@@ -380,22 +399,6 @@ static bool place_cell(Jit *j, KeepSegment *s, uint32_t cell, uint8_t *room, siz
     put_code(j, s, c->hot, code, c->hot_len);
     put_code(j, s, c->cold, code + c->hot_len, c->cold_len);
     return relocate(j, s, c, (const uint32_t *)(const void *)relocs);
-}
-
-/* Where frames are decompressed to: kept, since fresh memory costs as much as what is done with it.
- */
-static bool have_room(Jit *j, size_t size)
-{
-    enum { LEAST = 128 << 10 };
-
-    if (size <= j->keep_room_size)
-        return true;
-    size = size < LEAST ? (size + 4095) & ~(size_t)4095 : (size + LEAST - 1) & ~(size_t)(LEAST - 1);
-    if (j->keep_room)
-        munmap(j->keep_room, j->keep_room_size);
-    j->keep_room = map_memory(size);
-    j->keep_room_size = j->keep_room ? size : 0;
-    return j->keep_room != NULL;
 }
 
 bool keep_place(Jit *j, KeepSegment *s, uint32_t cell)

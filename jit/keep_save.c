@@ -257,6 +257,13 @@ static uint8_t *append(uint8_t *to, const void *from, size_t size)
     return to + size;
 }
 
+static uint8_t *append_columns(uint8_t *to, const void *records, uint32_t n, unsigned size,
+                               uint32_t differences)
+{
+    columns_put(to, records, n, size, differences);
+    return to + (size_t)n * size;
+}
+
 /* A frame for each cell, one behind the other in `bytes`. */
 static void cell_frames(const Save *s, JitFrame *frames, uint8_t *bytes)
 {
@@ -266,8 +273,9 @@ static void cell_frames(const Save *s, JitFrame *frames, uint8_t *bytes)
 
     for (uint32_t i = 0; i < s->ncells; i++) {
         const KeepCell *c = &s->cells[i];
-        uint8_t *at = append(bytes, &s->out[s->first[i]], c->nblocks * sizeof *s->out);
-        at = append(at, links, c->nlinks * sizeof *links);
+        uint8_t *at = append_columns(bytes, &s->out[s->first[i]], c->nblocks, sizeof *s->out,
+                                     KEEP_BLOCK_DIFFERENCES);
+        at = append_columns(at, links, c->nlinks, sizeof *links, KEEP_LINK_DIFFERENCES);
         at = append(at, relocs, c->nrelocs * sizeof *relocs);
         at = append(at, faults, c->faults_len);
         at = append(at, s->window + c->hot, c->hot_len);
@@ -285,8 +293,8 @@ static void call(Save *s, JitSaveFn fn, void *ctx)
     uint32_t nindex = (s->nblocks + KEEP_INDEX_BLOCKS - 1) / KEEP_INDEX_BLOCKS,
              nframes = KEEP_INDEX + nindex + s->ncells;
     size_t head = s->ncells * sizeof *s->cells + nindex * sizeof(uint64_t);
-    size_t size = head + s->nblocks * sizeof *s->out + s->nlinks * sizeof *s->links +
-                  s->nrelocs * sizeof *s->relocs + s->nfaults;
+    size_t size = head + s->nblocks * (sizeof *s->out + sizeof *s->index) +
+                  s->nlinks * sizeof *s->links + s->nrelocs * sizeof *s->relocs + s->nfaults;
     const JitModule *m = &s->m->info;
     KeepInfo info = {.format = KEEP_FORMAT,
                      .flags = keep_flags(s->m),
@@ -311,15 +319,17 @@ static void call(Save *s, JitSaveFn fn, void *ctx)
         memcpy(part.info, &info, sizeof info);
         frames[KEEP_HEAD] = (JitFrame){bytes, (uint32_t)head};
         uint8_t *first = append(bytes, s->cells, s->ncells * sizeof *s->cells);
+        uint8_t *index = bytes + head;
         for (uint32_t k = 0; k < nindex; k++) {
             const KeepIndex *x = &s->index[k * KEEP_INDEX_BLOCKS];
             uint32_t n = s->nblocks - k * KEEP_INDEX_BLOCKS;
             uint64_t key = keep_index_key(x);
+            n = n < KEEP_INDEX_BLOCKS ? n : KEEP_INDEX_BLOCKS;
             first = append(first, &key, sizeof key);
-            frames[KEEP_INDEX + k] = (JitFrame){x, (n < KEEP_INDEX_BLOCKS ? n : KEEP_INDEX_BLOCKS) *
-                                                       (uint32_t)sizeof *x};
+            frames[KEEP_INDEX + k] = (JitFrame){index, n * (uint32_t)sizeof *x};
+            index = append_columns(index, x, n, sizeof *x, KEEP_INDEX_DIFFERENCES);
         }
-        cell_frames(s, frames + KEEP_INDEX + nindex, first);
+        cell_frames(s, frames + KEEP_INDEX + nindex, index);
         fn(ctx, m->file, &part);
     }
     free(frames);
@@ -443,19 +453,32 @@ bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigne
     return i.format == KEEP_FORMAT && i.nindex < nframes;
 }
 
+/* An index's frames, one behind the other, as a table; NULL: no memory. */
+static KeepIndex *read_index(const uint8_t *frames, uint32_t n)
+{
+    KeepIndex *index = malloc((n + (size_t)1) * sizeof *index);
+
+    for (uint32_t at = 0; index && at < n; at += KEEP_INDEX_BLOCKS) {
+        uint32_t some = n - at < KEEP_INDEX_BLOCKS ? n - at : KEEP_INDEX_BLOCKS;
+        columns_get(index + at, frames + at * sizeof *index, some, sizeof *index,
+                    KEEP_INDEX_DIFFERENCES);
+    }
+    return index;
+}
+
 uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index,
                           uint32_t size, uint8_t *known)
 {
     KeepInfo mine, theirs;
-    const KeepIndex *a = part->frames[KEEP_INDEX].data,
-                    *b = index; /* its frames follow each other */
-    uint32_t n = size / (uint32_t)sizeof *b, unknown = 0;
+    uint32_t n = size / (uint32_t)sizeof(KeepIndex), unknown = 0;
+    KeepIndex *a = read_index(part->frames[KEEP_INDEX].data, part->blocks),
+              *b = read_index(index, n);
 
     memcpy(&mine, part->info, sizeof mine);
     memcpy(&theirs, info, sizeof theirs);
     bool comparable = mine.format == theirs.format && mine.flags == theirs.flags &&
                       (!(mine.flags & KEEP_FIXED) || mine.base == theirs.base);
-    for (uint32_t i = 0, k = 0; i < part->blocks; i++) {
+    for (uint32_t i = 0, k = 0; a && b && i < part->blocks; i++) {
         uint64_t key = keep_index_key(&a[i]);
         while (comparable && k < n && keep_index_key(&b[k]) < key)
             k++;
@@ -463,5 +486,8 @@ uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO]
             known[i / 8] |= (uint8_t)(1 << i % 8);
         unknown += !(known[i / 8] >> i % 8 & 1);
     }
+    unknown = a && b ? unknown : part->blocks;
+    free(a);
+    free(b);
     return unknown;
 }
