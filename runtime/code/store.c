@@ -36,8 +36,8 @@ struct CodeStore {
 };
 
 /* Programs whose ways depend on random numbers always find some blocks that are new: once an entry
- * has been added to several times, so few don't pay for writing it anew. */
-enum { FEW_PARTS = 16, LEAST_BLOCKS = 16 };
+ * has been added to several times, so few don't pay for writing it anew; sooner if it is large. */
+enum { FEW_PARTS = 16, FEW_LARGE_PARTS = 6, LEAST_BLOCKS = 16, LARGE = 512 << 10 };
 
 /* ---- opening ------------------------------------------------------------------------------------
  */
@@ -255,7 +255,13 @@ static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *
  */
 static bool is_worth_it(const CacheEntry *e, uint32_t blocks)
 {
-    return blocks >= (!e || cache_parts(e) < FEW_PARTS ? 1 : LEAST_BLOCKS);
+    uint64_t packed = 0;
+
+    for (unsigned i = 0; e && i < cache_parts(e); i++) {
+        packed += cache_part(e, i)->packed;
+    }
+    unsigned few = packed < LARGE ? FEW_PARTS : FEW_LARGE_PARTS;
+    return blocks >= (!e || cache_parts(e) < few ? 1 : LEAST_BLOCKS);
 }
 
 /* Others may have stored the same since. */
