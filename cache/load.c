@@ -1,6 +1,7 @@
-/* load.c - reading entries. A file is read into memory as a whole (a mapping would fault when
- * somebody cuts the file) and believed only as far as it has been checked: the header and table
- * when it is opened, a frame when it is wanted.
+/* load.c - reading entries. A file is read into memory as a whole, or mapped if it is large, and
+ * believed only as far as it has been checked: the header and table when it is opened, a frame when
+ * it is wanted. xemu itself replaces files and never cuts one; whoever else may write them, the
+ * user or root, and cuts one that is mapped ends the process by SIGBUS, as with any executable.
  */
 #include <errno.h>
 #include <stdlib.h>
