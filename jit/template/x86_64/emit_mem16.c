@@ -34,14 +34,18 @@ typedef struct Saved {
     unsigned rdx, rcx;
 } Saved;
 
-static Saved take_registers(Emit *e, unsigned address)
+/* Before anything that isn't always run: a temporary may cost another value its register. */
+static Saved saved(Emit *e)
+{
+    return (Saved){ ra_tmp_x(e), ra_tmp_x(e) };
+}
+
+static void take_registers(Emit *e, Saved s, unsigned address)
 {
     asm_u8(&e->a, 0xf0);
     asm_alu_mi(&e->a, ALU_OR, 2, asm_mem(address, 0), 0);
-    Saved s = { ra_tmp_x(e), ra_tmp_x(e) };
     asm_movq_xr(&e->a, 3, s.rdx, HR_RDX);
     asm_movq_xr(&e->a, 3, s.rcx, HR_RCX);
-    return s;
 }
 
 static void give_back(Emit *e, Saved s)
@@ -63,7 +67,8 @@ bool emit_cas16(Emit *e, const Uop *u)
     ra_tmp_g_fixed(e, HR_RBX);
     unsigned a = ra_use_g(e, u->a), b = ra_use_x(e, u->b), c = ra_use_x(e, u->c);
     unsigned d = ra_def_x(e, u->dst), at = safe_address(e, a);
-    Saved s = take_registers(e, at);
+    Saved s = saved(e);
+    take_registers(e, s, at);
     halves_to(e, HR_RAX, HR_RDX, b);
     halves_to(e, HR_RBX, HR_RCX, c);
     cmpxchg16b(e, at);
@@ -89,13 +94,14 @@ bool emit_sc16(Emit *e, const Uop *u)
     ra_tmp_g_fixed(e, HR_RAX);
     ra_tmp_g_fixed(e, HR_RBX);
     unsigned a = ra_use_g(e, u->a), c = ra_use_x(e, u->c), at = safe_address(e, a), expected = ra_tmp_x(e);
+    Saved s = saved(e);
     asm_mov_ri(&e->a, HR_RAX, 1);
     asm_alu_rm(&e->a, ALU_CMP, 3, at, asm_cpu(LL_ADDR));
     uint8_t *no = asm_jcc8(&e->a, CC_NE);
     asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(LL_SIZE), 16);
     uint8_t *no2 = asm_jcc8(&e->a, CC_NE);
     asm_vload(&e->a, 16, expected, asm_cpu(LL_VALUE));
-    Saved s = take_registers(e, at);
+    take_registers(e, s, at);
     halves_to(e, HR_RAX, HR_RDX, expected);
     halves_to(e, HR_RBX, HR_RCX, c);
     cmpxchg16b(e, at);
