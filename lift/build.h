@@ -37,6 +37,11 @@ static inline void set_add(UnitSet *s, unsigned i)
     s->w[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+static inline void set_remove(UnitSet *s, unsigned i)
+{
+    s->w[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+
 /* A flags value, symbolic: of which operation on which operands. */
 typedef struct FlagVal {
     uint8_t kind; /* UopFlagsKind, or FLAG_BITS, FLAG_IF */
@@ -54,9 +59,11 @@ typedef struct BlockState {
     LLVMBasicBlockRef entry;
     UnitSet use, def; /* read before written; written as a whole before read */
     UnitSet live_in;
-    UnitSet dirty_in;      /* may differ from struct Cpu */
-    bool commits;          /* precise: struct Cpu is made current within */
-    uint32_t npreds, pred; /* within the region */
+    UnitSet dirty_in;        /* may differ from struct Cpu */
+    bool commits;            /* precise: struct Cpu is made current within */
+    bool polled;             /* a back edge leads here */
+    LLVMBasicBlockRef asked; /* the way out of those, once one was met */
+    uint32_t npreds, pred;   /* within the region */
     bool reached;
     FlagVal flags_out; /* what stands in the flags unit at its end, if known */
     bool flags_known;

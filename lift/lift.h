@@ -44,8 +44,7 @@ typedef enum LiftStub {
     LIFT_LEAVE,         /* jump: struct Cpu's pc is set: CPU_EXIT_NONE */
     LIFT_LEAVE_SYSCALL, /* jump */
     LIFT_LEAVE_TRAP,    /* jump: exit_trap, exit_arg, pc are set */
-    LIFT_LEAVE_MISS,    /* jump: an indirect branch to the pc in struct Cpu found nothing in the
-                           thread's table */
+    LIFT_LOOK_UP, /* jump: an indirect branch to the pc in struct Cpu: by the thread's table */
     LIFT_OP, /* call, keeps all registers: interp_op(cpu, uop, NULL, tmp, tmp + 1, tmp + 2, tmp + 3)
               */
     LIFT_HELPER, /* call, keeps all registers: Frontend.helpers[id].fn(cpu, tmp[1], tmp[2], tmp[3])
@@ -78,7 +77,8 @@ typedef struct CodeObject {
     uint8_t *code; /* owned; the entry is at 0 */
     uint32_t len;  /* of code and read-only data; the address must be a multiple of 64 */
     uint32_t text_len;
-    uint32_t moved; /* offset of eight bytes that are added to each guest address in the code; 0: none is */
+    uint32_t moved;  /* offset of eight bytes that are added to each guest address in the code; 0:
+                        none is */
     LiftExit *exits; /* owned */
     uint32_t nexits;
     LiftReloc *relocs; /* owned */

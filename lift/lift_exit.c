@@ -82,16 +82,10 @@ static void exit_to(Lift *l, GuestAddr target)
     }
 }
 
-/* Leaves for the dispatcher if somebody asks for it. */
-static void poll(Lift *l, V pc)
+static V is_asked(Lift *l)
 {
-    V asked = LLVMBuildICmp(l->b, LLVMIntNE, regs_cpu_load(l, l->i32, OFF(interrupt), true),
-                            lift_i32(l, 0), "");
-    LLVMBasicBlockRef out = lift_bb(l, "asked"), on = lift_bb(l, "");
-    lift_branch_unlikely(l, asked, out, on);
-    LLVMPositionBuilderAtEnd(l->b, out);
-    leave(l, LIFT_LEAVE, pc);
-    LLVMPositionBuilderAtEnd(l->b, on);
+    return LLVMBuildICmp(l->b, LLVMIntNE, regs_cpu_load(l, l->i32, OFF(interrupt), true),
+                         lift_i32(l, 0), "");
 }
 
 static void to_block(Lift *l, uint32_t k)
@@ -104,24 +98,70 @@ static void to_block(Lift *l, uint32_t k)
     LLVMBuildBr(l->b, s->entry);
 }
 
-/* A cycle closes here, perhaps: the memory that a loop waits for is read anew, too. */
-static void look(Lift *l, GuestAddr target)
+/* Where a cycle closes, perhaps: the memory that a loop waits for is read anew. (The fence comes
+ * before the poll: behind that stands nothing but the jump.) */
+static void compiler_fence(Lift *l)
 {
-    if (target <= l->insn_pc) {
-        poll(l, lift_guest(l, target));
-        LLVMBuildFence(l->b, LLVMAtomicOrderingAcquireRelease, true, "");
-    }
+    LLVMBuildFence(l->b, LLVMAtomicOrderingAcquireRelease, true, "");
 }
 
-static void go_to(Lift *l, GuestAddr target, unsigned context)
+/* Leaves for the dispatcher if somebody asks for it. */
+static void look(Lift *l, GuestAddr target)
 {
-    int k = lift_find(l->r, target, context);
-    look(l, target);
+    LLVMBasicBlockRef out = lift_bb(l, "asked"), on = lift_bb(l, "");
+    compiler_fence(l);
+    lift_branch_unlikely(l, is_asked(l), out, on);
+    LLVMPositionBuilderAtEnd(l->b, out);
+    leave(l, LIFT_LEAVE, lift_guest(l, target));
+    LLVMPositionBuilderAtEnd(l->b, on);
+}
+
+/* The back edges to a block share one way out, whatever is dirty at each. */
+static void back_to_block(Lift *l, uint32_t k)
+{
+    BlockState *s = &l->bs[k];
+    GuestAddr pc = l->r->blocks[k].ub->pc;
+    if (!s->asked) {
+        LLVMBasicBlockRef from = LLVMGetInsertBlock(l->b);
+        UnitSet dirty = l->dirty;
+        s->asked = lift_bb(l, "asked");
+        l->dirty = s->dirty_in;
+        if (!set_has(&s->live_in, 0)) {
+            set_remove(&l->dirty, 0);
+        }
+        LLVMPositionBuilderAtEnd(l->b, s->asked);
+        leave(l, LIFT_LEAVE, lift_guest(l, pc));
+        l->dirty = dirty;
+        LLVMPositionBuilderAtEnd(l->b, from);
+    }
+    LLVMBasicBlockRef on = lift_bb(l, "");
+    compiler_fence(l);
+    lift_branch_unlikely(l, is_asked(l), s->asked, on);
+    LLVMPositionBuilderAtEnd(l->b, on);
+    to_block(l, k);
+}
+
+/* To the region's block k, if there is one (else -1), or to other code. */
+static void go_on(Lift *l, GuestAddr target, int k)
+{
+    bool back = target <= l->insn_pc;
+    if (k >= 0 && back && l->bs[k].polled) {
+        back_to_block(l, (uint32_t)k);
+        return;
+    }
+    if (back) {
+        look(l, target);
+    }
     if (k >= 0) {
         to_block(l, (uint32_t)k);
     } else {
         exit_to(l, target);
     }
+}
+
+static void go_to(Lift *l, GuestAddr target, unsigned context)
+{
+    go_on(l, target, lift_find(l->r, target, context));
 }
 
 /* ---- calls, returns, indirect jumps ---------------------------------------------------------- */
@@ -155,44 +195,34 @@ static void push_return(Lift *l, GuestAddr pc)
     cpu_access(l, LLVMBuildStore(l->b, code, shadow_slot(l, top, 8)));
 }
 
-/* The thread's table, else the runtime by `missed`. Non-pinned registers have been stored. */
-static void look_up(Lift *l, V target, V missed)
+/* Leaves for the stub that looks at Cpu.interrupt and in the thread's table. Non-pinned registers
+ * have been stored. */
+static void look_up(Lift *l, V target)
 {
-    unsigned shift = l->frontend->insn_shift;
-    V index = LLVMBuildAnd(l->b, LLVMBuildLShr(l->b, target, lift_i64(l, shift), ""),
-                           lift_i64(l, CPU_IBTC_SIZE - 1), "");
-    V at = LLVMBuildShl(l->b, index, lift_i64(l, 4), "");
-    V table = regs_cpu_load(l, l->ptr, OFF(ibtc), false);
-    V entry = LLVMBuildGEP2(l->b, l->i8, table, &at, 1, "");
-    V pc = cpu_access(l, LLVMBuildLoad2(l->b, l->i64, entry, ""));
-    V hit = LLVMBuildICmp(l->b, LLVMIntNE, pc, target, "");
-    LLVMBasicBlockRef miss = lift_bb(l, "miss"), found = lift_bb(l, "found");
-    lift_branch_unlikely(l, hit, miss, found);
-    V eight = lift_i64(l, 8);
-    V code_at = LLVMBuildGEP2(l->b, l->i8, entry, &eight, 1, "");
-    jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, code_at, "")));
-    LLVMPositionBuilderAtEnd(l->b, miss);
-    leave_by(l, missed, target);
+    regs_cpu_store(l, target, 0, false);
+    jump_to(l, l->stubs[LIFT_LOOK_UP]);
 }
 
 static void indirect(Lift *l, V target)
 {
     regs_store(l, false);
-    poll(l, target);
+    LLVMBasicBlockRef hit = lift_bb(l, "cached"), other = lift_bb(l, ""), on = lift_bb(l, ""),
+                      empty = lift_bb(l, "empty"), quiet = lift_bb(l, "");
+    lift_branch_unlikely(l, is_asked(l), on, quiet);
+    LLVMPositionBuilderAtEnd(l->b, quiet);
     GuestAddr number = l->ncaches++;
     V cached = cpu_access(l, LLVMBuildLoad2(l->b, l->i64, new_cell(l, number), ""));
     LLVMSetOrdering(cached, LLVMAtomicOrderingMonotonic);
-    LLVMBasicBlockRef hit = lift_bb(l, "cached"), other = lift_bb(l, ""), on = lift_bb(l, ""),
-                      empty = lift_bb(l, "empty");
     LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntEQ, cached, target, ""), hit, other);
     LLVMPositionBuilderAtEnd(l->b, hit);
     jump_to(l, new_exit(l, number, LIFT_EXIT_CACHED));
     V missed = new_exit(l, number, LIFT_EXIT_EMPTY);
     LLVMPositionBuilderAtEnd(l->b, other);
     lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntSLT, cached, lift_i64(l, 0), ""), empty, on);
-    look_up(l, target, missed);
     LLVMPositionBuilderAtEnd(l->b, empty);
     leave_by(l, missed, target);
+    LLVMPositionBuilderAtEnd(l->b, on);
+    look_up(l, target);
 }
 
 static void do_return(Lift *l, V target)
@@ -205,8 +235,7 @@ static void do_return(Lift *l, V target)
     lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, pc, target, ""), miss, hit);
     jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, shadow_slot(l, top, 8), "")));
     LLVMPositionBuilderAtEnd(l->b, miss);
-    poll(l, target);
-    look_up(l, target, l->stubs[LIFT_LEAVE_MISS]);
+    look_up(l, target);
 }
 
 /* From a callee that is part of the region. The shadow stack has an entry for the call, as side
@@ -233,18 +262,14 @@ static void call(Lift *l, GuestAddr target)
 {
     GuestAddr ret = l->insn_pc + l->insn_len;
     unsigned context = l->r->blocks[l->index].context;
+    int k = -1;
     push_return(l, ret);
-    for (unsigned c = 1; c < l->r->ncontexts; c++) {
-        int k;
-        if (l->r->contexts[c].parent == context && l->r->contexts[c].return_pc == ret &&
-            (k = lift_find(l->r, target, c)) >= 0) {
-            look(l, target);
-            to_block(l, (uint32_t)k);
-            return;
+    for (unsigned c = 1; c < l->r->ncontexts && k < 0; c++) {
+        if (l->r->contexts[c].parent == context && l->r->contexts[c].return_pc == ret) {
+            k = lift_find(l->r, target, c);
         }
     }
-    look(l, target);
-    exit_to(l, target);
+    go_on(l, target, k);
 }
 
 /* ---- the micro-operations -------------------------------------------------------------------- */

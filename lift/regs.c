@@ -205,30 +205,30 @@ static bool add_all(UnitSet *to, const UnitSet *from)
     return more != 0;
 }
 
-/* At an exit of block `index`: what is dirty there, and no more, is so in the block it leads to. In
- * precise mode what came in dirty or was written counts, wherever it was committed. */
+/* At an exit of block `index`: what is dirty there, and no more, is so in the block it leads to. */
 static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *dirty)
 {
     int k = successor(l, index, u);
-    bool changed = false;
-    if (k >= 0) {
-        UnitSet *to = &l->bs[k].dirty_in;
-        changed = add_all(to, dirty);
-        if (l->r->precise) {
-            changed |= add_all(to, &l->bs[index].dirty_in);
-            changed |= add_all(to, &l->bs[index].def);
-        }
-    }
-    return changed;
+    return k >= 0 && add_all(&l->bs[k].dirty_in, dirty);
 }
 
-/* What block `index` reads and writes, and what is dirty where it leads to. True if that has grown. */
+static void note_back_edge(Lift *l, uint32_t index, const Uop *u, GuestAddr pc)
+{
+    int k = u->sub == UOP_EXIT_RET ? -1 : successor(l, index, u);
+    if (k >= 0 && u->imm64 <= pc) {
+        l->bs[k].polled = true;
+    }
+}
+
+/* What block `index` reads and writes, and what is dirty where it leads to. True if that has grown.
+ */
 static bool scan(Lift *l, uint32_t index)
 {
     const UopBlock *ub = l->r->blocks[index].ub;
     BlockState *s = &l->bs[index];
     UnitSet dirty = s->dirty_in;
     bool changed = false;
+    GuestAddr pc = ub->pc;
     s->use = s->def = (UnitSet){{0}};
     for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
         uint32_t unit;
@@ -238,6 +238,7 @@ static bool scan(Lift *l, uint32_t index)
                 note(s, unit, true, false);
             }
             break;
+        case UOP_INSN: pc = u->imm64; break;
         case UOP_GETFLAGS: note(s, 0, true, false); break;
         case UOP_PUTFLAGS:
             note(s, 0, false, true);
@@ -256,6 +257,7 @@ static bool scan(Lift *l, uint32_t index)
         case UOP_EXIT:
             use_dirty(s, &dirty);
             changed |= dirty_at_exit(l, index, u, &dirty);
+            note_back_edge(l, index, u, pc);
             break;
         default:
             if (is_commit(l, u)) {
@@ -288,6 +290,11 @@ static void flow_live(Lift *l)
             BlockState *s = &l->bs[i];
             unsigned n = successors(l, i, succ, 64);
             UnitSet live = s->use;
+            if (s->polled) { /* the way out that all back edges share stores it, but dead flags */
+                UnitSet stored = s->dirty_in;
+                set_remove(&stored, 0);
+                (void)add_all(&live, &stored);
+            }
             for (unsigned k = 0; k < n; k++) {
                 for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
                     live.w[w] |= l->bs[succ[k]].live_in.w[w] & ~s->def.w[w];

@@ -40,7 +40,7 @@ static uint8_t *align_to(uint8_t *p, uintptr_t n)
 
 static const Stub stub_of[LIFT_STUBS] = {
     [LIFT_LEAVE] = STUB_T2_LEAVE,     [LIFT_LEAVE_SYSCALL] = STUB_T2_SYSCALL,
-    [LIFT_LEAVE_TRAP] = STUB_T2_TRAP, [LIFT_LEAVE_MISS] = STUB_T2_MISS,
+    [LIFT_LEAVE_TRAP] = STUB_T2_TRAP, [LIFT_LOOK_UP] = STUB_T2_LOOK_UP,
     [LIFT_OP] = STUB_T2_OP,           [LIFT_HELPER] = STUB_T2_HELPER,
 };
 

@@ -185,6 +185,25 @@ static void stub_call(Asm *a, const void *fn, bool op)
     ret(a);
 }
 
+/* The pc stands in struct Cpu; the jumps that go on elsewhere are to be patched. */
+static void stub_look_up(Asm *a, unsigned shift, uint8_t **missed, uint8_t **asked)
+{
+    enum { INTERRUPT = (uint32_t)offsetof(Cpu, interrupt), IBTC = (uint32_t)offsetof(Cpu, ibtc) };
+
+    asm_alu_mi(a, ALU_CMP, 2, asm_cpu(INTERRUPT), 0);
+    *asked = asm_jcc32(a, CC_NE);
+    asm_mov_rm(a, 3, HR_RAX, asm_cpu(0));
+    asm_mov_rr(a, 2, HR_RBX, HR_RAX);
+    if (shift == 0)
+        asm_shift_ri(a, SHIFT_SHL, 2, HR_RBX, 1);
+    asm_alu_ri(a, ALU_AND, 2, HR_RBX, (CPU_IBTC_SIZE - 1) << (shift ? shift : 1));
+    asm_mov_rm(a, 3, HR_RBP, asm_cpu(IBTC));
+    unsigned scale = shift ? 4 - shift : 3;
+    asm_alu_rm(a, ALU_CMP, 3, HR_RAX, asm_mem_sib(HR_RBP, HR_RBX, scale, 0));
+    *missed = asm_jcc32(a, CC_NE);
+    asm_jmp_m(a, asm_mem_sib(HR_RBP, HR_RBX, scale, 8));
+}
+
 static void call_helper(Cpu *cpu, uintptr_t number)
 {
     const HelperInfo *h = &cpu->frontend->helpers[number];
@@ -239,8 +258,14 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     BEGIN(T2_TRAP);
     asm_mov_ri(&a, HR_RAX, CPU_EXIT_TRAP);
     asm_jmp(&a, save_and_leave);
-    BEGIN(T2_MISS);
+    uint8_t *missed = NULL, *asked = NULL;
+    BEGIN(T2_LOOK_UP);
+    stub_look_up(&a, jit->frontend->insn_shift, &missed, &asked);
+    asm_patch32(missed, a.p);
     asm_mov_ri(&a, HR_RAX, TEMPLATE_MISS_T2);
+    asm_jmp(&a, save_and_leave);
+    asm_patch32(asked, a.p);
+    asm_mov_ri(&a, HR_RAX, CPU_EXIT_NONE);
     asm_jmp(&a, save_and_leave);
     BEGIN(T2_EMPTY);
     return_address_to_exit_arg(&a);

@@ -24,7 +24,8 @@ typedef enum Stub {
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
     STUB_T2_TRAP,    /* with CPU_EXIT_TRAP */
-    STUB_T2_MISS,    /* with TEMPLATE_MISS_T2 */
+    STUB_T2_LOOK_UP, /* jumps to the code of that pc that the thread's table has, else leaves with
+                        TEMPLATE_MISS_T2 */
     STUB_T2_EMPTY,   /* called, the guest pc stands in Cpu.pc; a tag follows. TEMPLATE_MISS */
     STUB_T2_OP,      /* called (Cpu *, const Uop *): interp_op as STUB_OP; keeps all registers */
     STUB_T2_HELPER,  /* called (Cpu *, helper's number): on Cpu.tmp; keeps all registers */
