@@ -346,6 +346,8 @@ enum {
     PROMOTED_BLOCKS = 120,
     PROMOTED_INSNS = 1200,
     SHORT_INSNS = 24,
+    NS_PER_INSN = 180000,
+    SHARE = 10,
     FOLLOWED = 8,
     MAX_DEATHS = 3
 };
@@ -366,6 +368,8 @@ struct Tier {
     Client *client;
     Pending pending[CHANNEL_SLOTS];
     uint64_t lost;
+    bool patient;      /* see may_ask() */
+    uint64_t spent_ns; /* what compiling has cost, by estimate */
 };
 
 int tier_create(Jit *j)
@@ -378,6 +382,7 @@ int tier_create(Jit *j)
         return -ENOMEM;
     }
     pthread_mutex_init(&tier->lock, NULL);
+    tier->patient = !j->options.hot && !j->options.stress;
     j->options.hot = j->options.hot ? j->options.hot : HOT;
     j->tier = tier;
     return 0;
@@ -624,10 +629,28 @@ static bool is_worth_it(const Region *r)
     return !calls || r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state);
 }
 
+/* A program that ends soon gets no optimizer, and compiling never takes more than a tenth of the
+ * processor time that the process has used. Where every access to memory may be looked at (a
+ * program with a handler for SIGSEGV) tier 1 is the better one. */
+static bool may_ask(const struct Tier *tier, const Block *entry)
+{
+    static const uint64_t first = 300000000, advance = 100000000;
+    struct timespec ts;
+    if (!tier->patient) {
+        return true;
+    }
+    if (entry->mode & CPU_MODE_PRECISE) {
+        return false;
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    uint64_t used = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+    return used >= first && tier->spent_ns < used / SHARE + advance;
+}
+
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
-    bool can = client_has_room(tier->client) && jit_can_translate(t);
+    bool can = client_has_room(tier->client) && may_ask(tier, entry) && jit_can_translate(t);
     Region *r = can ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;
@@ -667,6 +690,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
         int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;
+            tier->spent_ns += (uint64_t)NS_PER_INSN * r->insns;
             entry->no_promotion = true;
             asked = true;
             t->stats.promotions++;
