@@ -9,7 +9,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "runtime/load/elf.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/filter.h"
+#include "runtime/sys/own_fd.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/sys.h"
 
@@ -166,9 +166,6 @@ static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
     if (r == -ENOENT || r == -EBADF) {
         r = host_raw3(SYS_execve, "/proc/self/exe", argv, env);
     }
-    if (r == -ENOENT) {
-        r = host_raw3(SYS_execve, getauxval(AT_EXECFN), argv, env);
-    }
     hand_over(t, true);
     return r;
 }
@@ -231,6 +228,11 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
         snprintf(fd_text, sizeof fd_text, "%d", kept);
         words_add(&w, "--exec-fd");
         words_add(&w, fd_text);
+    }
+    /* Without /proc xemu is found by the name that it was started by, of which the next one won't
+     * know: it gets the descriptor. */
+    if (host_raw4(SYS_faccessat2, AT_FDCWD, "/proc/self/exe", F_OK, 0)) {
+        own_fd_keep_exe(t->process);
     }
     int self = t->process->exe_fd < 0 ? -1 : keep_open(t->process->exe_fd);
     if (self >= 0) {

@@ -410,8 +410,6 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
     return host_call(&t->cpu, SYS_readlinkat, a[0], (uintptr_t)path, a[2], a[3]);
 }
 
-/* xemu starts itself again for every program that the guest executes: it has to be found after the
- * root has changed. */
 /* Executing a program of the guest's means executing xemu, which the guest's rules can't know of:
  * one more rule. */
 long sys_landlock_restrict_self(Thread *t, const uint64_t a[6])
@@ -433,6 +431,8 @@ long sys_landlock_restrict_self(Thread *t, const uint64_t a[6])
     return host_call(&t->cpu, SYS_landlock_restrict_self, a[0], a[1]);
 }
 
+/* xemu starts itself again for every program that the guest executes: it has to be found after the
+ * root has changed, and where /proc isn't what it was. */
 long sys_chroot(Thread *t, const uint64_t a[6])
 {
     own_fd_keep_exe(t->process);
@@ -447,4 +447,22 @@ long sys_pivot_root(Thread *t, const uint64_t a[6])
 {
     own_fd_keep_exe(t->process);
     return host_syscall(&t->cpu, SYS_pivot_root, a);
+}
+
+long sys_mount(Thread *t, const uint64_t a[6])
+{
+    own_fd_keep_exe(t->process);
+    return host_syscall(&t->cpu, SYS_mount, a);
+}
+
+long sys_umount2(Thread *t, const uint64_t a[6])
+{
+    own_fd_keep_exe(t->process);
+    return host_syscall(&t->cpu, SYS_umount2, a);
+}
+
+long sys_move_mount(Thread *t, const uint64_t a[6])
+{
+    own_fd_keep_exe(t->process);
+    return host_syscall(&t->cpu, SYS_move_mount, a);
 }

@@ -3,8 +3,12 @@
  * these numbers are closed already. */
 #include "runtime/sys/own_fd.h"
 
+#include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <string.h>
+#include <sys/auxv.h>
 
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
@@ -24,10 +28,27 @@ int own_fd_high(int fd)
     return fd;
 }
 
+/* By the name that it was started by, if that leads to a program of this machine: for the kernel it
+ * may be the guest's program that was (binfmt_misc). */
+static long open_by_name(void)
+{
+    Elf64_Ehdr h;
+    long fd = host_raw3(SYS_openat, AT_FDCWD, getauxval(AT_EXECFN), O_RDONLY | O_CLOEXEC);
+    bool own = fd >= 0 && host_raw4(SYS_pread64, fd, &h, sizeof h, 0) == sizeof h &&
+               !memcmp(h.e_ident, ELFMAG, SELFMAG) && h.e_machine == EM_X86_64;
+    if (fd >= 0 && !own) {
+        host_raw1(SYS_close, fd);
+    }
+    return own ? fd : -ENOENT;
+}
+
 void own_fd_keep_exe(Process *p)
 {
     if (p->exe_fd < 0) {
         long fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
+        if (fd < 0) {
+            fd = open_by_name();
+        }
         if (fd >= 0) {
             p->exe_fd = own_fd_high((int)fd);
         }
