@@ -48,7 +48,7 @@ static const uint8_t schedule[7][16] = {
         G(3, 4, 9, 14, m[s[14]], m[s[15]]);                                                        \
     } while (0)
 
-/* ---- one block ------------------------------------------------------------------------------ */
+/* ---- one block ------------------------------------------------------------------------------- */
 
 static void compress(uint32_t cv[8], const uint8_t block[BLOCK], uint32_t len, uint64_t counter,
                      uint32_t flags)

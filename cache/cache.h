@@ -28,7 +28,7 @@ typedef struct CacheConfig {
     CacheMode mode;
     bool secure; /* the process has more rights than its user (AT_SECURE): only what root alone can
                     write */
-    uint64_t limit; /* bytes in the writable folder; 0: the default */
+    uint64_t limit;              /* bytes in the writable folder; 0: the default */
     void *(*place)(size_t size); /* where mappings of so many bytes should go; NULL: anywhere */
 } CacheConfig;
 

@@ -18,7 +18,7 @@ struct Cache {
     char *layers[CACHE_LAYERS]; /* absolute or relative paths, owned */
     CacheCounters counters;
     void *(*place)(size_t size); /* CacheConfig.place */
-    void *dctx; /* zstd's, made when first needed */
+    void *dctx;                  /* zstd's, made when first needed */
 };
 
 /* A file of the cache in memory, its header and table verified. */

@@ -74,7 +74,8 @@ static int bytes_of(const Cache *c, int fd, EntryImage *out)
     enum { SMALL = 128 << 10 };
 
     if (out->size > SMALL) {
-        void *p = mmap(c->place ? c->place(out->size) : NULL, out->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *p =
+            mmap(c->place ? c->place(out->size) : NULL, out->size, PROT_READ, MAP_PRIVATE, fd, 0);
         out->mapped = p != MAP_FAILED;
         out->bytes = out->mapped ? p : NULL;
         return out->mapped ? 0 : -errno;

@@ -1,8 +1,9 @@
 /* cpu.h - struct Cpu: one guest thread as translated code sees it.
  *
- * While translated code runs, one host register points to it (jit/conv.h). It opens with what emitted code touches most; the guest's
- * register file stands in `file`, laid out by the guest's own header (aarch64/state.h), and micro-op GET/PUT offsets are offsets from the
- * start of struct Cpu (CPU_FILE + ...).
+ * While translated code runs, one host register points to it (jit/conv.h). It opens with what
+ * emitted code touches most; the guest's register file stands in `file`, laid out by the guest's
+ * own header (aarch64/state.h), and micro-op GET/PUT offsets are offsets from the start of struct
+ * Cpu (CPU_FILE + ...).
  *
  * struct Process (runtime/process.h) holds what the threads of a process share.
  */
@@ -14,21 +15,31 @@
 struct Process;
 struct Frontend;
 
-/* Mode bits: part of the key of a block: code translated under one mode isn't run under another. Changed by frontends' helpers, followed by
- * EXIT DISPATCH. The FP environment's rounding mode isn't part of it: that lives in the host's control register (and fp_round). */
+/* Mode bits: part of the key of a block: code translated under one mode isn't run under another.
+ * Changed by frontends' helpers, followed by EXIT DISPATCH. The FP environment's rounding mode
+ * isn't part of it: that lives in the host's control register (and fp_round). */
 enum {
-    CPU_MODE_FZ = 1,        /* denormal single / double inputs and results are flushed to zero */
-    CPU_MODE_FZ16 = 2,      /* the same for half precision */
-    CPU_MODE_DN = 4,        /* every NaN result is the default NaN */
-    CPU_MODE_AHP = 8,       /* alternative half precision */
-    CPU_MODE_TAGGED = 16,   /* addresses are masked to 56 bits before use (after a tagged pointer was met) */
+    CPU_MODE_FZ = 1,   /* denormal single / double inputs and results are flushed to zero */
+    CPU_MODE_FZ16 = 2, /* the same for half precision */
+    CPU_MODE_DN = 4,   /* every NaN result is the default NaN */
+    CPU_MODE_AHP = 8,  /* alternative half precision */
+    CPU_MODE_TAGGED =
+        16, /* addresses are masked to 56 bits before use (after a tagged pointer was met) */
     CPU_MODE_PRECISE = 32,  /* a handler may look at the registers and flags of a memory fault */
-    CPU_MODE_THREADS = 64,  /* memory is shared with another thread or process: what must be single-copy atomic beyond 8 bytes is so */
+    CPU_MODE_THREADS = 64,  /* memory is shared with another thread or process: what must be
+                               single-copy atomic beyond 8 bytes is so */
     CPU_MODE_GUEST_0 = 256, /* bits from here belong to the guest (Thumb state, BTI page ...) */
 };
 
 /* Cumulative exception flags, guest-neutral (the x86 MXCSR order). */
-enum { FPX_INVALID = 1, FPX_INPUT_DENORMAL = 2, FPX_DIV_ZERO = 4, FPX_OVERFLOW = 8, FPX_UNDERFLOW = 16, FPX_INEXACT = 32 };
+enum {
+    FPX_INVALID = 1,
+    FPX_INPUT_DENORMAL = 2,
+    FPX_DIV_ZERO = 4,
+    FPX_OVERFLOW = 8,
+    FPX_UNDERFLOW = 16,
+    FPX_INEXACT = 32
+};
 
 /* Why jit_run() came back. */
 typedef enum CpuExit {
@@ -36,10 +47,12 @@ typedef enum CpuExit {
     CPU_EXIT_SYSCALL,   /* pc is after the instruction */
     CPU_EXIT_TRAP,      /* exit_trap (UopTrap), exit_arg its payload, pc at the instruction */
     CPU_EXIT_INTERRUPT, /* `interrupt` was set; pc is where to go on */
-    CPU_EXIT_FAULT,     /* a host fault in translated code, made precise: pc at the instruction; the runtime's handler noted the rest */
+    CPU_EXIT_FAULT,     /* a host fault in translated code, made precise: pc at the instruction; the
+                           runtime's handler noted the rest */
 } CpuExit;
 
-/* A per-thread cache of indirect branch targets: direct-mapped by pc; looked up by emitted code. code 0: empty. */
+/* A per-thread cache of indirect branch targets: direct-mapped by pc; looked up by emitted code.
+ * code 0: empty. */
 typedef struct IbtcEntry {
     GuestAddr pc;
     uintptr_t code;
@@ -54,9 +67,10 @@ typedef struct ShadowEntry {
 #define CPU_SHADOW_SIZE 128 /* entries: emitted code lets the index wrap as a byte */
 
 #define CPU_FILE_SIZE 1024
-#define CPU_HOT_SIZE 256 /* counters of tier 1's edges, by hash */
+#define CPU_HOT_SIZE  256 /* counters of tier 1's edges, by hash */
 
-/* Addresses whose use stops the thread before the instruction that uses them: the interpreter looks. */
+/* Addresses whose use stops the thread before the instruction that uses them: the interpreter
+ * looks. */
 enum { CPU_WATCH_READ = 1, CPU_WATCH_WRITE = 2, CPU_WATCH_EXEC = 4 };
 #define CPU_WATCH_MOST 16
 typedef struct CpuWatch {
@@ -69,8 +83,10 @@ typedef struct CpuWatch {
     GuestAddr hit;
 } CpuWatch;
 
-/* Critical sections of rseq(2): code that has to begin again, at `abort`, when the thread was interrupted on its way through it. Stores in one go through CriticalHost, which makes a store
- * and the question whether there was an interruption one step; `armed` is where the host's kernel leaves 0 after one. See runtime/thread/rseq.h. */
+/* Critical sections of rseq(2): code that has to begin again, at `abort`, when the thread was
+ * interrupted on its way through it. Stores in one go through CriticalHost, which makes a store and
+ * the question whether there was an interruption one step; `armed` is where the host's kernel
+ * leaves 0 after one. See runtime/thread/rseq.h. */
 typedef struct CriticalSection {
     GuestAddr start, end, abort;
     GuestAddr descriptor; /* struct rseq_cs */
@@ -80,7 +96,8 @@ struct Cpu;
 struct CpuCritical;
 typedef struct CriticalHost {
     /* Stores 1 << size bytes: 0, or 1 if it was interrupted and nothing is stored. */
-    uint64_t (*store)(struct CpuCritical *critical, uint64_t address, uint64_t value, uint64_t size);
+    uint64_t (*store)(struct CpuCritical *critical, uint64_t address, uint64_t value,
+                      uint64_t size);
     /* The thread is at the beginning of the section of that descriptor. */
     void (*enter)(struct Cpu *cpu, GuestAddr descriptor);
     /* What it has entered is interrupted. */
@@ -90,46 +107,52 @@ typedef struct CriticalHost {
 } CriticalHost;
 
 typedef struct CpuCritical {
-    volatile uint64_t *armed;            /* `area`, or `none` where nobody looks; first (rseq.S) */
-    const void *code;                    /* what `area` points into meanwhile; second */
-    volatile uint64_t none;              /* never 0 */
-    volatile uint64_t *area;             /* rseq_cs of the registered area; NULL: there is none */
-    CriticalSection now;                 /* that was entered last, if armed == area */
-    GuestAddr fault;                     /* the last one in a section, and how often it came in a row */
+    volatile uint64_t *armed; /* `area`, or `none` where nobody looks; first (rseq.S) */
+    const void *code;         /* what `area` points into meanwhile; second */
+    volatile uint64_t none;   /* never 0 */
+    volatile uint64_t *area;  /* rseq_cs of the registered area; NULL: there is none */
+    CriticalSection now;      /* that was entered last, if armed == area */
+    GuestAddr fault;          /* the last one in a section, and how often it came in a row */
     uint32_t faults;
     uint32_t signature;
-    bool bad;                            /* an abort address without the signature was met: SIGSEGV */
+    bool bad; /* an abort address without the signature was met: SIGSEGV */
 } CpuCritical;
 
 typedef struct Cpu {
     /* -- touched by emitted code; offsets are fixed by static asserts in jit/conv.h -- */
-    _Alignas(64) GuestAddr pc;   /* valid whenever C code runs, unless said otherwise */
-    _Atomic uint32_t interrupt;  /* nonzero: translated code leaves at the next poll (signal handlers and other threads set it) */
-    uint32_t mode;               /* CPU_MODE_* of what runs */
-    IbtcEntry *ibtc;             /* CPU_IBTC_SIZE entries, zeroed lazily */
-    uint32_t shadow_top;         /* twice the index of the newest shadow entry; only the low byte counts */
-    uint32_t exit_reason;        /* CpuExit */
-    uint32_t exit_trap;          /* UopTrap */
-    uint32_t fp_round;           /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
+    _Alignas(64) GuestAddr pc;  /* valid whenever C code runs, unless said otherwise */
+    _Atomic uint32_t interrupt; /* nonzero: translated code leaves at the next poll (signal handlers
+                                   and other threads set it) */
+    uint32_t mode;              /* CPU_MODE_* of what runs */
+    IbtcEntry *ibtc;            /* CPU_IBTC_SIZE entries, zeroed lazily */
+    uint32_t shadow_top;  /* twice the index of the newest shadow entry; only the low byte counts */
+    uint32_t exit_reason; /* CpuExit */
+    uint32_t exit_trap;   /* UopTrap */
+    uint32_t
+        fp_round; /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
     uint64_t exit_arg;
-    uint32_t fp_flags;           /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the rest */
-    int32_t quick_left;          /* executions of quick blocks until the runtime looks at one (jit/quick.h) */
+    uint32_t fp_flags; /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the
+                          rest */
+    int32_t
+        quick_left; /* executions of quick blocks until the runtime looks at one (jit/quick.h) */
     _Alignas(64) uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
-    V128 tmp[4];                 /* operands and result of operations run by C for emitted code: [0] result, [1..3] a, b, c */
-    uint64_t spill[64];          /* tier 1 spill slots (vector values take two) */
+    V128 tmp[4]; /* operands and result of operations run by C for emitted code: [0] result, [1..3]
+                    a, b, c */
+    uint64_t spill[64]; /* tier 1 spill slots (vector values take two) */
     ShadowEntry shadow[CPU_SHADOW_SIZE];
-    int32_t hot[CPU_HOT_SIZE];   /* executions left until the runtime hears of it (tier 2) */
+    int32_t hot[CPU_HOT_SIZE]; /* executions left until the runtime hears of it (tier 2) */
     /* exclusive monitor (LL/SC) */
-    GuestAddr ll_addr;           /* ~0: no reservation */
+    GuestAddr ll_addr; /* ~0: no reservation */
     V128 ll_value;
     uint32_t ll_size;
     /* -- not touched by emitted code -- */
     const struct Frontend *frontend;
     struct Process *process;
-    void *jit;                   /* this thread's part of the jit */
-    void *host_sp;               /* C stack pointer at jit_run, for leaving from a fault */
-    void *runtime;               /* this thread's part of the runtime */
-    struct CpuWatch *watch;      /* what a debugger waits for, NULL: nothing; then it is run by jit_run_watched() */
+    void *jit;     /* this thread's part of the jit */
+    void *host_sp; /* C stack pointer at jit_run, for leaving from a fault */
+    void *runtime; /* this thread's part of the runtime */
+    struct CpuWatch
+        *watch; /* what a debugger waits for, NULL: nothing; then it is run by jit_run_watched() */
     const CriticalHost *critical_host;
     CpuCritical critical;
 } Cpu;

@@ -1,11 +1,14 @@
 /* blockmap.c - see blockmap.h.
  *
- * Blocks: an open-addressed table of (key, block), key made of pc and mode so that a look-up touches a block only when it is very likely the one. It is replaced by one of twice the
- * size before it gets full; a writer fills in the block before the key, a reader checks the block it got, so the worst that a race gives is a miss. A miss is looked
- * up again under the lock by whoever would translate.
+ * Blocks: an open-addressed table of (key, block), key made of pc and mode so that a look-up
+ * touches a block only when it is very likely the one. It is replaced by one of twice the size
+ * before it gets full; a writer fills in the block before the key, a reader checks the block it
+ * got, so the worst that a race gives is a miss. A miss is looked up again under the lock by
+ * whoever would translate.
  *
- * Pages: an open-addressed table page number -> list of blocks. A block covers at most two pages (the translator stops at a page's end after
- * the first crossing), so it stands in at most two lists.
+ * Pages: an open-addressed table page number -> list of blocks. A block covers at most two pages
+ * (the translator stops at a page's end after the first crossing), so it stands in at most two
+ * lists.
  */
 #include "jit/blockmap.h"
 
@@ -28,7 +31,8 @@ typedef struct PageTable {
     PageSlot slots[];
 } PageTable;
 
-static uint64_t mix(uint64_t v) {
+static uint64_t mix(uint64_t v)
+{
     v *= 0x9e3779b97f4a7c15u;
     return v ^ v >> 32;
 }
@@ -45,18 +49,22 @@ typedef struct BlockTable {
 
 enum { KEY_FREE, KEY_GRAVE, KEY_FIRST };
 
-static uint64_t key_of(GuestAddr pc, uint32_t mode) {
+static uint64_t key_of(GuestAddr pc, uint32_t mode)
+{
     uint64_t key = pc + mode * 0x9e3779b97f4a7c15u;
     return key < KEY_FIRST ? key + KEY_FIRST : key;
 }
 
-static size_t table_bytes(uint32_t log2) {
+static size_t table_bytes(uint32_t log2)
+{
     return sizeof(BlockTable) + sizeof(BlockSlot) * ((size_t)1 << log2);
 }
 
 /* Its pages at once: it is filled at random places. */
-static BlockTable *block_table(uint32_t log2) {
-    BlockTable *t = mmap(ownmem_hint(table_bytes(log2)), table_bytes(log2), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+static BlockTable *block_table(uint32_t log2)
+{
+    BlockTable *t = mmap(ownmem_hint(table_bytes(log2)), table_bytes(log2), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (t == MAP_FAILED) {
         return NULL;
     }
@@ -64,13 +72,15 @@ static BlockTable *block_table(uint32_t log2) {
     return t;
 }
 
-static void free_table(BlockTable *t) {
+static void free_table(BlockTable *t)
+{
     if (t) {
         munmap(t, table_bytes(t->log2));
     }
 }
 
-static PageTable *page_table(uint32_t log2) {
+static PageTable *page_table(uint32_t log2)
+{
     PageTable *t = calloc(1, sizeof *t + sizeof(PageSlot) * ((size_t)1 << log2));
     if (t) {
         t->log2 = log2;
@@ -78,8 +88,9 @@ static PageTable *page_table(uint32_t log2) {
     return t;
 }
 
-int blockmap_create(BlockMap *m, uint64_t pc_mask) {
-    *m = (BlockMap){ .table = block_table(12), .pages = page_table(8), .pc_mask = pc_mask };
+int blockmap_create(BlockMap *m, uint64_t pc_mask)
+{
+    *m = (BlockMap){.table = block_table(12), .pages = page_table(8), .pc_mask = pc_mask};
     if (!m->table || !m->pages) {
         blockmap_destroy(m);
         return -ENOMEM;
@@ -87,26 +98,32 @@ int blockmap_create(BlockMap *m, uint64_t pc_mask) {
     return 0;
 }
 
-void blockmap_destroy(BlockMap *m) {
+void blockmap_destroy(BlockMap *m)
+{
     for (uint32_t i = 0; i < m->nretired; i++) {
         free_table(m->retired[i]);
     }
     free(m->retired);
     free_table(m->table);
     free(m->pages);
-    *m = (BlockMap){ 0 };
+    *m = (BlockMap){0};
 }
 
-/* Neighbours in the guest's code are neighbours in the table: what is looked up next often lies in the same line. Eight places for what 64 bytes of code have, four blocks as a rule. */
-static uint32_t slot_of(const BlockTable *t, uint64_t key) {
+/* Neighbours in the guest's code are neighbours in the table: what is looked up next often lies in
+ * the same line. Eight places for what 64 bytes of code have, four blocks as a rule. */
+static uint32_t slot_of(const BlockTable *t, uint64_t key)
+{
     return (uint32_t)((mix(key >> 6) >> 8) << 3 | (key >> 3 & 7)) & ((1u << t->log2) - 1);
 }
 
-Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode) {
+Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode)
+{
     const BlockTable *t = __atomic_load_n(&m->table, __ATOMIC_ACQUIRE);
     uint64_t key = key_of(pc, mode), k;
     uint32_t mask = (1u << t->log2) - 1;
-    for (uint32_t i = slot_of(t, key); (k = __atomic_load_n(&t->slots[i].key, __ATOMIC_ACQUIRE)) != KEY_FREE; i = (i + 1) & mask) {
+    for (uint32_t i = slot_of(t, key);
+         (k = __atomic_load_n(&t->slots[i].key, __ATOMIC_ACQUIRE)) != KEY_FREE;
+         i = (i + 1) & mask) {
         if (k == key) {
             Block *b = __atomic_load_n(&t->slots[i].block, __ATOMIC_RELAXED);
             if (b->pc == pc && b->mode == mode && !__atomic_load_n(&b->dead, __ATOMIC_RELAXED)) {
@@ -117,8 +134,10 @@ Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode) {
     return NULL;
 }
 
-/* True if the slot had never been filled: a grave serves again, since readers check the block that they find. */
-static bool fill_slot(BlockTable *t, uint64_t key, Block *b) {
+/* True if the slot had never been filled: a grave serves again, since readers check the block that
+ * they find. */
+static bool fill_slot(BlockTable *t, uint64_t key, Block *b)
+{
     uint32_t mask = (1u << t->log2) - 1, i = slot_of(t, key);
     while (t->slots[i].key >= KEY_FIRST) {
         i = (i + 1) & mask;
@@ -130,7 +149,8 @@ static bool fill_slot(BlockTable *t, uint64_t key, Block *b) {
 }
 
 /* Empties a slot. Before a free one no grave is needed: no search goes on behind it. */
-static uint32_t clear_slot(BlockTable *t, uint32_t i) {
+static uint32_t clear_slot(BlockTable *t, uint32_t i)
+{
     uint32_t mask = (1u << t->log2) - 1, freed = 0;
     __atomic_store_n(&t->slots[i].key, KEY_GRAVE, __ATOMIC_RELEASE);
     if (t->slots[(i + 1) & mask].key == KEY_FREE) {
@@ -143,7 +163,8 @@ static uint32_t clear_slot(BlockTable *t, uint32_t i) {
 }
 
 /* A table with room for what lives, without graves. */
-static int renew_table(BlockMap *m) {
+static int renew_table(BlockMap *m)
+{
     void **retired = realloc(m->retired, sizeof *retired * (m->nretired + 1));
     if (!retired) {
         return -ENOMEM;
@@ -165,7 +186,8 @@ static int renew_table(BlockMap *m) {
     return 0;
 }
 
-static PageSlot *page_slot(PageTable *t, uint64_t page) {
+static PageSlot *page_slot(PageTable *t, uint64_t page)
+{
     uint32_t mask = (1u << t->log2) - 1, i = (uint32_t)mix(page) & mask;
     while (t->slots[i].page && t->slots[i].page != page + 1) {
         i = (i + 1) & mask;
@@ -173,7 +195,8 @@ static PageSlot *page_slot(PageTable *t, uint64_t page) {
     return &t->slots[i];
 }
 
-static PageSlot *page_add(BlockMap *m, uint64_t page) {
+static PageSlot *page_add(BlockMap *m, uint64_t page)
+{
     if (m->pages->count * 2 >= 1u << m->pages->log2) {
         PageTable *t = page_table(m->pages->log2 + 2);
         if (!t) {
@@ -198,24 +221,29 @@ static PageSlot *page_add(BlockMap *m, uint64_t page) {
     return s;
 }
 
-static GuestAddr address(const BlockMap *m, const Block *b) {
+static GuestAddr address(const BlockMap *m, const Block *b)
+{
     return b->pc & m->pc_mask;
 }
 
-static uint64_t first_page(const BlockMap *m, const Block *b) {
+static uint64_t first_page(const BlockMap *m, const Block *b)
+{
     return address(m, b) >> PAGE_SHIFT;
 }
 
-static uint64_t last_page(const BlockMap *m, const Block *b) {
+static uint64_t last_page(const BlockMap *m, const Block *b)
+{
     return (address(m, b) + (b->guest_len ? b->guest_len - 1 : 0)) >> PAGE_SHIFT;
 }
 
 /* The successor of b in the list of `page`. */
-static Block **page_link(const BlockMap *m, Block *b, uint64_t page) {
+static Block **page_link(const BlockMap *m, Block *b, uint64_t page)
+{
     return &b->page_next[first_page(m, b) == page ? 0 : 1];
 }
 
-int blockmap_anchor(BlockMap *m, Block *b) {
+int blockmap_anchor(BlockMap *m, Block *b)
+{
     uint64_t p = first_page(m, b), last = last_page(m, b);
     if (p == last && m->recent && m->recent->page == p + 1) {
         b->page_next[0] = m->recent->first;
@@ -234,7 +262,8 @@ int blockmap_anchor(BlockMap *m, Block *b) {
     return 0;
 }
 
-int blockmap_insert(BlockMap *m, Block *b) {
+int blockmap_insert(BlockMap *m, Block *b)
+{
     if (m->used >= (1u << m->table->log2) / 2) {
         int err = renew_table(m);
         if (err) {
@@ -250,18 +279,21 @@ int blockmap_insert(BlockMap *m, Block *b) {
     return 0;
 }
 
-void blockmap_remove(BlockMap *m, Block *b) {
+void blockmap_remove(BlockMap *m, Block *b)
+{
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
     BlockTable *t = m->table;
     uint64_t key = key_of(b->pc, b->mode);
-    for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE; i = (i + 1) & ((1u << t->log2) - 1)) {
+    for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE;
+         i = (i + 1) & ((1u << t->log2) - 1)) {
         if (t->slots[i].key == key && t->slots[i].block == b) {
             m->used -= clear_slot(t, i);
             m->count--;
             break;
         }
     }
-    for (uint64_t p = first_page(m, b), last = last_page(m, b); p <= last; p += last - p ? last - p : 1) {
+    for (uint64_t p = first_page(m, b), last = last_page(m, b); p <= last;
+         p += last - p ? last - p : 1) {
         for (Block **at = &page_slot(m->pages, p)->first; *at; at = page_link(m, *at, p)) {
             if (*at == b) {
                 *at = *page_link(m, b, p);
@@ -271,14 +303,16 @@ void blockmap_remove(BlockMap *m, Block *b) {
     }
 }
 
-int blockmap_replace(BlockMap *m, Block *old, Block *fresh) {
+int blockmap_replace(BlockMap *m, Block *old, Block *fresh)
+{
     int err = blockmap_anchor(m, fresh);
     if (err) {
         return err;
     }
     BlockTable *t = m->table;
     uint64_t key = key_of(old->pc, old->mode);
-    for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE; i = (i + 1) & ((1u << t->log2) - 1)) {
+    for (uint32_t i = slot_of(t, key); t->slots[i].key != KEY_FREE;
+         i = (i + 1) & ((1u << t->log2) - 1)) {
         if (t->slots[i].key == key && t->slots[i].block == old) {
             __atomic_store_n(&t->slots[i].block, fresh, __ATOMIC_RELEASE);
             break;
@@ -288,7 +322,8 @@ int blockmap_replace(BlockMap *m, Block *old, Block *fresh) {
     return 0;
 }
 
-static Block *in_list(const BlockMap *m, Block *b, uint64_t page, GuestAddr start, uint64_t len) {
+static Block *in_list(const BlockMap *m, Block *b, uint64_t page, GuestAddr start, uint64_t len)
+{
     for (; b; b = *page_link(m, b, page)) {
         if (address(m, b) < start + len && start < address(m, b) + b->guest_len) {
             return b;
@@ -297,7 +332,8 @@ static Block *in_list(const BlockMap *m, Block *b, uint64_t page, GuestAddr star
     return NULL;
 }
 
-Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len) {
+Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len)
+{
     if (len == 0) {
         return NULL;
     }
@@ -312,7 +348,8 @@ Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len) {
         }
         return NULL;
     }
-    for (uint32_t i = 0; i < 1u << t->log2; i++) { /* a large range: go through the pages that have blocks */
+    for (uint32_t i = 0; i < 1u << t->log2;
+         i++) { /* a large range: go through the pages that have blocks */
         const PageSlot *s = &t->slots[i];
         if (s->page && s->page - 1 >= first && s->page - 1 <= last) {
             Block *b = in_list(m, s->first, s->page - 1, start, len);
@@ -324,7 +361,8 @@ Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len) {
     return NULL;
 }
 
-void blockmap_each(const BlockMap *m, void (*fn)(Block *b, void *ctx), void *ctx) {
+void blockmap_each(const BlockMap *m, void (*fn)(Block *b, void *ctx), void *ctx)
+{
     for (uint32_t i = 0; i < 1u << m->table->log2; i++) {
         if (m->table->slots[i].key >= KEY_FIRST) {
             fn(m->table->slots[i].block, ctx);
@@ -333,7 +371,8 @@ void blockmap_each(const BlockMap *m, void (*fn)(Block *b, void *ctx), void *ctx
 }
 
 /* Blocks stay where readers may still see them, marked as dead; keys go. */
-void blockmap_clear(BlockMap *m) {
+void blockmap_clear(BlockMap *m)
+{
     for (uint32_t i = 0; i < 1u << m->table->log2; i++) {
         if (m->table->slots[i].key >= KEY_FIRST) {
             __atomic_store_n(&m->table->slots[i].block->dead, true, __ATOMIC_RELEASE);

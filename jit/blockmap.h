@@ -1,28 +1,32 @@
-/* blockmap.h - the table of translated blocks, keyed by (guest pc, mode), and by guest page for invalidation.
+/* blockmap.h - the table of translated blocks, keyed by (guest pc, mode), and by guest page for
+ * invalidation.
  *
- * Look-ups take no lock. Everything that changes the table holds Jit.lock. A block that was dropped stays readable (its memory is freed with the whole
- * generation), so a reader that raced with the drop runs old code at most until its next poll.
+ * Look-ups take no lock. Everything that changes the table holds Jit.lock. A block that was dropped
+ * stays readable (its memory is freed with the whole generation), so a reader that raced with the
+ * drop runs old code at most until its next poll.
  */
 #ifndef XEMU_JIT_BLOCKMAP_H
 #define XEMU_JIT_BLOCKMAP_H
 
 #include "frontend/frontend.h"
 
-/* A direct exit of a block that can be patched to jump to another block. `incoming` lists of the target chain them (under Jit.lock). */
+/* A direct exit of a block that can be patched to jump to another block. `incoming` lists of the
+ * target chain them (under Jit.lock). */
 typedef enum LinkKind {
     LINK_JUMP,  /* rel32 of a jmp or jcc */
     LINK_LEA,   /* rel32 of a lea that makes the host continuation of a call */
-    LINK_CACHE, /* jcc behind the comparison of an indirect target with `cache`; `target` is 0 until it is linked for the first time */
+    LINK_CACHE, /* jcc behind the comparison of an indirect target with `cache`; `target` is 0 until
+                   it is linked for the first time */
 } LinkKind;
 typedef struct Link {
     struct Block *from;
-    struct Block *to;       /* NULL: not linked */
-    struct Link *next_in;   /* next link to the same block */
-    GuestAddr target;       /* guest pc */
-    uint32_t site;          /* arena offset behind the patchable displacement */
-    uint32_t stub;          /* arena offset of where it goes unlinked */
-    uint32_t cache;         /* LINK_CACHE: arena offset of the guest pc it is compared with */
-    uint8_t kind;           /* LinkKind */
+    struct Block *to;     /* NULL: not linked */
+    struct Link *next_in; /* next link to the same block */
+    GuestAddr target;     /* guest pc */
+    uint32_t site;        /* arena offset behind the patchable displacement */
+    uint32_t stub;        /* arena offset of where it goes unlinked */
+    uint32_t cache;       /* LINK_CACHE: arena offset of the guest pc it is compared with */
+    uint8_t kind;         /* LinkKind */
 } Link;
 
 typedef struct Block {
@@ -31,42 +35,45 @@ typedef struct Block {
     uint32_t guest_len;
     uint32_t ninsns;
     bool dead;
-    const uint8_t *arena;   /* CodeBuf.rx of the arena that its code is in */
-    uintptr_t code;         /* host entry; 0: interpreter only */
+    const uint8_t *arena; /* CodeBuf.rx of the arena that its code is in */
+    uintptr_t code;       /* host entry; 0: interpreter only */
     uint32_t host_len;
-    uintptr_t cold;         /* out-of-line part; its offsets in the fault map follow those of the hot part */
+    uintptr_t
+        cold; /* out-of-line part; its offsets in the fault map follow those of the hot part */
     uint32_t cold_len;
     uint32_t nlinks;
-    Link *links;            /* outgoing, [nlinks] */
-    Link *incoming;         /* links patched to jump here */
-    UopBlock *uops;         /* kept for the interpreter tier, else NULL */
+    Link *links;             /* outgoing, [nlinks] */
+    Link *incoming;          /* links patched to jump here */
+    UopBlock *uops;          /* kept for the interpreter tier, else NULL */
     const uint8_t *faultmap; /* see faultmap.h */
     uint32_t faultmap_len;
-    const uint32_t *relocs; /* arena offsets of 64-bit guest addresses in the code that move with the guest file, [nrelocs] */
+    const uint32_t *relocs; /* arena offsets of 64-bit guest addresses in the code that move with
+                               the guest file, [nrelocs] */
     uint32_t nrelocs;
-    bool quick;             /* quick.h */
-    bool bound;             /* the code has others, too: it is good for this place of the file only */
-    uint32_t kept_index;    /* while a segment is put together (keep_save.c): its index in it + 1 */
-    uint32_t counter;       /* executions, when counted */
-    uint8_t heat;           /* promotion (tier.c): how often its hot counter has run out */
-    bool tier2;             /* its code is a region's (lift/), entered here */
-    uint8_t deaths;         /* of the optimizer while it was at this block's region */
-    bool no_promotion;      /* tier 2 has refused, or is at it */
+    bool quick;          /* quick.h */
+    bool bound;          /* the code has others, too: it is good for this place of the file only */
+    uint32_t kept_index; /* while a segment is put together (keep_save.c): its index in it + 1 */
+    uint32_t counter;    /* executions, when counted */
+    uint8_t heat;        /* promotion (tier.c): how often its hot counter has run out */
+    bool tier2;          /* its code is a region's (lift/), entered here */
+    uint8_t deaths;      /* of the optimizer while it was at this block's region */
+    bool no_promotion;   /* tier 2 has refused, or is at it */
     struct Block *replaced_by; /* the region that has taken its place */
-    struct Block *region;   /* an anchor: not in the table, it keeps guest code of that region in the lists of pages */
-    struct Block *anchors;  /* tier2: [nanchors] */
+    struct Block *region;  /* an anchor: not in the table, it keeps guest code of that region in the
+                              lists of pages */
+    struct Block *anchors; /* tier2: [nanchors] */
     uint32_t nanchors;
     struct Block *page_next[2]; /* in the list of its first and of its last guest page */
 } Block;
 
 typedef struct BlockMap {
     struct BlockTable *table;
-    uint32_t count;         /* blocks */
-    uint32_t used;          /* slots that were ever filled: blocks and graves */
+    uint32_t count; /* blocks */
+    uint32_t used;  /* slots that were ever filled: blocks and graves */
     struct PageTable *pages;
     struct PageSlot *recent; /* in pages: that of the last block inserted, or NULL */
-    uint64_t pc_mask;       /* Frontend.pc_mask */
-    void **retired;         /* old tables that readers may still hold */
+    uint64_t pc_mask;        /* Frontend.pc_mask */
+    void **retired;          /* old tables that readers may still hold */
     uint32_t nretired;
 } BlockMap;
 
@@ -80,7 +87,8 @@ int blockmap_insert(BlockMap *m, Block *b);
 int blockmap_anchor(BlockMap *m, Block *b);
 /* Under the lock. Takes the block out of the table and of its pages' lists. */
 void blockmap_remove(BlockMap *m, Block *b);
-/* Under the lock: fresh takes old's place, which has the same pc and mode and is in the table. Old stays in the lists of its pages, since looking for it there takes long. 0 or -ENOMEM. */
+/* Under the lock: fresh takes old's place, which has the same pc and mode and is in the table. Old
+ * stays in the lists of its pages, since looking for it there takes long. 0 or -ENOMEM. */
 int blockmap_replace(BlockMap *m, Block *old, Block *fresh);
 /* Under the lock: any block that has guest bytes in [start, start + len), or NULL. */
 Block *blockmap_overlapping(const BlockMap *m, GuestAddr start, uint64_t len);

@@ -126,9 +126,7 @@ int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous)
     return 0;
 }
 
-/* ---- fork
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 int codebuf_fork_prepare(CodeBuf *cb)
 {
@@ -227,9 +225,7 @@ void codebuf_destroy(CodeBuf *cb)
     *cb = (CodeBuf){.rx = NULL};
 }
 
-/* ---- chunks
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 /* Both views of the next pages at once: one by one, faults cost more than the code that goes there.
  * An old kernel doesn't know how (EINVAL): then by faults. */

@@ -1,10 +1,11 @@
 /* codebuf.h - the code arena: host code in memory that is never writable and executable at once.
  *
- * One memory file mapped twice: `rx` executable, where code runs, and `rw` writable, where the emitter writes. An address in the arena means its rx address; its
- * writable twin is codebuf_rw().
+ * One memory file mapped twice: `rx` executable, where code runs, and `rw` writable, where the
+ * emitter writes. An address in the arena means its rx address; its writable twin is codebuf_rw().
  *
- * The arena is handed out in chunks. A thread fills chunks of its own (one for hot code, one for cold code), so emitting takes no lock. Within a chunk pieces of code
- * lie in ascending order and are registered with the block they belong to, which is how a faulting host pc finds its block.
+ * The arena is handed out in chunks. A thread fills chunks of its own (one for hot code, one for
+ * cold code), so emitting takes no lock. Within a chunk pieces of code lie in ascending order and
+ * are registered with the block they belong to, which is how a faulting host pc finds its block.
  */
 #ifndef XEMU_JIT_CODEBUF_H
 #define XEMU_JIT_CODEBUF_H
@@ -16,7 +17,7 @@
 
 struct Block;
 
-#define CODEBUF_CHUNK (256u << 10) /* bytes; a block's hot or cold part is smaller */
+#define CODEBUF_CHUNK        (256u << 10) /* bytes; a block's hot or cold part is smaller */
 #define CODEBUF_CHUNK_PIECES 8192u
 
 typedef struct CodePiece {
@@ -26,15 +27,15 @@ typedef struct CodePiece {
 
 /* A chunk: filled by one thread; `count` grows by release stores, pieces never move. */
 typedef struct CodeChunk {
-    struct CodeChunk *spare;   /* the next of Jit.spare */
-    uint8_t *rx;               /* the arena it is part of, as in CodeBuf */
+    struct CodeChunk *spare; /* the next of Jit.spare */
+    uint8_t *rx;             /* the arena it is part of, as in CodeBuf */
     ptrdiff_t rw_delta;
-    uint32_t start, next, end; /* offsets in the arena: filled up to next */
-    uint32_t ready;            /* pages up to here were asked for in advance */
-    bool stubs;                /* begins with a copy of the arena's stubs */
+    uint32_t start, next, end;   /* offsets in the arena: filled up to next */
+    uint32_t ready;              /* pages up to here were asked for in advance */
+    bool stubs;                  /* begins with a copy of the arena's stubs */
     struct KeepSegment *segment; /* it holds stored code, of which there are no pieces */
-    uint32_t window;           /* where the chunk is in the segment's window */
-    uint64_t filled;           /* bit n: there's code in the nth 4 KB; all set where it has pieces */
+    uint32_t window;             /* where the chunk is in the segment's window */
+    uint64_t filled; /* bit n: there's code in the nth 4 KB; all set where it has pieces */
     uint32_t count;
     CodePiece pieces[CODEBUF_CHUNK_PIECES];
 } CodeChunk;
@@ -56,52 +57,64 @@ typedef struct CodeBuf {
     uint8_t *rx;
     ptrdiff_t rw_delta; /* rw = rx + rw_delta */
     size_t size;
-    uint32_t used;      /* bytes handed out as chunks (atomic) */
-    bool anonymous;     /* no file, so that perf takes names from /tmp/perf-PID.map */
-    CodeChunk **chunks; /* [size / CODEBUF_CHUNK], by position */
-    CodeShare *share;   /* fork: NULL until there was one */
+    uint32_t used;       /* bytes handed out as chunks (atomic) */
+    bool anonymous;      /* no file, so that perf takes names from /tmp/perf-PID.map */
+    CodeChunk **chunks;  /* [size / CODEBUF_CHUNK], by position */
+    CodeShare *share;    /* fork: NULL until there was one */
     bool borrowed, left; /* the file belongs to a parent; and isn't used any more */
 } CodeBuf;
 
 /* `hint`: where rx should lie; NULL: anywhere. 0 or -errno. */
 int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous);
 void codebuf_destroy(CodeBuf *cb);
-/* Fork: parent and child go on running the same file's code. What was written before stays as it is as long as both do: the parent may append code, which the child has no way to, but patch
- * none; the child may do neither. What needs more takes a copy first (codebuf_own), or waits for the other to end or to execute another program: most children do so at once.
+/* Fork: parent and child go on running the same file's code. What was written before stays as it is
+ * as long as both do: the parent may append code, which the child has no way to, but patch none;
+ * the child may do neither. What needs more takes a copy first (codebuf_own), or waits for the
+ * other to end or to execute another program: most children do so at once.
  *
- * prepare: under a lock that keeps other threads from patching. 0 or -errno (don't fork then). parent: after an attempt. child: in the child. */
+ * prepare: under a lock that keeps other threads from patching. 0 or -errno (don't fork then).
+ * parent: after an attempt. child: in the child. */
 int codebuf_fork_prepare(CodeBuf *cb);
 void codebuf_fork_parent(CodeBuf *cb, bool forked);
 void codebuf_fork_child(CodeBuf *cb);
 /* This process won't run the parent's code again, since it ends or executes another program. */
 void codebuf_leave(CodeBuf *cb);
-static inline bool codebuf_may_append(const CodeBuf *cb) {
+static inline bool codebuf_may_append(const CodeBuf *cb)
+{
     return !cb->borrowed;
 }
-static inline bool codebuf_may_patch(const CodeBuf *cb) {
-    return !cb->borrowed && (!cb->share || atomic_load_explicit(&cb->share->sharers, memory_order_acquire) == 0);
+static inline bool codebuf_may_patch(const CodeBuf *cb)
+{
+    return !cb->borrowed &&
+           (!cb->share || atomic_load_explicit(&cb->share->sharers, memory_order_acquire) == 0);
 }
-/* Maps a copy of all code in place of what is shared, at the same addresses; other threads may be running it, but none may be writing. 0 or -errno: nothing has changed. */
+/* Maps a copy of all code in place of what is shared, at the same addresses; other threads may be
+ * running it, but none may be writing. 0 or -errno: nothing has changed. */
 int codebuf_own(CodeBuf *cb);
 /* A fresh chunk, or NULL when the arena is full (or memory is). */
 CodeChunk *codebuf_chunk(CodeBuf *cb);
-/* n chunks side by side; false: none. Their pages aren't asked for in advance. Without pieces nothing can be committed to them. */
+/* n chunks side by side; false: none. Their pages aren't asked for in advance. Without pieces
+ * nothing can be committed to them. */
 bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out);
 /* The chunk that the host pc is in, or NULL. Async-signal-safe. */
 const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc);
-/* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up to 16). */
+/* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up
+ * to 16). */
 void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block);
 /* The block whose code contains the host pc, or NULL. Async-signal-safe. */
 struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc);
 
 /* Room for any block's part. */
-static inline bool codebuf_has_room(const CodeChunk *c) {
+static inline bool codebuf_has_room(const CodeChunk *c)
+{
     return c->end - c->next >= CODEBUF_CHUNK / 4 && c->count < CODEBUF_CHUNK_PIECES;
 }
-static inline bool codebuf_contains(const CodeBuf *cb, uintptr_t pc) {
+static inline bool codebuf_contains(const CodeBuf *cb, uintptr_t pc)
+{
     return pc - (uintptr_t)cb->rx < cb->size;
 }
-static inline uint8_t *codebuf_rw(const CodeBuf *cb, uintptr_t rx) {
+static inline uint8_t *codebuf_rw(const CodeBuf *cb, uintptr_t rx)
+{
     return (uint8_t *)rx + cb->rw_delta;
 }
 

@@ -1,7 +1,8 @@
 /* faultmap.c - see faultmap.h. */
 #include "jit/faultmap.h"
 
-static uint8_t *put_number(uint8_t *p, uint64_t v) {
+static uint8_t *put_number(uint8_t *p, uint64_t v)
+{
     while (v >= 0x80) {
         *p++ = (uint8_t)(v | 0x80);
         v >>= 7;
@@ -10,7 +11,8 @@ static uint8_t *put_number(uint8_t *p, uint64_t v) {
     return p;
 }
 
-static const uint8_t *get_number(const uint8_t *p, const uint8_t *end, uint64_t *v) {
+static const uint8_t *get_number(const uint8_t *p, const uint8_t *end, uint64_t *v)
+{
     unsigned shift = 0;
     *v = 0;
     while (p < end) {
@@ -23,11 +25,13 @@ static const uint8_t *get_number(const uint8_t *p, const uint8_t *end, uint64_t 
     return p;
 }
 
-void faultmap_begin(FaultMap *m, uint8_t *bytes, uint32_t cap) {
-    *m = (FaultMap){ .bytes = bytes, .cap = cap };
+void faultmap_begin(FaultMap *m, uint8_t *bytes, uint32_t cap)
+{
+    *m = (FaultMap){.bytes = bytes, .cap = cap};
 }
 
-bool faultmap_add(FaultMap *m, uint32_t host, int64_t guest) {
+bool faultmap_add(FaultMap *m, uint32_t host, int64_t guest)
+{
     if (m->len + 16 > m->cap) {
         return false;
     }
@@ -49,7 +53,8 @@ bool faultmap_add(FaultMap *m, uint32_t host, int64_t guest) {
     return true;
 }
 
-bool faultmap_find(const uint8_t *bytes, uint32_t len, uint32_t host, int64_t *guest) {
+bool faultmap_find(const uint8_t *bytes, uint32_t len, uint32_t host, int64_t *guest)
+{
     const uint8_t *p = bytes, *end = bytes + len;
     uint64_t at = 0, d;
     int64_t g = 0;

@@ -1,8 +1,12 @@
-/* fork.c - translated code and fork: parent and child share the arena (codebuf.h), and children say what they would have liked to find in it.
+/* fork.c - translated code and fork: parent and child share the arena (codebuf.h), and children say
+ * what they would have liked to find in it.
  *
- * Most children soon execute another program or end, by a way that their parent never went. To translate it means to copy the arena, and to write to some forty pages that both share, each a fault that
- * copies it, for code that runs once. So a child interprets the first blocks that aren't translated yet. If its parent forks often, the child notes in memory that both see which they were, and
- * the parent translates them before it forks again: later children find them, and touch nothing of the translator.
+ * Most children soon execute another program or end, by a way that their parent never went. To
+ * translate it means to copy the arena, and to write to some forty pages that both share, each a
+ * fault that copies it, for code that runs once. So a child interprets the first blocks that aren't
+ * translated yet. If its parent forks often, the child notes in memory that both see which they
+ * were, and the parent translates them before it forks again: later children find them, and touch
+ * nothing of the translator.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +18,10 @@
 /* Translating what children wish for costs as much as some forks: worth it for who forks often. */
 enum { INTERPRETED_AFTER_FORK = 64, LINKS_PUT_OFF = 500, WISHES_AFTER = 4 };
 
-/* ---- wishes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- wishes ---------------------------------------------------------------------------------- */
 
-void jit_fork_wish(const Jit *j, GuestAddr pc, uint32_t mode) {
+void jit_fork_wish(const Jit *j, GuestAddr pc, uint32_t mode)
+{
     CodeShare *s = j->code.borrowed ? j->code.share : NULL;
     if (s && atomic_load(&s->grants) && atomic_load(&s->nwishes) < CODEBUF_WISHES) {
         uint32_t i = atomic_fetch_add(&s->nwishes, 1);
@@ -28,20 +33,23 @@ void jit_fork_wish(const Jit *j, GuestAddr pc, uint32_t mode) {
 }
 
 /* A child may be writing: at worst a block is made that nobody asks for. */
-static void fulfil(JitThread *t, CodeShare *s) {
+static void fulfil(JitThread *t, CodeShare *s)
+{
     const JitHost *h = &t->jit->host;
     uint32_t n = atomic_load(&s->nwishes);
     for (uint32_t i = 0; i < n && i < CODEBUF_WISHES; i++) {
         GuestAddr pc = atomic_exchange(&s->wishes[i].pc, 0), addr = pc & t->jit->frontend->pc_mask;
         size_t there = 0;
-        if (pc && h->fetch(h->ctx, addr, &there) && there) { /* in the child alone there may have been more */
+        if (pc && h->fetch(h->ctx, addr, &there) &&
+            there) { /* in the child alone there may have been more */
             (void)jit_block(t, pc, atomic_load(&s->wishes[i].mode));
         }
     }
     atomic_store(&s->nwishes, 0);
 }
 
-void jit_fork_learn(Cpu *cpu) {
+void jit_fork_learn(Cpu *cpu)
+{
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     CodeShare *s = j->code.share;
@@ -56,16 +64,18 @@ void jit_fork_learn(Cpu *cpu) {
     atomic_store(&s->grants, true);
 }
 
-/* ---- fork -------------------------------------------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
-int jit_fork_prepare(Jit *j, bool alone) {
+int jit_fork_prepare(Jit *j, bool alone)
+{
     if (!alone) {
         pthread_mutex_lock(&j->lock);
     }
     return j->code.rx ? codebuf_fork_prepare(&j->code) : 0;
 }
 
-void jit_fork_parent(Jit *j, bool alone, bool forked) {
+void jit_fork_parent(Jit *j, bool alone, bool forked)
+{
     if (j->code.rx) {
         codebuf_fork_parent(&j->code, forked);
     }
@@ -74,8 +84,10 @@ void jit_fork_parent(Jit *j, bool alone, bool forked) {
     }
 }
 
-/* The other threads don't exist here; what they owned stays until the process ends or executes another program. */
-void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
+/* The other threads don't exist here; what they owned stays until the process ends or executes
+ * another program. */
+void jit_fork_child(Jit *j, Cpu *cpu, bool alone)
+{
     JitThread *t = cpu->jit;
     if (j->code.rx) {
         codebuf_fork_child(&j->code);
@@ -95,7 +107,8 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone) {
     }
 }
 
-int jit_own_code(Jit *j) {
+int jit_own_code(Jit *j)
+{
     if (codebuf_may_patch(&j->code)) {
         return 0;
     }
@@ -106,11 +119,13 @@ int jit_own_code(Jit *j) {
     return jit_empty_arena(j);
 }
 
-bool jit_may_link(Jit *j) {
+bool jit_may_link(Jit *j)
+{
     if (codebuf_may_patch(&j->code)) {
         return true;
     }
-    /* Going through the dispatcher costs some 0.1 us each time, a copy that of all code: as soon as as much has been spent. */
+    /* Going through the dispatcher costs some 0.1 us each time, a copy that of all code: as soon as
+     * as much has been spent. */
     if (++j->put_off < LINKS_PUT_OFF) {
         return false;
     }
@@ -119,21 +134,25 @@ bool jit_may_link(Jit *j) {
     return jit_own_code(j) == 0 && generation == j->generation;
 }
 
-void jit_exec_prepare(Jit *j) {
+void jit_exec_prepare(Jit *j)
+{
     if (j->code.rx) {
         codebuf_leave(&j->code);
     }
 }
 
-void jit_close_optimizer(Jit *j) {
+void jit_close_optimizer(Jit *j)
+{
     tier_close(j);
 }
 
-void jit_hide_children(Jit *j, bool on) {
+void jit_hide_children(Jit *j, bool on)
+{
     tier_hide(j, on);
 }
 
-void jit_exec_failed(Jit *j) {
+void jit_exec_failed(Jit *j)
+{
     if (j->code.rx && j->code.left) {
         pthread_mutex_lock(&j->lock);
         if (jit_empty_arena(j) != 0) {

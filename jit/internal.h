@@ -16,7 +16,8 @@ typedef struct MetaSlab {
     _Alignas(16) uint8_t bytes[];
 } MetaSlab;
 
-/* What was dropped and may still be run by some thread: freed when every thread has passed a dispatch since. An arena, or the micro-ops of a block. */
+/* What was dropped and may still be run by some thread: freed when every thread has passed a
+ * dispatch since. An arena, or the micro-ops of a block. */
 typedef struct Retired {
     struct Retired *next;
     uint64_t epoch;
@@ -38,34 +39,40 @@ typedef struct JitThread {
     Jit *jit;
     Cpu *cpu;
     struct JitThread *next, **prev; /* Jit.threads */
-    uint64_t epoch;                 /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
-    uint64_t generation;            /* of the arena its chunks and slab are from */
+    uint64_t epoch;      /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
+    uint64_t generation; /* of the arena its chunks and slab are from */
     CodeChunk *hot, *cold;
-    CodeChunk *plain_hot, *plain_cold; /* those for code of no module, while hot and cold are a module's */
-    struct KeepModule *module;      /* of hot and cold; NULL: none */
+    CodeChunk *plain_hot,
+        *plain_cold;           /* those for code of no module, while hot and cold are a module's */
+    struct KeepModule *module; /* of hot and cold; NULL: none */
     struct KeepPair *pair;
     MetaSlab *slab;
-    uint8_t *stock_room;            /* stock.c: the block that is being taken */
+    uint8_t *stock_room; /* stock.c: the block that is being taken */
     uint32_t stock_size;
-    bool can_translate;             /* uops and what the emitter needs are there */
-    UopBlock uops;                  /* being translated */
-    struct WatchCache *watch_cache; /* watch.c; NULL: never used */
-    FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is fetched_version */
+    bool can_translate;                     /* uops and what the emitter needs are there */
+    UopBlock uops;                          /* being translated */
+    struct WatchCache *watch_cache;         /* watch.c; NULL: never used */
+    FetchedPage fetched[JIT_FETCHED_PAGES]; /* by page number; good while JitHost.map_version is
+                                               fetched_version */
     uint64_t fetched_version;
     JitStats stats;
-    /* A fault in C code that works on guest memory for this thread comes back here (see jit_handle_fault). */
+    /* A fault in C code that works on guest memory for this thread comes back here (see
+     * jit_handle_fault). */
     void *fault_jmp[5];
     bool in_guest_c;
-    uint32_t interpret;             /* so many blocks that aren't translated yet are interpreted instead: see jit_fork_child */
-    uint32_t stress, stress_drops;  /* stress.h: the last random number, how often code was dropped */
-    void *tpl;                      /* the template emitter's own, per thread: in tpl_room */
+    uint32_t interpret; /* so many blocks that aren't translated yet are interpreted instead: see
+                           jit_fork_child */
+    uint32_t stress,
+        stress_drops; /* stress.h: the last random number, how often code was dropped */
+    void *tpl;        /* the template emitter's own, per thread: in tpl_room */
     _Alignas(16) uint8_t tpl_room[64];
 } JitThread;
 
-#define JIT_MAX_INSNS 128 /* in a block */
+#define JIT_MAX_INSNS    128 /* in a block */
 #define JIT_RECENT_DROPS 64
-#define JIT_OUTSIDE UINT64_MAX
-/* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of empty entries of the tables of targets. All bytes alike. */
+#define JIT_OUTSIDE      UINT64_MAX
+/* No branch goes there (no canonical address, no tag that a guest keeps, not aligned): the pc of
+ * empty entries of the tables of targets. All bytes alike. */
 #define JIT_NO_PC UINT64_C(0xa5a5a5a5a5a5a5a5)
 
 struct Jit {
@@ -73,55 +80,66 @@ struct Jit {
     JitOptions options;
     JitHost host;
     uint64_t features;              /* JIT_HOST_* */
-    uint64_t start_ticks, start_ns; /* two clocks at the start, if translations are timed: JitStats.translate_ns of threads is in ticks */
+    uint64_t start_ticks, start_ns; /* two clocks at the start, if translations are timed:
+                                       JitStats.translate_ns of threads is in ticks */
     pthread_mutex_t lock;           /* everything below; look-ups in `blocks` go without */
     BlockMap blocks;
     CodeBuf code;
-    uint64_t generation;            /* counts emptyings of the arena */
+    uint64_t generation; /* counts emptyings of the arena */
     uint64_t epoch;
     JitThread *threads;
     uint32_t nthreads;
-    MetaSlab *slabs;                /* of this generation */
+    MetaSlab *slabs; /* of this generation */
     uint32_t nslabs;
-    CodeChunk *spare;               /* chunks of this generation that threads left behind, and slabs */
+    CodeChunk *spare; /* chunks of this generation that threads left behind, and slabs */
     MetaSlab *spare_slabs;
     Retired *retired;
-    uint64_t dead_bytes;            /* of blocks dropped in this generation */
-    /* The last ranges invalidated, number n in place n % JIT_RECENT_DROPS: what was translated of bytes read before isn't put into the table. */
-    struct { GuestAddr start; uint64_t len; } drops[JIT_RECENT_DROPS];
-    uint64_t ndrops;                /* written under the lock (atomic) */
-    uint32_t put_off;               /* links that weren't made because the code is shared */
-    uint32_t forks;                 /* fork.c */
-    struct KeepModule *modules;     /* keep.h */
-    MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
-    uint8_t *keep_room;             /* under the lock: what is read of segments */
+    uint64_t dead_bytes; /* of blocks dropped in this generation */
+    /* The last ranges invalidated, number n in place n % JIT_RECENT_DROPS: what was translated of
+     * bytes read before isn't put into the table. */
+    struct {
+        GuestAddr start;
+        uint64_t len;
+    } drops[JIT_RECENT_DROPS];
+    uint64_t ndrops;            /* written under the lock (atomic) */
+    uint32_t put_off;           /* links that weren't made because the code is shared */
+    uint32_t forks;             /* fork.c */
+    struct KeepModule *modules; /* keep.h */
+    MetaSlab *keep_slab;        /* for blocks of segments; of this generation */
+    uint8_t *keep_room;         /* under the lock: what is read of segments */
     size_t keep_room_size;
-    struct StockShelf *shelf;       /* under the lock */
-    bool making;                    /* ahead.c: nothing is run */
-    JitStats ended;                 /* sums of threads that ended */
-    void *tpl;                      /* the template emitter's own, shared */
-    uint32_t stressed;              /* threads that draw random numbers (stress.h) */
-    struct Tier *tier;              /* promotion to tier 2 (tier.c); NULL: none */
+    struct StockShelf *shelf; /* under the lock */
+    bool making;              /* ahead.c: nothing is run */
+    JitStats ended;           /* sums of threads that ended */
+    void *tpl;                /* the template emitter's own, shared */
+    uint32_t stressed;        /* threads that draw random numbers (stress.h) */
+    struct Tier *tier;        /* promotion to tier 2 (tier.c); NULL: none */
 };
 
-static inline JitThread *jit_thread(const Cpu *cpu) {
+static inline JitThread *jit_thread(const Cpu *cpu)
+{
     return cpu->jit;
 }
 
-static inline bool jit_any_critical(const Jit *j) {
+static inline bool jit_any_critical(const Jit *j)
+{
     return j->host.any_critical && __atomic_load_n(j->host.any_critical, __ATOMIC_ACQUIRE);
 }
 
-/* Before work that may enter the kernel: a thread in a critical section begins it again. (Newer kernels don't look for critical sections when a thread is preempted in a system call.) */
-static inline void jit_interrupt_critical(JitThread *t) {
+/* Before work that may enter the kernel: a thread in a critical section begins it again. (Newer
+ * kernels don't look for critical sections when a thread is preempted in a system call.) */
+static inline void jit_interrupt_critical(JitThread *t)
+{
     if (jit_any_critical(t->jit)) {
         t->cpu->critical_host->interrupt(t->cpu);
     }
 }
 
-/* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory. 8-byte aligned. */
+/* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory.
+ * 8-byte aligned. */
 void *jit_meta_more(JitThread *t, size_t size);
-static inline void *jit_meta_alloc(JitThread *t, size_t size) {
+static inline void *jit_meta_alloc(JitThread *t, size_t size)
+{
     MetaSlab *s = t->slab;
     size = (size + 15) & ~(size_t)15;
     if (__builtin_expect(!s || s->size - s->used < size, 0)) {
@@ -131,23 +149,31 @@ static inline void *jit_meta_alloc(JitThread *t, size_t size) {
     s->used += size;
     return p;
 }
-/* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look again) or out of memory. */
+/* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look
+ * again) or out of memory. */
 Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode);
-/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in it; NULL if none. Of one that was stored by an earlier run only what a fault needs, in *room. Async-signal-safe. */
+/* The block that the host pc is in, be it of an arena that was emptied while a thread still ran in
+ * it; NULL if none. Of one that was stored by an earlier run only what a fault needs, in *room.
+ * Async-signal-safe. */
 Block *jit_block_of_code(const Jit *j, uintptr_t host_pc, Block *room);
-/* Under the lock. The code becomes this process's own, if it is shared with others since a fork: as a copy, or it is dropped and the arena begun anew. 0 or -errno. */
+/* Under the lock. The code becomes this process's own, if it is shared with others since a fork: as
+ * a copy, or it is dropped and the arena begun anew. 0 or -errno. */
 int jit_own_code(Jit *j);
 /* Under the lock: may exits of existing code be patched? (May empty the arena: then not.) */
 bool jit_may_link(Jit *j);
-/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code leave it at their next poll. 0 or -errno. */
+/* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code
+ * leave it at their next poll. 0 or -errno. */
 int jit_empty_arena(Jit *j);
 /* Under the lock: no thread finds b's code any more by an indirect branch or a return. */
 void jit_forget_block(Jit *j, const Block *b);
-/* Under the lock: was guest code of b invalidated since ndrops was `drops`? More than are remembered count as one of it. */
+/* Under the lock: was guest code of b invalidated since ndrops was `drops`? More than are
+ * remembered count as one of it. */
 bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops);
-/* Translates, but puts nothing into the table; NULL as above. quick: a quick block (quick.h), if that can be. */
+/* Translates, but puts nothing into the table; NULL as above. quick: a quick block (quick.h), if
+ * that can be. */
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick);
-/* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or -ENOMEM: nothing has changed. */
+/* Under the lock: everything that led to `old`, which is in the table, leads to `fresh`. 0 or
+ * -ENOMEM: nothing has changed. */
 int jit_replace_block(Jit *j, Block *old, Block *fresh);
 /* The same if the table has fresh, and old no longer. */
 void jit_redirect(Jit *j, Block *old, Block *fresh);
@@ -160,11 +186,13 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
 /* Runs the micro-ops of a block by the interpreter. */
 CpuExit jit_run_interp(JitThread *t, const Block *b);
 void jit_watch_end(JitThread *t);
-/* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory. */
+/* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory.
+ */
 UopBlock *jit_copy_uops(const UopBlock *from);
 /* Chunks with room for a block; false when the arena is full. */
 bool jit_have_chunks(JitThread *t);
-/* Around what uses blocks outside of jit_run(): the thread is of the present generation, whose memory stays. */
+/* Around what uses blocks outside of jit_run(): the thread is of the present generation, whose
+ * memory stays. */
 void jit_enter(JitThread *t);
 void jit_leave(JitThread *t);
 /* In a child of fork: the block at pc wasn't translated. */

@@ -1,10 +1,11 @@
 /* jit.c - creation, threads, and the loop that finds, translates, links and runs blocks.
  *
- * Locks: Jit.lock guards the table's changes, links and the list of threads. Translating takes no lock: two threads may translate the same block, the second to
- * insert finds the first's and uses it.
+ * Locks: Jit.lock guards the table's changes, links and the list of threads. Translating takes no
+ * lock: two threads may translate the same block, the second to insert finds the first's and uses
+ * it.
  *
- * Epochs: a thread notes Jit.epoch each time it comes through the loop and JIT_OUTSIDE when it leaves it. Memory retired at epoch e is freed once
- * every thread has noted a later one.
+ * Epochs: a thread notes Jit.epoch each time it comes through the loop and JIT_OUTSIDE when it
+ * leaves it. Memory retired at epoch e is freed once every thread has noted a later one.
  */
 #include "jit/jit.h"
 
@@ -18,8 +19,8 @@
 #include "jit/host.h"
 #include "jit/internal.h"
 #include "jit/interp/interp.h"
-#include "jit/ownmem.h"
 #include "jit/keep.h"
+#include "jit/ownmem.h"
 #include "jit/quick.h"
 #include "jit/stock.h"
 #include "jit/stress.h"
@@ -27,23 +28,27 @@
 #include "jit/tier.h"
 
 #define DEFAULT_ARENA ((size_t)256 << 20)
-#define META_SLAB ((size_t)256 << 10)
-/* A program with a megabyte of metadata will need more of it: huge pages take a tenth of the time. */
+#define META_SLAB     ((size_t)256 << 10)
+/* A program with a megabyte of metadata will need more of it: huge pages take a tenth of the time.
+ */
 #define META_SLABS_SMALL 4
-#define META_SLAB_HUGE ((size_t)2 << 20)
-/* More threads than these share chunks of the arena and of memory: they take one for each block, so that a thousand threads don't use up the arena with a few blocks each. */
+#define META_SLAB_HUGE   ((size_t)2 << 20)
+/* More threads than these share chunks of the arena and of memory: they take one for each block, so
+ * that a thousand threads don't use up the arena with a few blocks each. */
 #define THREADS_WITH_CHUNKS 8
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Zeroed, and its pages at once: faults would cost more than the blocks. NULL: no memory. */
-static MetaSlab *map_slab(size_t bytes) {
+static MetaSlab *map_slab(size_t bytes)
+{
     bool huge = bytes == META_SLAB_HUGE;
     uintptr_t hint = (uintptr_t)ownmem_hint(huge ? 2 * bytes : bytes);
     if (huge) {
         hint = (hint + bytes - 1) & ~(uintptr_t)(bytes - 1);
     }
-    MetaSlab *s = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (huge ? 0 : MAP_POPULATE), -1, 0);
+    MetaSlab *s = mmap((void *)hint, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | (huge ? 0 : MAP_POPULATE), -1, 0);
     if (s == MAP_FAILED) {
         return NULL;
     }
@@ -55,7 +60,8 @@ static MetaSlab *map_slab(size_t bytes) {
     return s;
 }
 
-void *jit_meta_more(JitThread *t, size_t size) {
+void *jit_meta_more(JitThread *t, size_t size)
+{
     MetaSlab *s = t->slab;
     if (!s && (s = t->jit->spare_slabs)) {
         pthread_mutex_lock(&t->jit->lock);
@@ -67,7 +73,8 @@ void *jit_meta_more(JitThread *t, size_t size) {
         pthread_mutex_unlock(&t->jit->lock);
     }
     if (!s || s->size - s->used < size) {
-        size_t usual = t->jit->nslabs < META_SLABS_SMALL ? META_SLAB : META_SLAB_HUGE, need = sizeof *s + size;
+        size_t usual = t->jit->nslabs < META_SLABS_SMALL ? META_SLAB : META_SLAB_HUGE,
+               need = sizeof *s + size;
         s = map_slab(need > usual ? (need + 4095) & ~(size_t)4095 : usual);
         if (!s) {
             return NULL;
@@ -84,29 +91,33 @@ void *jit_meta_more(JitThread *t, size_t size) {
     return p;
 }
 
-static void free_slabs(MetaSlab *s) {
+static void free_slabs(MetaSlab *s)
+{
     for (MetaSlab *next; s; s = next) {
         next = s->next;
         munmap(s, sizeof *s + s->size);
     }
 }
 
-static void free_block_uops(Block *b, void *ctx) {
+static void free_block_uops(Block *b, void *ctx)
+{
     (void)ctx;
     if (b->uops) {
         uop_block_free(b->uops);
     }
 }
 
-/* ---- process ------------------------------------------------------------------------------------------------------------ */
+/* ---- process --------------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void) {
+static uint64_t now_ns(void)
+{
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, const JitHost *host) {
+int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, const JitHost *host)
+{
     Jit *j = calloc(1, sizeof *j);
     if (!j) {
         return -ENOMEM;
@@ -122,13 +133,15 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     pthread_mutex_init(&j->lock, NULL);
     int err = blockmap_create(&j->blocks, frontend->pc_mask);
     if (!err && options->tiers & JIT_TIERS_NATIVE) {
-        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA, options->arena_hint, host->placed != NULL);
+        err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA,
+                             options->arena_hint, host->placed != NULL);
         if (!err) {
             err = template_create(j);
         }
     }
     /* Without an optimizer (in unit tests) tier 2 alone compiles in this process. */
-    if (!err && options->tiers & JIT_TIER_LLVM && tier_create(j) != 0 && options->tiers & JIT_TIER_TEMPLATE) {
+    if (!err && options->tiers & JIT_TIER_LLVM && tier_create(j) != 0 &&
+        options->tiers & JIT_TIER_TEMPLATE) {
         j->options.tiers &= ~(uint32_t)JIT_TIER_LLVM; /* tier 1 alone */
     }
     if (err) {
@@ -139,11 +152,13 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
     return 0;
 }
 
-uint64_t jit_features(const Jit *j) {
+uint64_t jit_features(const Jit *j)
+{
     return j->features | (j->tier ? JIT_CODE_COUNTS : 0);
 }
 
-static void free_retired(Jit *j, uint64_t oldest) {
+static void free_retired(Jit *j, uint64_t oldest)
+{
     for (Retired **at = &j->retired, *r; (r = *at);) {
         if (r->epoch < oldest) {
             *at = r->next;
@@ -160,7 +175,8 @@ static void free_retired(Jit *j, uint64_t oldest) {
     }
 }
 
-void jit_destroy(Jit *j) {
+void jit_destroy(Jit *j)
+{
     tier_destroy(j, false);
     if (j->blocks.table) {
         blockmap_each(&j->blocks, free_block_uops, NULL);
@@ -177,30 +193,37 @@ void jit_destroy(Jit *j) {
     free(j);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 /* Entry 0 is where a branch to address 0 looks. */
-static void empty_ibtc(Cpu *cpu) {
-    cpu->ibtc[0] = (IbtcEntry){ .pc = JIT_NO_PC };
+static void empty_ibtc(Cpu *cpu)
+{
+    cpu->ibtc[0] = (IbtcEntry){.pc = JIT_NO_PC};
 }
 
-void jit_forget_targets(Cpu *cpu) {
+void jit_forget_targets(Cpu *cpu)
+{
     memset(cpu->ibtc, 0, sizeof *cpu->ibtc * CPU_IBTC_SIZE);
     empty_ibtc(cpu);
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
 }
 
-/* What a thread needs: its part of the jit and behind it the cache of targets. Pages of its own, since most of them are never touched. */
-static size_t thread_bytes(void) {
+/* What a thread needs: its part of the jit and behind it the cache of targets. Pages of its own,
+ * since most of them are never touched. */
+static size_t thread_bytes(void)
+{
     return ((sizeof(JitThread) + 63) & ~(size_t)63) + CPU_IBTC_SIZE * sizeof(IbtcEntry);
 }
 
-int jit_thread_start(Jit *j, Cpu *cpu) {
-    JitThread *t = mmap(ownmem_hint(thread_bytes()), thread_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+int jit_thread_start(Jit *j, Cpu *cpu)
+{
+    JitThread *t = mmap(ownmem_hint(thread_bytes()), thread_bytes(), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (t == MAP_FAILED) {
         return -ENOMEM;
     }
-    cpu->ibtc = (IbtcEntry *)(void *)((uint8_t *)t + thread_bytes() - CPU_IBTC_SIZE * sizeof *cpu->ibtc);
+    cpu->ibtc =
+        (IbtcEntry *)(void *)((uint8_t *)t + thread_bytes() - CPU_IBTC_SIZE * sizeof *cpu->ibtc);
     empty_ibtc(cpu);
     t->jit = j;
     t->cpu = cpu;
@@ -231,16 +254,18 @@ int jit_thread_start(Jit *j, Cpu *cpu) {
     return 0;
 }
 
-static void add_stats(JitStats *sum, const JitStats *s) {
+static void add_stats(JitStats *sum, const JitStats *s)
+{
 #define JIT_STAT(name, text) sum->name += s->name;
 #include "jit/stats.def"
 #undef JIT_STAT
 }
 
 /* Under the lock: another thread goes on filling them. */
-static void leave_chunks(JitThread *t) {
+static void leave_chunks(JitThread *t)
+{
     Jit *j = t->jit;
-    CodeChunk *chunks[] = { t->hot, t->cold };
+    CodeChunk *chunks[] = {t->hot, t->cold};
     for (unsigned i = 0; i < 2 && t->generation == j->generation; i++) {
         if (chunks[i]) {
             chunks[i]->spare = j->spare;
@@ -255,7 +280,8 @@ static void leave_chunks(JitThread *t) {
     t->slab = NULL;
 }
 
-void jit_thread_end(Cpu *cpu) {
+void jit_thread_end(Cpu *cpu)
+{
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     keep_leave(t);
@@ -281,19 +307,23 @@ void jit_thread_end(Cpu *cpu) {
     cpu->ibtc = NULL;
 }
 
-void jit_stats(const Jit *j, JitStats *out) {
+void jit_stats(const Jit *j, JitStats *out)
+{
     *out = j->ended;
     for (const JitThread *t = j->threads; t; t = t->next) {
         add_stats(out, &t->stats);
     }
     uint64_t ticks = j->options.time_translation ? jit_host_ticks() - j->start_ticks : 0;
-    out->translate_ns = ticks ? (uint64_t)((unsigned __int128)out->translate_ns * (now_ns() - j->start_ns) / ticks) : 0;
+    out->translate_ns =
+        ticks ? (uint64_t)((unsigned __int128)out->translate_ns * (now_ns() - j->start_ns) / ticks)
+              : 0;
     tier_stats(j, out);
 }
 
-/* ---- emptying the arena -------------------------------------------------------------------------------------------------- */
+/* ---- emptying the arena ---------------------------------------------------------------------- */
 
-static uint64_t oldest_epoch(const Jit *j) {
+static uint64_t oldest_epoch(const Jit *j)
+{
     uint64_t oldest = JIT_OUTSIDE;
     for (const JitThread *t = j->threads; t; t = t->next) {
         uint64_t e = __atomic_load_n(&t->epoch, __ATOMIC_ACQUIRE);
@@ -302,13 +332,15 @@ static uint64_t oldest_epoch(const Jit *j) {
     return oldest;
 }
 
-int jit_empty_arena(Jit *j) {
+int jit_empty_arena(Jit *j)
+{
     Retired *r = calloc(1, sizeof *r);
     CodeBuf fresh;
     if (!r) {
         return -ENOMEM;
     }
-    int err = codebuf_create(&fresh, j->code.size, ownmem_hint(2 * j->code.size), j->code.anonymous);
+    int err =
+        codebuf_create(&fresh, j->code.size, ownmem_hint(2 * j->code.size), j->code.anonymous);
     if (!err && (err = template_arena(j, &fresh)) != 0) {
         codebuf_destroy(&fresh);
     }
@@ -332,8 +364,9 @@ int jit_empty_arena(Jit *j) {
     keep_emptied(j);
     blockmap_each(&j->blocks, free_block_uops, NULL);
     blockmap_clear(&j->blocks);
-    /* In this order: who has joined the new generation finds no block of the old one any more (its caches of targets would lead there), and who notes the new epoch, after which the old arena may go, joins
-     * the generation next. */
+    /* In this order: who has joined the new generation finds no block of the old one any more (its
+     * caches of targets would lead there), and who notes the new epoch, after which the old arena
+     * may go, joins the generation next. */
     __atomic_store_n(&j->generation, j->generation + 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&j->epoch, j->epoch + 1, __ATOMIC_SEQ_CST);
     for (JitThread *t = j->threads; t; t = t->next) {
@@ -343,7 +376,8 @@ int jit_empty_arena(Jit *j) {
 }
 
 /* A thread that finds a newer generation lets go of everything it had of the old one. */
-static void join_generation(JitThread *t) {
+static void join_generation(JitThread *t)
+{
     uint64_t g = __atomic_load_n(&t->jit->generation, __ATOMIC_ACQUIRE);
     if (t->generation != g) {
         t->generation = g;
@@ -355,7 +389,8 @@ static void join_generation(JitThread *t) {
     }
 }
 
-void jit_enter(JitThread *t) {
+void jit_enter(JitThread *t)
+{
     uint64_t epoch = __atomic_load_n(&t->jit->epoch, __ATOMIC_ACQUIRE);
     if (t->epoch != epoch) { /* visible before anything of the generation is used */
         __atomic_store_n(&t->epoch, epoch, __ATOMIC_SEQ_CST);
@@ -363,11 +398,12 @@ void jit_enter(JitThread *t) {
     join_generation(t);
 }
 
-void jit_leave(JitThread *t) {
+void jit_leave(JitThread *t)
+{
     __atomic_store_n(&t->epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
 }
 
-/* ---- translation ---------------------------------------------------------------------------------------------------------- */
+/* ---- translation ----------------------------------------------------------------------------- */
 
 typedef struct FlagsCtx {
     const Frontend *frontend;
@@ -375,12 +411,14 @@ typedef struct FlagsCtx {
     FetchRun run;
 } FlagsCtx;
 
-static bool flags_dead_at(void *ctx, GuestAddr pc) {
+static bool flags_dead_at(void *ctx, GuestAddr pc)
+{
     FlagsCtx *c = ctx;
     return c->frontend->flags_dead_at && c->frontend->flags_dead_at(&c->req, pc);
 }
 
-UopBlock *jit_copy_uops(const UopBlock *from) {
+UopBlock *jit_copy_uops(const UopBlock *from)
+{
     UopBlock *copy = malloc(sizeof *copy);
     if (!copy) {
         return NULL;
@@ -410,7 +448,8 @@ UopBlock *jit_copy_uops(const UopBlock *from) {
 }
 
 /* Under the lock. */
-static CodeChunk *new_chunk(Jit *j) {
+static CodeChunk *new_chunk(Jit *j)
+{
     for (CodeChunk *c; (c = j->spare) != NULL;) {
         j->spare = c->spare;
         if (codebuf_has_room(c)) {
@@ -421,7 +460,8 @@ static CodeChunk *new_chunk(Jit *j) {
 }
 
 /* A chunk with room for any block's part; false when the arena is full. */
-static bool have_chunk(JitThread *t, CodeChunk **c) {
+static bool have_chunk(JitThread *t, CodeChunk **c)
+{
     if (*c && codebuf_has_room(*c)) {
         return true;
     }
@@ -432,9 +472,10 @@ static bool have_chunk(JitThread *t, CodeChunk **c) {
     return *c != NULL;
 }
 
-/* ---- fetching: JitHost.fetch, remembered by page ---------------------------------------------------------------------------- */
+/* ---- fetching: JitHost.fetch, remembered by page --------------------------------------------- */
 
-static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail) {
+static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail)
+{
     JitThread *t = ctx;
     const JitHost *h = &t->jit->host;
     uint64_t version = __atomic_load_n(h->map_version, __ATOMIC_ACQUIRE);
@@ -459,7 +500,8 @@ static const uint8_t *fetch_cached(void *ctx, GuestAddr pc, size_t *avail) {
 }
 
 /* Of an address that was just fetched. */
-static bool is_guarded(void *ctx, GuestAddr pc) {
+static bool is_guarded(void *ctx, GuestAddr pc)
+{
     JitThread *t = ctx;
     const JitHost *h = &t->jit->host;
     FetchedPage *f = &t->fetched[(pc >> 12) % JIT_FETCHED_PAGES];
@@ -472,12 +514,14 @@ static bool is_guarded(void *ctx, GuestAddr pc) {
     return f->guarded == 2;
 }
 
-bool jit_have_chunks(JitThread *t) {
+bool jit_have_chunks(JitThread *t)
+{
     return t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
 }
 
 /* Many threads only run what others have translated. */
-bool jit_can_translate(JitThread *t) {
+bool jit_can_translate(JitThread *t)
+{
     if (!t->can_translate) {
         uop_block_init(&t->uops);
         t->can_translate = !(t->jit->options.tiers & JIT_TIERS_NATIVE) || template_prepare(t) == 0;
@@ -488,10 +532,15 @@ bool jit_can_translate(JitThread *t) {
     return t->can_translate;
 }
 
-static void begin_request(JitThread *t, FlagsCtx *fc, GuestAddr pc, uint32_t mode) {
+static void begin_request(JitThread *t, FlagsCtx *fc, GuestAddr pc, uint32_t mode)
+{
     const Jit *j = t->jit;
-    *fc = (FlagsCtx){ .frontend = j->frontend,
-                      .req = { .pc = pc, .mode = mode, .fetch = j->host.fetch, .fetch_ctx = j->host.ctx, .run = &fc->run } };
+    *fc = (FlagsCtx){.frontend = j->frontend,
+                     .req = {.pc = pc,
+                             .mode = mode,
+                             .fetch = j->host.fetch,
+                             .fetch_ctx = j->host.ctx,
+                             .run = &fc->run}};
     if (j->host.map_version) {
         fc->req.fetch = fetch_cached;
         fc->req.fetch_ctx = t;
@@ -501,23 +550,29 @@ static void begin_request(JitThread *t, FlagsCtx *fc, GuestAddr pc, uint32_t mod
     }
 }
 
-static void optimize(JitThread *t, FlagsCtx *flags) {
+static void optimize(JitThread *t, FlagsCtx *flags)
+{
     const Jit *j = t->jit;
-    UopFile file = { .flags_offset = j->frontend->flags_offset, .flags_dead_at = flags ? flags_dead_at : NULL, .ctx = flags,
-                     .helpers = j->frontend->helpers, .nhelpers = j->frontend->nhelpers };
+    UopFile file = {.flags_offset = j->frontend->flags_offset,
+                    .flags_dead_at = flags ? flags_dead_at : NULL,
+                    .ctx = flags,
+                    .helpers = j->frontend->helpers,
+                    .nhelpers = j->frontend->nhelpers};
     uop_optimize(&t->uops, &file);
     t->stats.uops_opt += t->uops.count;
 #ifndef NDEBUG
     char msg[256];
     if (uop_verify(&t->uops, msg, sizeof msg) != 0) {
-        fprintf(stderr, "xemu: micro-ops of the block at %#llx: %s\n", (unsigned long long)t->uops.pc, msg);
+        fprintf(stderr, "xemu: micro-ops of the block at %#llx: %s\n",
+                (unsigned long long)t->uops.pc, msg);
         uop_print(stderr, &t->uops, j->frontend->reg_name);
         abort();
     }
 #endif
 }
 
-void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns) {
+void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns)
+{
     Jit *j = t->jit;
     FlagsCtx fc;
     begin_request(t, &fc, pc, mode);
@@ -548,9 +603,10 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
     }
 }
 
-void jit_placed(const Jit *j, const Block *b) {
-    JitPiece pieces[] = { { b->pc, (const void *)b->code, b->host_len, b->tier2 ? 2 : 1 },
-                          { b->pc, (const void *)b->cold, b->cold_len, b->tier2 ? 2 : 1 } };
+void jit_placed(const Jit *j, const Block *b)
+{
+    JitPiece pieces[] = {{b->pc, (const void *)b->code, b->host_len, b->tier2 ? 2 : 1},
+                         {b->pc, (const void *)b->cold, b->cold_len, b->tier2 ? 2 : 1}};
     for (unsigned i = 0; j->host.placed && i < 2; i++) {
         if (pieces[i].len) {
             j->host.placed(j->host.placed_ctx, &pieces[i]);
@@ -558,7 +614,8 @@ void jit_placed(const Jit *j, const Block *b) {
     }
 }
 
-void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc) {
+void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc)
+{
     req->pc = pc;
     req->max_insns = 1;
     req->relocatable = true;
@@ -567,7 +624,8 @@ void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc) {
     optimize(t, NULL);
 }
 
-static int emit_quick(JitThread *t, Block *b) {
+static int emit_quick(JitThread *t, Block *b)
+{
     FlagsCtx fc;
     begin_request(t, &fc, b->pc, b->mode);
     int err = template_emit_quick(t, &fc.req, b);
@@ -576,7 +634,8 @@ static int emit_quick(JitThread *t, Block *b) {
     return err;
 }
 
-Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
+Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
+{
     Jit *j = t->jit;
     uint64_t start = j->options.time_translation ? jit_host_ticks() : 0;
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
@@ -606,11 +665,13 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     if (!b) {
         return NULL;
     }
-    /* A block that the emitter has no room for (registers to spill to, links ...) is made again of half as many instructions. */
+    /* A block that the emitter has no room for (registers to spill to, links ...) is made again of
+     * half as many instructions. */
     int err = -ENOSPC;
     b->pc = pc;
     b->mode = mode;
-    if (t->module && !(t->module->stock_asked && !t->module->stock) && !j->making && stock_take(t, b) == 0) {
+    if (t->module && !(t->module->stock_asked && !t->module->stock) && !j->making &&
+        stock_take(t, b) == 0) {
         t->stats.stock_blocks++;
         if (j->host.placed) {
             jit_placed(j, b);
@@ -623,7 +684,8 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     if (err && quick) {
         err = emit_quick(t, b);
     }
-    for (uint32_t n = j->options.one_insn_per_block ? 1 : JIT_MAX_INSNS; err == -ENOSPC && n; n = t->uops.ninsns / 2) {
+    for (uint32_t n = j->options.one_insn_per_block ? 1 : JIT_MAX_INSNS; err == -ENOSPC && n;
+         n = t->uops.ninsns / 2) {
         jit_build_uops(t, pc, mode, n);
         b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
         b->ninsns = t->uops.ninsns;
@@ -631,7 +693,8 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
         if (templ) {
             err = template_emit(t, &t->uops, b);
         } else {
-            /* A fork waits for this lock: no child begins with a heap that another thread was about to change. */
+            /* A fork waits for this lock: no child begins with a heap that another thread was about
+             * to change. */
             pthread_mutex_lock(&j->lock);
             b->uops = jit_copy_uops(&t->uops);
             pthread_mutex_unlock(&j->lock);
@@ -662,18 +725,21 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick) {
     return b;
 }
 
-void jit_link(Jit *j, Link *link, Block *to) {
+void jit_link(Jit *j, Link *link, Block *to)
+{
     __atomic_store_n(&link->to, to, __ATOMIC_RELAXED);
     link->next_in = to->incoming;
     to->incoming = link;
     template_link(j, link, to);
 }
 
-static bool overlaps(const Block *b, GuestAddr start, uint64_t len) {
+static bool overlaps(const Block *b, GuestAddr start, uint64_t len)
+{
     return b->pc - start < len || start - b->pc < b->guest_len;
 }
 
-bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops) {
+bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops)
+{
     if (j->ndrops - drops > JIT_RECENT_DROPS) {
         return true;
     }
@@ -691,7 +757,8 @@ bool jit_is_stale(const Jit *j, const Block *b, uint64_t drops) {
     return false;
 }
 
-static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
+static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode)
+{
     Jit *j = t->jit;
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     Block *b = jit_new_block(t, pc, mode, quick_wanted(t, pc));
@@ -699,8 +766,11 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
         return NULL;
     }
     pthread_mutex_lock(&j->lock);
-    Block *other = t->generation == j->generation && j->threads->next ? blockmap_find(&j->blocks, pc, mode) : NULL;
-    if (!other && t->generation == j->generation && !jit_is_stale(j, b, drops) && blockmap_insert(&j->blocks, b) == 0) {
+    Block *other = t->generation == j->generation && j->threads->next
+                       ? blockmap_find(&j->blocks, pc, mode)
+                       : NULL;
+    if (!other && t->generation == j->generation && !jit_is_stale(j, b, drops) &&
+        blockmap_insert(&j->blocks, b) == 0) {
         other = b;
         (void)tier_anchor(j, b);
     }
@@ -716,7 +786,8 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode) {
     return other;
 }
 
-Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
+Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode)
+{
     Block *b = blockmap_find(&t->jit->blocks, pc, mode);
     if (!b) {
         keep_enter(t, pc);
@@ -725,11 +796,13 @@ Block *jit_block(JitThread *t, GuestAddr pc, uint32_t mode) {
     return b ? b : translate(t, pc, mode);
 }
 
-static void link_exit(JitThread *t, Link *link, Block *to) {
+static void link_exit(JitThread *t, Link *link, Block *to)
+{
     Jit *j = t->jit;
     jit_interrupt_critical(t);
     pthread_mutex_lock(&j->lock);
-    /* An inline cache is for one target in its life: a thread may stand between its comparison and its jump. */
+    /* An inline cache is for one target in its life: a thread may stand between its comparison and
+     * its jump. */
     bool fits = link->kind != LINK_CACHE || link->target == 0 || link->target == to->pc;
     if (fits && !link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
         jit_link(j, link, to);
@@ -737,9 +810,10 @@ static void link_exit(JitThread *t, Link *link, Block *to) {
     pthread_mutex_unlock(&j->lock);
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
-CpuExit jit_run_interp(JitThread *t, const Block *b) {
+CpuExit jit_run_interp(JitThread *t, const Block *b)
+{
     t->stats.interp_blocks++;
     CpuExit r = CPU_EXIT_FAULT;
     if (__builtin_setjmp(t->fault_jmp) == 0) {
@@ -751,7 +825,8 @@ CpuExit jit_run_interp(JitThread *t, const Block *b) {
 }
 
 /* Interprets the block at pc if it isn't translated. */
-static bool interpret_new(JitThread *t, CpuExit *r) {
+static bool interpret_new(JitThread *t, CpuExit *r)
+{
     Cpu *cpu = t->cpu;
     if (blockmap_find(&t->jit->blocks, cpu->pc, cpu->mode)) {
         return false;
@@ -767,12 +842,13 @@ static bool interpret_new(JitThread *t, CpuExit *r) {
     t->interpret--;
     jit_interrupt_critical(t);
     jit_build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS);
-    Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
+    Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops};
     *r = jit_run_interp(t, &b);
     return true;
 }
 
-CpuExit jit_run(Cpu *cpu) {
+CpuExit jit_run(Cpu *cpu)
+{
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
@@ -823,13 +899,14 @@ CpuExit jit_run(Cpu *cpu) {
     return r;
 }
 
-CpuExit jit_step(Cpu *cpu) {
+CpuExit jit_step(Cpu *cpu)
+{
     JitThread *t = cpu->jit;
     if (!jit_can_translate(t)) {
         return cpu->exit_reason = CPU_EXIT_INTERRUPT; /* no memory: try again */
     }
     jit_build_uops(t, cpu->pc, cpu->mode, 1);
-    Block b = { .pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops };
+    Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops};
     CpuExit r = jit_run_interp(t, &b);
     return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;
 }

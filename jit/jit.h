@@ -1,6 +1,7 @@
 /* jit.h - runs guest code: what the runtime calls.
  *
- * One struct Jit per process (code arena, block table, shared by the threads), one struct JitThread per guest thread (in Cpu.jit).
+ * One struct Jit per process (code arena, block table, shared by the threads), one struct JitThread
+ * per guest thread (in Cpu.jit).
  *
  *     struct Jit *jit; jit_create(&jit, &frontend_aarch64, &options, &host);
  *     jit_thread_start(jit, cpu);
@@ -13,31 +14,50 @@
 
 typedef struct Jit Jit;
 
-enum { JIT_TIER_INTERP = 1, JIT_TIER_TEMPLATE = 2, JIT_TIER_LLVM = 4, JIT_TIERS_NATIVE = 6 }; /* a set; LLVM without TEMPLATE: from the first execution */
-enum { JIT_DUMP_UOP = 1, JIT_DUMP_UOP_OPT = 2, JIT_DUMP_HOST = 4, JIT_DUMP_IN_ASM = 8, JIT_DUMP_EXEC = 16, JIT_DUMP_CPU = 32, JIT_DUMP_IR = 64, JIT_DUMP_IR_OPT = 128, JIT_DUMP_ASM = 256 };
+enum {
+    JIT_TIER_INTERP = 1,
+    JIT_TIER_TEMPLATE = 2,
+    JIT_TIER_LLVM = 4,
+    JIT_TIERS_NATIVE = 6
+}; /* a set; LLVM without TEMPLATE: from the first execution */
+enum {
+    JIT_DUMP_UOP = 1,
+    JIT_DUMP_UOP_OPT = 2,
+    JIT_DUMP_HOST = 4,
+    JIT_DUMP_IN_ASM = 8,
+    JIT_DUMP_EXEC = 16,
+    JIT_DUMP_CPU = 32,
+    JIT_DUMP_IR = 64,
+    JIT_DUMP_IR_OPT = 128,
+    JIT_DUMP_ASM = 256
+};
 
 enum { JIT_QUICK_ONLY = INT32_MAX };
 #define JIT_CODE_COUNTS (UINT64_C(1) << 63) /* it counts executions, for tier 2 to follow */
 
 typedef struct JitOptions {
-    uint32_t tiers;        /* JIT_TIER_* */
-    uint32_t hot;          /* executions of an edge until its target is promoted to tier 2; 0: default */
+    uint32_t tiers; /* JIT_TIER_* */
+    uint32_t hot;   /* executions of an edge until its target is promoted to tier 2; 0: default */
     uint64_t optimizer_memory; /* bytes that the optimizer may allocate; 0: default */
-    uint32_t quick;        /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY: none is; 0: there are none */
-    uint32_t stress;       /* stress.h: a seed; odd ones have CPU_MODE_PRECISE from the beginning; 0: no stress */
-    const struct ReadySnippets *ready; /* quick.h: snippets that were made when xemu was built; NULL: none */
-    uint32_t dump;         /* JIT_DUMP_*, to `log` */
-    FILE *log;             /* where dumps go; never NULL when dump != 0 */
+    uint32_t quick; /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY:
+                       none is; 0: there are none */
+    uint32_t stress; /* stress.h: a seed; odd ones have CPU_MODE_PRECISE from the beginning; 0: no
+                        stress */
+    const struct ReadySnippets
+        *ready;    /* quick.h: snippets that were made when xemu was built; NULL: none */
+    uint32_t dump; /* JIT_DUMP_*, to `log` */
+    FILE *log;     /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */
-    bool time_translation; /* fill in translate_ns */
-    bool count_blocks;     /* emit execution counters at block heads and side exits */
+    bool time_translation;        /* fill in translate_ns */
+    bool count_blocks;            /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */
-    size_t arena_size;     /* bytes of code space; 0: default */
-    void *arena_hint;      /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere */
+    size_t arena_size;          /* bytes of code space; 0: default */
+    void *arena_hint; /* where the arena should lie (runtime keeps the guest off it); NULL: anywhere
+                       */
 } JitOptions;
 
-/* ---- translations that outlive the process (keep.h) ---------------------------------------------------------------------------- */
+/* ---- translations that outlive the process (keep.h) ------------------------------------------ */
 /* One place of a guest file in memory, where the file's bytes are what is executed. */
 typedef struct JitModule {
     void *file;           /* the runtime's name of it */
@@ -72,30 +92,40 @@ typedef struct JitPiece {
 
 /* What the jit needs of the runtime. */
 typedef struct JitHost {
-    /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any thread. */
+    /* Executable guest bytes at pc (FetchFn of frontend.h); ctx as below. May be called by any
+     * thread. */
     FetchFn fetch;
     void *ctx;
-    /* Counts changes of what fetch would answer, before and after each (atomic); NULL: fetch is asked each time. */
+    /* Counts changes of what fetch would answer, before and after each (atomic); NULL: fetch is
+     * asked each time. */
     const uint64_t *map_version;
-    /* GuardedFn of frontend.h, and whether there is any guarded page (when the first one appears, all translations have to go);
-     * both may be NULL. */
+    /* GuardedFn of frontend.h, and whether there is any guarded page (when the first one appears,
+     * all translations have to go); both may be NULL. */
     GuardedFn guarded;
     bool (*any_guarded)(void *ctx);
-    /* The critical section that pc is in, or else the next one behind it (cpu.h); false: there is none. *any_critical: there may be some, somewhere. Both may be NULL. */
+    /* The critical section that pc is in, or else the next one behind it (cpu.h); false: there is
+     * none. *any_critical: there may be some, somewhere. Both may be NULL. */
     bool (*critical)(void *ctx, GuestAddr pc, CriticalSection *out);
     const bool *any_critical;
-    /* All NULL: nothing is kept. The module at an address, false if there is none. What is stored of a file: the number of parts (that runs have learned, numbered from 0; or, `whole`, that were made ahead
-     * of time, from JIT_PART_WHOLE), and for each its info (false: not to be used), a frame's size (0: none) and bytes (false: damaged). Called with the jit's lock held but for `module`. */
+    /* All NULL: nothing is kept. The module at an address, false if there is none. What is stored
+     * of a file: the number of parts (that runs have learned, numbered from 0; or, `whole`, that
+     * were made ahead of time, from JIT_PART_WHOLE), and for each its info (false: not to be used),
+     * a frame's size (0: none) and bytes (false: damaged). Called with the jit's lock held but for
+     * `module`. */
     bool (*module)(void *ctx, GuestAddr pc, JitModule *out);
     unsigned (*kept_parts)(void *ctx, void *file, bool whole);
     bool (*kept_info)(void *ctx, void *file, unsigned part, uint8_t info[JIT_PART_INFO]);
     uint32_t (*kept_size)(void *ctx, void *file, unsigned part, unsigned frame);
-    bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to, uint32_t size);
-    /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none. */
+    bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to,
+                       uint32_t size);
+    /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none.
+     */
     const int *exe_fd;
-    /* A guest above this process adopts orphans (it is pid 1, or a subreaper); children would be in another namespace of processes. Both may change. */
+    /* A guest above this process adopts orphans (it is pid 1, or a subreaper); children would be in
+     * another namespace of processes. Both may change. */
     const bool *reaped, *new_namespace;
-    /* Each piece of code, before it is run; from any thread. NULL: nobody asks. Code of earlier runs isn't told. */
+    /* Each piece of code, before it is run; from any thread. NULL: nobody asks. Code of earlier
+     * runs isn't told. */
     void (*placed)(void *placed_ctx, const JitPiece *piece);
     void *placed_ctx;
 } JitHost;
@@ -108,60 +138,82 @@ void jit_destroy(Jit *jit);
 int jit_thread_start(Jit *jit, Cpu *cpu);
 void jit_thread_end(Cpu *cpu);
 
-/* Runs cpu from cpu->pc until something needs the runtime; the register file and pc are complete on return. Re-entrant: a signal handler's frame never
- * calls it. */
+/* Runs cpu from cpu->pc until something needs the runtime; the register file and pc are complete on
+ * return. Re-entrant: a signal handler's frame never calls it. */
 CpuExit jit_run(Cpu *cpu);
-/* Executes exactly one guest instruction (or the exit it makes), precisely: CPU_EXIT_INTERRUPT when done normally. */
+/* Executes exactly one guest instruction (or the exit it makes), precisely: CPU_EXIT_INTERRUPT when
+ * done normally. */
 CpuExit jit_step(Cpu *cpu);
 
-/* The same as jit_run() while cpu->watch is set: CPU_EXIT_FAULT with is_hit set when a watched address is about to be used. */
+/* The same as jit_run() while cpu->watch is set: CPU_EXIT_FAULT with is_hit set when a watched
+ * address is about to be used. */
 CpuExit jit_run_watched(Cpu *cpu);
 
 /* Asks a running thread to leave at its next poll; async-signal-safe; from any thread. */
-static inline void jit_interrupt(Cpu *cpu) { __atomic_store_n((uint32_t *)&cpu->interrupt, 1, __ATOMIC_SEQ_CST); }
+static inline void jit_interrupt(Cpu *cpu)
+{
+    __atomic_store_n((uint32_t *)&cpu->interrupt, 1, __ATOMIC_SEQ_CST);
+}
 
-/* The guest code in [start, start + len) may have changed or gone: no thread runs old translations of it once it has passed its next poll; the calling thread not at all.
- * Cheap if nothing was translated there. Thread-safe. Not async-signal-safe. */
+/* The guest code in [start, start + len) may have changed or gone: no thread runs old translations
+ * of it once it has passed its next poll; the calling thread not at all. Cheap if nothing was
+ * translated there. Thread-safe. Not async-signal-safe. */
 void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
 
-/* Calls fn for what was translated of each module since the last time and isn't less than `least` blocks. Other threads may go on. Returns the number of calls. */
+/* Calls fn for what was translated of each module since the last time and isn't less than `least`
+ * blocks. Other threads may go on. Returns the number of calls. */
 typedef void (*JitSaveFn)(void *ctx, void *file, const JitPart *part);
 unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
 /* False: jit_save() has nothing to tell of, as in most children of fork. */
 bool jit_may_save(const Jit *jit);
 /* The frames of a stored part that list its blocks; false: it isn't one. */
-bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first, unsigned *n);
-/* How many blocks of `part` aren't in a stored part with that info and those frames, one behind the other, nor in those that it was asked for before: *known, a bit per block of part (zero at first), is kept up. */
-uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index, uint32_t size, uint8_t *known);
+bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first,
+                    unsigned *n);
+/* How many blocks of `part` aren't in a stored part with that info and those frames, one behind the
+ * other, nor in those that it was asked for before: *known, a bit per block of part (zero at
+ * first), is kept up. */
+uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index,
+                          uint32_t size, uint8_t *known);
 
 /* Before fork, without locks: translates what earlier children met untranslated. */
 void jit_fork_learn(Cpu *cpu);
-/* Before fork, holding the jit's locks from there on (alone: there is no other thread that could): 0 or -errno (then don't fork, but call jit_fork_parent). After it in the parent, and in the child,
- * where other threads' state is dropped. The code that exists is shared until one of them has to change it. */
+/* Before fork, holding the jit's locks from there on (alone: there is no other thread that could):
+ * 0 or -errno (then don't fork, but call jit_fork_parent). After it in the parent, and in the
+ * child, where other threads' state is dropped. The code that exists is shared until one of them
+ * has to change it. */
 int jit_fork_prepare(Jit *jit, bool alone);
 void jit_fork_parent(Jit *jit, bool alone, bool forked);
 void jit_fork_child(Jit *jit, Cpu *cpu, bool alone);
-/* Around exec in a process of one thread, and (the first) before its end: the parent needn't spare the shared code any longer. failed: there was no exec, all is translated anew. */
+/* Around exec in a process of one thread, and (the first) before its end: the parent needn't spare
+ * the shared code any longer. failed: there was no exec, all is translated anew. */
 void jit_exec_prepare(Jit *jit);
 void jit_exec_failed(Jit *jit);
-/* on: the thread is about to wait for children of any kind (__WALL, __WCLONE) and must meet none of the jit's own, until it calls again with false. */
+/* on: the thread is about to wait for children of any kind (__WALL, __WCLONE) and must meet none of
+ * the jit's own, until it calls again with false. */
 void jit_hide_children(Jit *jit, bool on);
-/* Before the process ends or executes another program: the optimizer ends as well. If the process goes on after all, another is started. */
+/* Before the process ends or executes another program: the optimizer ends as well. If the process
+ * goes on after all, another is started. */
 void jit_close_optimizer(Jit *jit);
 
-/* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL ...) of this thread; ucontext: the handler's third argument (ucontext_t *).
- * If the fault is in translated code or in a C routine working on guest memory for it: makes the register file and cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run
- * return CPU_EXIT_FAULT, and returns true. `*guest_pc` the faulting instruction. False: not guest code's fault (xemu's own bug). */
+/* Called by the runtime's handler of a synchronous host signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL
+ * ...) of this thread; ucontext: the handler's third argument (ucontext_t *). If the fault is in
+ * translated code or in a C routine working on guest memory for it: makes the register file and
+ * cpu->pc precise, changes the ucontext so that returning from the handler makes jit_run return
+ * CPU_EXIT_FAULT, and returns true. `*guest_pc` the faulting instruction. False: not guest code's
+ * fault (xemu's own bug). */
 bool jit_handle_fault(Cpu *cpu, void *ucontext, GuestAddr *guest_pc);
-/* The same for SIGFPE: an exception that the host's floating point raises in flush-to-zero mode (fpenv.h). True: the instruction is run again, or has been done. */
+/* The same for SIGFPE: an exception that the host's floating point raises in flush-to-zero mode
+ * (fpenv.h). True: the instruction is run again, or has been done. */
 bool jit_handle_fp(Cpu *cpu, void *ucontext);
-/* Is this host pc in translated code (for deciding whether an asynchronous signal must wait for the next poll)? Async-signal-safe. */
+/* Is this host pc in translated code (for deciding whether an asynchronous signal must wait for the
+ * next poll)? Async-signal-safe. */
 bool jit_is_code(const Jit *jit, uintptr_t host_pc);
 
-/* Host address range that the guest must not map over (arena); n = 0, 1 ...; false when there are no more. */
+/* Host address range that the guest must not map over (arena); n = 0, 1 ...; false when there are
+ * no more. */
 bool jit_own_range(const Jit *jit, unsigned n, uintptr_t *start, size_t *len);
 
-/* ---- counters -------------------------------------------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------------------- */
 typedef struct JitStats {
 #define JIT_STAT(name, text) uint64_t name;
 #include "jit/stats.def"

@@ -38,11 +38,12 @@ static KeepModule *find_module(Jit *j, const JitModule *info)
 
 static bool can_keep(const Jit *j)
 {
-    return j->host.module && j->options.tiers & JIT_TIER_TEMPLATE &&
-           !j->options.count_blocks && !j->options.one_insn_per_block && !j->options.dump;
+    return j->host.module && j->options.tiers & JIT_TIER_TEMPLATE && !j->options.count_blocks &&
+           !j->options.one_insn_per_block && !j->options.dump;
 }
 
-/* The thread's chunks are those of m from now on: it takes some when it has something to put there. */
+/* The thread's chunks are those of m from now on: it takes some when it has something to put there.
+ */
 static void take_module(JitThread *t, KeepModule *m)
 {
     t->plain_hot = t->hot;

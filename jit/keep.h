@@ -1,20 +1,29 @@
-/* keep.h - translations that outlive the process: code of a guest file is laid down so that it can be stored as it is, and stored code is placed into the arena piece by piece, to run without being
+/* keep.h - translations that outlive the process: code of a guest file is laid down so that it can
+ * be stored as it is, and stored code is placed into the arena piece by piece, to run without being
  * translated, block by block found when it is first jumped to from outside.
  *
- * A *module* is one place of a guest file in memory. Code of its blocks goes to *pairs* of chunks of its own: a hot one and the cold one right behind it, so that the distances between both are
- * the same wherever the pair lies. A hot chunk begins with a copy of the stubs. So nothing in a pair depends on where in the arena it is, and only the guest addresses that blocks list as relocations
- * on where the file is. What one process saves of a module is a *segment*: its pairs, in the window of one behind the other (in the arena, each pair lies where there's room):
+ * A *module* is one place of a guest file in memory. Code of its blocks goes to *pairs* of chunks
+ * of its own: a hot one and the cold one right behind it, so that the distances between both are
+ * the same wherever the pair lies. A hot chunk begins with a copy of the stubs. So nothing in a
+ * pair depends on where in the arena it is, and only the guest addresses that blocks list as
+ * relocations on where the file is. What one process saves of a module is a *segment*: its pairs,
+ * in the window of one behind the other (in the arena, each pair lies where there's room):
  *
  *     window offset   0          256K        512K        768K
  *                     | hot 0    | cold 0    | hot 1     | cold 1 ...
  *
- * A pair's blocks, in the order in which they were made, are cut into *cells* of some 256 KB: a range of the hot chunk and one of the cold. A cell is placed when one of its blocks is wanted, and
- * only then read. Exits within a cell are linked in the saved code; those to another cell of the segment (*far* ones) as soon as both are placed; all others lead to their stubs. struct Block is made for
- * a block of a segment when it is looked up, when its unlinked exits are taken, or for all of the placed ones before some are invalidated.
+ * A pair's blocks, in the order in which they were made, are cut into *cells* of some 256 KB: a
+ * range of the hot chunk and one of the cold. A cell is placed when one of its blocks is wanted,
+ * and only then read. Exits within a cell are linked in the saved code; those to another cell of
+ * the segment (*far* ones) as soon as both are placed; all others lead to their stubs. struct Block
+ * is made for a block of a segment when it is looked up, when its unlinked exits are taken, or for
+ * all of the placed ones before some are invalidated.
  *
- * Frames of a segment (jit.h: JitPart): first KeepCell[ncells] and the key of the first block in each index frame (uint64_t[nindex]); then the index, KeepIndex[] ordered by key, KEEP_INDEX_BLOCKS to a
- * frame; then a frame for each cell: KeepBlock[], KeepLink[] by block, relocations (window offsets, uint32_t), fault maps by block, hot code, cold code. Tables
- * of KeepIndex, KeepBlock and KeepLink are stored as columns (columns.h).
+ * Frames of a segment (jit.h: JitPart): first KeepCell[ncells] and the key of the first block in
+ * each index frame (uint64_t[nindex]); then the index, KeepIndex[] ordered by key,
+ * KEEP_INDEX_BLOCKS to a frame; then a frame for each cell: KeepBlock[], KeepLink[] by block,
+ * relocations (window offsets, uint32_t), fault maps by block, hot code, cold code. Tables of
+ * KeepIndex, KeepBlock and KeepLink are stored as columns (columns.h).
  */
 #ifndef XEMU_JIT_KEEP_H
 #define XEMU_JIT_KEEP_H
@@ -23,13 +32,20 @@
 #include "jit/internal.h"
 
 #define KEEP_PAIR (2 * CODEBUF_CHUNK) /* bytes of the window */
-#define KEEP_CELL (256u << 10)         /* bytes of code after which a cell is full */
-enum { KEEP_HEAD, KEEP_INDEX, KEEP_INDEX_BLOCKS = 1024, KEEP_CELL_BLOCKS = 1 << 11, KEEP_MOST_CELLS = 1 << 13, KEEP_MOST_PAIRS = 512 };
+#define KEEP_CELL (256u << 10)        /* bytes of code after which a cell is full */
+enum {
+    KEEP_HEAD,
+    KEEP_INDEX,
+    KEEP_INDEX_BLOCKS = 1024,
+    KEEP_CELL_BLOCKS = 1 << 11,
+    KEEP_MOST_CELLS = 1 << 13,
+    KEEP_MOST_PAIRS = 512
+};
 
 typedef struct KeepInfo {
-    uint32_t format; /* KEEP_FORMAT */
-    uint32_t flags;  /* KEEP_* below: must agree with the module */
-    uint64_t base;   /* of the file when it was saved */
+    uint32_t format;    /* KEEP_FORMAT */
+    uint32_t flags;     /* KEEP_* below: must agree with the module */
+    uint64_t base;      /* of the file when it was saved */
     uint64_t low, high; /* file offsets that its blocks cover */
     uint32_t nblocks, npairs;
     uint32_t ncells, nindex;
@@ -47,10 +63,10 @@ typedef struct KeepCell {
 _Static_assert(sizeof(KeepCell) == 32, "on disk");
 
 typedef struct KeepIndex {
-    uint32_t pc;        /* file offset */
+    uint32_t pc; /* file offset */
     uint16_t mode;
     uint16_t guest_len : 15, tier2 : 1;
-    uint32_t where;     /* the cell, 13 bits; which of its blocks, 11; bits 56 to 63 of the pc */
+    uint32_t where; /* the cell, 13 bits; which of its blocks, 11; bits 56 to 63 of the pc */
 } KeepIndex;
 _Static_assert(sizeof(KeepIndex) == 12, "on disk");
 
@@ -60,27 +76,36 @@ typedef struct KeepBlock {
     uint16_t guest_len;
     uint32_t hot, cold; /* from the start of the cell's hot and cold part */
     uint16_t host_len, cold_len, faults_len;
-    uint16_t nlinks;    /* of KeepLink: its exits, then nanchors others */
+    uint16_t nlinks; /* of KeepLink: its exits, then nanchors others */
     uint16_t nanchors;
     uint8_t tag;
-    uint8_t tier2;      /* a region's code: its anchors are the other blocks of it */
+    uint8_t tier2; /* a region's code: its anchors are the other blocks of it */
 } KeepBlock;
 _Static_assert(sizeof(KeepBlock) == 28, "on disk");
 
 typedef struct KeepLink {
-    int32_t target;     /* guest address, from the block's; LINK_CACHE unlinked: nothing */
-    uint16_t site /* an anchor: bytes of guest code */, stub, cache; /* as in Link; from the start of the block's hot part or, KEEP_COLD_SITE, cold part; stub and cache: cold */
-    uint16_t cell;      /* KEEP_LINKED, KEEP_FAR: where the target is */
+    int32_t target; /* guest address, from the block's; LINK_CACHE unlinked: nothing */
+    uint16_t site /* an anchor: bytes of guest code */, stub,
+        cache; /* as in Link; from the start of the block's hot part or, KEEP_COLD_SITE, cold part;
+                  stub and cache: cold */
+    uint16_t cell; /* KEEP_LINKED, KEEP_FAR: where the target is */
     uint16_t n;
-    uint8_t flags;      /* LinkKind, KEEP_* */
-    uint8_t tag;        /* of the target */
+    uint8_t flags; /* LinkKind, KEEP_* */
+    uint8_t tag;   /* of the target */
 } KeepLink;
 _Static_assert(sizeof(KeepLink) == 16, "on disk");
 enum { KEEP_KIND = 3, KEEP_LINKED = 4, KEEP_COLD_SITE = 8, KEEP_FAR = 16 };
 
-/* Columns of which the differences are stored (columns.h): the low halves of pc and where; of pc, hot and cold. */
-enum { KEEP_INDEX_DIFFERENCES = 1 | 1 << 4, KEEP_BLOCK_DIFFERENCES = 1 | 1 << 4 | 1 << 6, KEEP_LINK_DIFFERENCES = 0 };
-_Static_assert(offsetof(KeepIndex, where) == 8 && offsetof(KeepBlock, hot) == 8 && offsetof(KeepBlock, cold) == 12, "columns");
+/* Columns of which the differences are stored (columns.h): the low halves of pc and where; of pc,
+ * hot and cold. */
+enum {
+    KEEP_INDEX_DIFFERENCES = 1 | 1 << 4,
+    KEEP_BLOCK_DIFFERENCES = 1 | 1 << 4 | 1 << 6,
+    KEEP_LINK_DIFFERENCES = 0
+};
+_Static_assert(offsetof(KeepIndex, where) == 8 && offsetof(KeepBlock, hot) == 8 &&
+                   offsetof(KeepBlock, cold) == 12,
+               "columns");
 
 /* A pair that is being filled, or was. */
 typedef struct KeepPair {
@@ -91,11 +116,11 @@ typedef struct KeepPair {
 
 /* A cell in memory. What it points to lives as long as the arena. */
 typedef struct KeepPlaced {
-    bool placed, spent;          /* spent: can't be */
-    KeepBlock *blocks;           /* [nblocks] */
-    Block **made;                /* by block: what was made of it */
+    bool placed, spent;             /* spent: can't be */
+    KeepBlock *blocks;              /* [nblocks] */
+    Block **made;                   /* by block: what was made of it */
     uint32_t *links_at, *faults_at; /* by block: where its links and fault map begin */
-    KeepLink *links;             /* KEEP_LINKED is set when a far one becomes so */
+    KeepLink *links;                /* KEEP_LINKED is set when a far one becomes so */
     const uint8_t *faults;
     struct KeepWaiting *waiting; /* far exits of placed cells that lead here, until it is placed */
 } KeepPlaced;
@@ -111,35 +136,37 @@ typedef struct KeepSegment {
     struct KeepModule *module;
     KeepInfo info;
     unsigned part;
-    bool opened, spent;   /* its first frame was read; not to be looked into: every block that lives is in the block table, or it is of no use */
-    bool damaged;         /* nothing more is found in it */
-    void *memory;         /* of what follows, up to `index` */
-    KeepCell *cells;      /* [info.ncells] */
-    uint64_t *first;      /* [info.nindex] keys */
-    uint8_t **pairs;      /* [info.npairs] rx; NULL: not in the arena yet */
-    KeepPlaced *placed;   /* [info.ncells] */
-    KeepIndex **index;    /* [info.nindex]; NULL: not read yet */
-    uint32_t recent[64];  /* blocks that faulted, by host address */
+    bool opened, spent;  /* its first frame was read; not to be looked into: every block that lives
+                            is in the block table, or it is of no use */
+    bool damaged;        /* nothing more is found in it */
+    void *memory;        /* of what follows, up to `index` */
+    KeepCell *cells;     /* [info.ncells] */
+    uint64_t *first;     /* [info.nindex] keys */
+    uint8_t **pairs;     /* [info.npairs] rx; NULL: not in the arena yet */
+    KeepPlaced *placed;  /* [info.ncells] */
+    KeepIndex **index;   /* [info.nindex]; NULL: not read yet */
+    uint32_t recent[64]; /* blocks that faulted, by host address */
 } KeepSegment;
 
 typedef struct KeepModule {
     struct KeepModule *next;
     JitModule info;
-    bool any_guarded;     /* there were guarded pages when its first code was translated */
-    bool closed;          /* the file isn't mapped like that any more */
+    bool any_guarded; /* there were guarded pages when its first code was translated */
+    bool closed;      /* the file isn't mapped like that any more */
     bool asked;
     KeepPair *pairs, *idle;
-    KeepPair *saved;      /* what has been saved; some thread may go on filling one */
+    KeepPair *saved; /* what has been saved; some thread may go on filling one */
     KeepSegment *segments;
-    struct StockPart *stock;   /* stock.h */
+    struct StockPart *stock; /* stock.h */
     bool stock_asked;
     struct StockMaker *maker;
     struct KeepSave *stash; /* what there was to save when it was closed */
 } KeepModule;
 
-/* ---- keep.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- keep.c ---------------------------------------------------------------------------------- */
 
-/* The thread is going to translate at pc: its chunks become those of the module there (or those for code of no file). */
+/* The thread is going to translate at pc: its chunks become those of the module there (or those for
+ * code of no file). */
 void keep_enter(JitThread *t, GuestAddr pc);
 /* Gives the pair back; the thread's chunks are those for other code again. */
 void keep_leave(JitThread *t);
@@ -159,13 +186,14 @@ void keep_emptied(Jit *j);
 void keep_invalidate(Jit *j, GuestAddr start, uint64_t len);
 void keep_destroy(Jit *j);
 
-/* ---- keep_save.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- keep_save.c ----------------------------------------------------------------------------- */
 
-/* Under the lock: the module's blocks are about to be dropped, but were right up to now: what there is to save is put aside. */
+/* Under the lock: the module's blocks are about to be dropped, but were right up to now: what there
+ * is to save is put aside. */
 void keep_stash(Jit *j, KeepModule *m);
 void keep_free_save(struct KeepSave *s);
 
-/* ---- keep_load.c: all under the lock -------------------------------------------------------------------------------------------- */
+/* ---- keep_load.c: all under the lock --------------------------------------------------------- */
 
 /* Asks for the module's parts. */
 void keep_ask(Jit *j, KeepModule *m);
@@ -177,47 +205,65 @@ const KeepIndex *keep_search(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode
 /* False: it can't be. */
 bool keep_place(Jit *j, KeepSegment *s, uint32_t cell);
 
-/* ---- keep_find.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- keep_find.c ----------------------------------------------------------------------------- */
 
-/* The block of a segment at pc, now in the table; NULL: none. may_place: also of segments that aren't in the arena yet. */
+/* The block of a segment at pc, now in the table; NULL: none. may_place: also of segments that
+ * aren't in the arena yet. */
 Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place);
 /* Is there a block of a segment at pc? Nothing is placed. *guest_len: its length. */
 bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len);
-/* A region that is stored for the pc of b, which isn't one; NULL: none. It isn't in the table if the table finds b. */
+/* A region that is stored for the pc of b, which isn't one; NULL: none. It isn't in the table if
+ * the table finds b. */
 Block *keep_find_region(JitThread *t, const Block *b);
 /* Under the lock: b's list of incoming links has those, too, that were made when it was stored. */
 void keep_incoming(Jit *j, const Block *b);
 /* Under the lock: makes all blocks of the segment's placed cells. */
 void keep_make_all(Jit *j, KeepSegment *s);
-/* Exit n of the block whose cold part begins at `cold` (rx) with `mark` instead of a Block *, and where it leads. NULL: its arena is gone. */
+/* Exit n of the block whose cold part begins at `cold` (rx) with `mark` instead of a Block *, and
+ * where it leads. NULL: its arena is gone. */
 Link *keep_link(Jit *j, uintptr_t cold, uint64_t mark, unsigned n, GuestAddr *target);
-/* Fills in *b with what a fault needs of the block that the host pc is in; false: none. Async-signal-safe. */
+/* Fills in *b with what a fault needs of the block that the host pc is in; false: none.
+ * Async-signal-safe. */
 bool keep_fault_block(const CodeChunk *c, uintptr_t host_pc, Block *b);
 
 /* The rx address of a window offset, whose pair is in the arena. */
-static inline uintptr_t keep_address(const KeepSegment *s, uint32_t at) {
+static inline uintptr_t keep_address(const KeepSegment *s, uint32_t at)
+{
     return (uintptr_t)s->pairs[at / KEEP_PAIR] + at % KEEP_PAIR;
 }
-static inline uint32_t keep_flags(const KeepModule *m) {
-    return (m->info.guarded ? KEEP_GUARDED : 0) | (m->any_guarded ? KEEP_ANY_GUARDED : 0) | (m->info.fixed ? KEEP_FIXED : 0);
+static inline uint32_t keep_flags(const KeepModule *m)
+{
+    return (m->info.guarded ? KEEP_GUARDED : 0) | (m->any_guarded ? KEEP_ANY_GUARDED : 0) |
+           (m->info.fixed ? KEEP_FIXED : 0);
 }
-static inline uint32_t keep_where(uint32_t cell, uint32_t n, uint8_t tag) {
+static inline uint32_t keep_where(uint32_t cell, uint32_t n, uint8_t tag)
+{
     return cell << 19 | n << 8 | tag;
 }
-static inline uint32_t keep_cell(const KeepIndex *x) {
+static inline uint32_t keep_cell(const KeepIndex *x)
+{
     return x->where >> 19;
 }
-static inline uint32_t keep_nth(const KeepIndex *x) {
+static inline uint32_t keep_nth(const KeepIndex *x)
+{
     return x->where >> 8 & (KEEP_CELL_BLOCKS - 1);
 }
 /* The order of an index. */
-static inline uint64_t keep_key(uint32_t pc, uint32_t mode, uint8_t tag) {
+static inline uint64_t keep_key(uint32_t pc, uint32_t mode, uint8_t tag)
+{
     return (uint64_t)pc << 24 | (mode & 0xffff) << 8 | tag;
 }
-static inline uint64_t keep_index_key(const KeepIndex *x) {
+static inline uint64_t keep_index_key(const KeepIndex *x)
+{
     return keep_key(x->pc, x->mode, (uint8_t)x->where);
 }
-static inline bool keep_is_mark(uint64_t word) { return word & 1; }
-static inline uint64_t keep_mark(uint32_t index) { return (uint64_t)index << 1 | 1; }
+static inline bool keep_is_mark(uint64_t word)
+{
+    return word & 1;
+}
+static inline uint64_t keep_mark(uint32_t index)
+{
+    return (uint64_t)index << 1 | 1;
+}
 
 #endif

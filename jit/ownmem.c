@@ -2,7 +2,8 @@
 
 #include <stdint.h>
 
-void *ownmem_hint(size_t bytes) {
+void *ownmem_hint(size_t bytes)
+{
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     (void)bytes; /* their runtimes know of no memory there */
     return NULL;

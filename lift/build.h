@@ -123,7 +123,7 @@ typedef struct Lift {
 
 #define LIFT_MOVED "moved" /* symbol of CodeObject.moved */
 
-/* ---- types and bits (types.c) ---- */
+/* ---- types and bits (types.c) ---------------------------------------------------------------- */
 Ty lift_type(Lift *l, uint8_t type);
 /* The integer-lane form of a vector type (F32X4: <4 x i32>), or the integer as wide as a scalar
  * float. */
@@ -145,7 +145,7 @@ V lift_from128(Lift *l, V v, uint8_t type);
 void lift_branch_unlikely(Lift *l, V cond, LLVMBasicBlockRef unlikely, LLVMBasicBlockRef go_on);
 LLVMBasicBlockRef lift_bb(Lift *l, const char *name);
 
-/* ---- registers (regs.c) ---- */
+/* ---- registers (regs.c) ---------------------------------------------------------------------- */
 void regs_plan(Lift *l); /* units, and the flow of what is live and dirty */
 void regs_prologue(Lift *l);
 V regs_get(Lift *l, uint8_t type, uint32_t off);
@@ -161,7 +161,7 @@ V regs_cpu_field(Lift *l, uint32_t off);
 V regs_cpu_load(Lift *l, Ty type, uint32_t off, bool is_volatile);
 void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile);
 
-/* ---- flags (flags.c) ---- */
+/* ---- flags (flags.c) ------------------------------------------------------------------------- */
 V flags_test(Lift *l, FlagVal *f, unsigned cond);     /* i1 */
 void flags_raise(Lift *l, FlagVal *f, unsigned cond); /* FCMP: the exceptions */
 
@@ -172,7 +172,7 @@ void checks_after(Lift *l, const Uop *u);
 V checks_result(Lift *l, const Uop *u, V fast, bool tiny);
 void lift_one(Lift *l, const Uop *u);
 
-/* ---- families: true if lifted ---- */
+/* ---- families: true if lifted ---------------------------------------------------------------- */
 bool lift_int(Lift *l, const Uop *u);
 bool lift_vec(Lift *l, const Uop *u);
 bool lift_perm(Lift *l, const Uop *u);
@@ -192,7 +192,7 @@ void lift_may_fault(Lift *l);
 int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context);
 uint8_t lift_result_type(const Lift *l, const Uop *u);
 
-/* ---- llvm.c, object.c ---- */
+/* ---- llvm.c, object.c ------------------------------------------------------------------------ */
 /* Before anything else of LLVM. False: there is no code generator. */
 bool llvm_start(void);
 int llvm_emit(Lift *l, CodeObject *out);

@@ -52,8 +52,8 @@ static void start_llvm(void)
         LLVMDisposeMessage(message);
         return;
     }
-    /* LLVM 19 makes VPMADDWD of a multiplication of 16-bit lanes, and then takes lanes of each operand
-     * to be of no account because the other's are zero, of both. */
+    /* LLVM 19 makes VPMADDWD of a multiplication of 16-bit lanes, and then takes lanes of each
+     * operand to be of no account because the other's are zero, of both. */
     machine = create_machine(target, "+slow-pmaddwd");
     /* For what merges_by_table() finds. */
     without_avx512 = create_machine(target, "+slow-pmaddwd,-avx512f");
@@ -98,8 +98,9 @@ static void dump_asm(Lift *l)
     LLVMDisposeModule(copy);
 }
 
-/* Is there a VPTERNLOG of an operand in memory (map 0F3A, 25) that keeps lanes by a mask? LLVM 19 gets its
- * table wrong in two of six orders of the operands. What only looks like one is compiled twice in vain. */
+/* Is there a VPTERNLOG of an operand in memory (map 0F3A, 25) that keeps lanes by a mask? LLVM 19
+ * gets its table wrong in two of six orders of the operands. What only looks like one is compiled
+ * twice in vain. */
 static bool merges_by_table(const CodeObject *o)
 {
     for (uint32_t k = 0; k + 6 <= o->len; k++) {

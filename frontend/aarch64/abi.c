@@ -13,7 +13,7 @@ static const HelperInfo helpers[] = {
 #undef HELPER
 };
 
-/* ---- names ------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Registers that aren't numbered; the bytes that a name stands for. */
 static const struct {
@@ -98,7 +98,7 @@ static bool reg_offset(const char *name, uint32_t *offset)
     return false;
 }
 
-/* ---- state ------------------------------------------------------------------------------ */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 /* As the kernel leaves it at exec: pointer authentication on, everything else zero. */
 static void reset(Cpu *cpu)
@@ -125,7 +125,7 @@ static void dump(FILE *f, const Cpu *cpu)
     }
 }
 
-/* ---- what is implemented ---------------------------------------------------------------- */
+/* ---- what is implemented --------------------------------------------------------------------- */
 
 const Frontend frontend_aarch64 = {
     .name = "aarch64",

@@ -21,7 +21,7 @@ typedef struct A64Ctx {
     bool guarded;  /* this page is */
 } A64Ctx;
 
-/* ---- general registers: number 31 reads as zero and ignores writes ---------------------- */
+/* ---- general registers: number 31 reads as zero and ignores writes --------------------------- */
 
 static inline Val a64_x(A64Ctx *ctx, int n)
 {
@@ -48,7 +48,7 @@ static inline void a64_set_w(A64Ctx *ctx, int n, Val v)
     }
 }
 
-/* ---- the same with 31 as the stack pointer ---------------------------------------------- */
+/* ---- the same with 31 as the stack pointer --------------------------------------------------- */
 
 static inline Val a64_xsp(A64Ctx *ctx, int n)
 {
@@ -70,7 +70,7 @@ static inline void a64_set_wsp(A64Ctx *ctx, int n, Val v)
     uop_put(ctx->b, A64_X(n), uop_zext(ctx->b, T_I64, 2, v));
 }
 
-/* ---- by width: sf 0 is W, 1 is X; values are I32 or I64 --------------------------------- */
+/* ---- by width: sf 0 is W, 1 is X; values are I32 or I64 -------------------------------------- */
 
 static inline uint8_t a64_type(int sf)
 {
@@ -105,7 +105,7 @@ static inline void a64_set_rsp(A64Ctx *ctx, int sf, int n, Val v)
     }
 }
 
-/* ---- FP and SIMD registers -------------------------------------------------------------- */
+/* ---- FP and SIMD registers ------------------------------------------------------------------- */
 
 /* The low part of a V register as a value of any type of the vector class. */
 static inline Val a64_v(A64Ctx *ctx, uint8_t type, int n)
@@ -123,7 +123,7 @@ static inline void a64_set_v(A64Ctx *ctx, int n, Val v)
     uop_put(ctx->b, A64_V(n), v);
 }
 
-/* ---- flags ------------------------------------------------------------------------------ */
+/* ---- flags ----------------------------------------------------------------------------------- */
 
 static inline Val a64_flags(A64Ctx *ctx)
 {
@@ -144,7 +144,7 @@ static inline Val a64_cond(A64Ctx *ctx, int cond)
                       : uop_test(ctx->b, (UopCond)cond, a64_flags(ctx));
 }
 
-/* ---- ends of blocks --------------------------------------------------------------------- */
+/* ---- ends of blocks -------------------------------------------------------------------------- */
 
 static inline void a64_exit(A64Ctx *ctx, UopExit kind, GuestAddr target)
 {
@@ -164,7 +164,7 @@ static inline void a64_trap(A64Ctx *ctx, UopTrap trap, uint64_t payload)
     ctx->ended = true;
 }
 
-/* ---- helpers (helpers.def) -------------------------------------------------------------- */
+/* ---- helpers (helpers.def) ------------------------------------------------------------------- */
 
 enum A64Helper {
 #define HELPER(name, effects) A64_HELPER_##name,
@@ -179,7 +179,7 @@ static inline Val a64_call(A64Ctx *ctx, enum A64Helper helper, Val a, Val b, Val
     return uop_helper(ctx->b, helper, true, a, b, c);
 }
 
-/* ---- pointer authentication (trans_pac.c), for branches and loads that authenticate ----- */
+/* ---- pointer authentication (trans_pac.c), for branches and loads that authenticate ---------- */
 
 typedef enum A64PacKey { A64_KEY_IA, A64_KEY_IB, A64_KEY_DA, A64_KEY_DB, A64_KEY_GA } A64PacKey;
 

@@ -1,17 +1,17 @@
 /*
  * dead_flags.c - are the flags overwritten before the guest code at some pc reads them?
  *
- * Asked for the exits of a block that ends with flags set: where they are dead, four stores are saved. A short walk from pc
- * follows direct branches, both ways of compare-and-branch, and calls. It says "dead" when each way meets an
- * instruction that writes all four flags and reads none.
+ * Asked for the exits of a block that ends with flags set: where they are dead, four stores are
+ * saved. A short walk from pc follows direct branches, both ways of compare-and-branch, and calls.
+ * It says "dead" when each way meets an instruction that writes all four flags and reads none.
  *
- * Calls are followed like branches. AAPCS64 (6.1.1) leaves NZCV undefined on entry to a function, but hand-written code may pass flags
- * to a function of its own, so nothing is concluded from it. Returns and indirect branches are taken as readers, and so
- * is the end of the walk.
+ * Calls are followed like branches. AAPCS64 (6.1.1) leaves NZCV undefined on entry to a function,
+ * but hand-written code may pass flags to a function of its own, so nothing is concluded from it.
+ * Returns and indirect branches are taken as readers, and so is the end of the walk.
  *
- * A load or store in between may fault, and then the flags of the fault are older than they should be; what runs
- * afterwards doesn't notice, since it writes them first. Programs that handle memory faults might look
- * (CPU_MODE_PRECISE): for them loads and stores are readers.
+ * A load or store in between may fault, and then the flags of the fault are older than they should
+ * be; what runs afterwards doesn't notice, since it writes them first. Programs that handle memory
+ * faults might look (CPU_MODE_PRECISE): for them loads and stores are readers.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ enum { MAX_INSNS = 20, MAX_PATHS = 8 };
 
 typedef struct Walk {
     const TranslateRequest *req;
-    FetchRun run; /* fetched last */
+    FetchRun run;               /* fetched last */
     GuestAddr paths[MAX_PATHS]; /* ways still to be walked */
     unsigned npaths;
     unsigned budget; /* instructions that may still be looked at */
@@ -36,7 +36,7 @@ static Meaning of_system(uint32_t insn)
     if ((insn & 0xfffff01f) == 0xd503201f || (insn & 0xfffff01f) == 0xd503301f) {
         return NEUTRAL; /* hints, barriers */
     }
-    if ((insn & 0xffd00000) == 0xd5100000) { /* MRS, MSR (register) */
+    if ((insn & 0xffd00000) == 0xd5100000) {                        /* MRS, MSR (register) */
         return (insn & 0x001fffe0) == 0x001b4200 ? READS : NEUTRAL; /* NZCV */
     }
     return UNKNOWN;
@@ -45,14 +45,11 @@ static Meaning of_system(uint32_t insn)
 static Meaning of_register(uint32_t insn)
 {
     switch (insn >> 24 & 31) {
-    case 0x0a: /* logical: ANDS, BICS */
-        return (insn >> 29 & 3) == 3 ? WRITES : NEUTRAL;
-    case 0x0b: /* add, subtract */
-        return insn >> 29 & 1 ? WRITES : NEUTRAL;
+    case 0x0a: /* logical: ANDS, BICS */ return (insn >> 29 & 3) == 3 ? WRITES : NEUTRAL;
+    case 0x0b: /* add, subtract */ return insn >> 29 & 1 ? WRITES : NEUTRAL;
     case 0x1a: /* with carry, conditional; one and two sources */
         return (insn >> 21 & 7) == 6 ? NEUTRAL : READS;
-    default: /* three sources */
-        return NEUTRAL;
+    default: /* three sources */ return NEUTRAL;
     }
 }
 
@@ -70,23 +67,22 @@ static Meaning meaning_of(uint32_t insn)
         if (insn >> 26 == 0x05 || insn >> 26 == 0x25 || (insn & 0x7c000000) == 0x34000000) {
             return BRANCHES; /* B, BL; CBZ, CBNZ, TBZ, TBNZ */
         }
-        return (insn & 0xff000010) == 0x54000000 ? READS : insn >> 24 == 0xd5 ? of_system(insn) : UNKNOWN;
+        return (insn & 0xff000010) == 0x54000000 ? READS
+               : insn >> 24 == 0xd5              ? of_system(insn)
+                                                 : UNKNOWN;
     case 4:
     case 6:
     case 12:
-    case 14: /* loads and stores */
-        return ACCESSES;
+    case 14: /* loads and stores */ return ACCESSES;
     case 5:
-    case 13:
-        return of_register(insn);
+    case 13: return of_register(insn);
     case 7:
     case 15: /* floating point and SIMD */
         if ((insn & 0xff20fc07) == 0x1e202000) {
             return WRITES; /* FCMP, FCMPE */
         }
         return (insn & 0xff200400) == 0x1e200400 ? READS : NEUTRAL; /* FCCMP, FCSEL */
-    default:
-        return UNKNOWN;
+    default: return UNKNOWN;
     }
 }
 
@@ -126,11 +122,9 @@ static bool walk(Walk *w, GuestAddr pc)
     while (w->budget && !(pc & 3) && a64_fetch(w->req, &w->run, pc, &insn)) {
         w->budget--;
         switch (meaning_of(insn)) {
-        case WRITES:
-            return true;
+        case WRITES: return true;
         case READS:
-        case UNKNOWN:
-            return false;
+        case UNKNOWN: return false;
         case BRANCHES:
             if (!branch(w, &pc, insn)) {
                 return false;
@@ -142,9 +136,7 @@ static bool walk(Walk *w, GuestAddr pc)
             }
             pc += 4;
             break;
-        case NEUTRAL:
-            pc += 4;
-            break;
+        case NEUTRAL: pc += 4; break;
         }
     }
     return false;

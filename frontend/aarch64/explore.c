@@ -55,7 +55,7 @@ static void set(Walk *w, unsigned rd, Reg r)
     w->reg[rd] = rd == 31 ? (Reg){0} : r;
 }
 
-/* ---- tables ------------------------------------------------------------------------------ */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* Without a comparison in sight: as many as make sense. */
 enum { GUESS_BYTES = 64, GUESS_OTHERS = 512, MOST_ENTRIES = 1 << 16 };
@@ -118,7 +118,7 @@ static void add_entry(Walk *w, unsigned rd, const Reg *anchor, const Reg *entry,
     set(w, rd, r);
 }
 
-/* ---- instructions -------------------------------------------------------------------------- */
+/* ---- instructions ---------------------------------------------------------------------------- */
 
 static void immediate(Walk *w, uint32_t insn)
 {

@@ -5,7 +5,7 @@
 #include "frontend/aarch64/bits.h"
 #include "frontend/aarch64/ctx.h"
 
-/* ---- addresses -------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 void trans_ADR(A64Ctx *ctx, const A64Args *a)
 {
@@ -19,7 +19,7 @@ void trans_ADRP(A64Ctx *ctx, const A64Args *a)
     a64_set_x(ctx, a->rd, uop_addr(ctx->b, (ctx->pc & ~UINT64_C(0xfff)) + (pages << 12)));
 }
 
-/* ---- add and subtract: immediate; the shift is 0 or 12 ---------------------------------- */
+/* ---- add and subtract: immediate; the shift is 0 or 12 --------------------------------------- */
 
 static void add_imm(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -56,7 +56,7 @@ void trans_SUBS_imm(A64Ctx *ctx, const A64Args *a)
     adds_imm(ctx, a, UOP_SUB, UOP_FLAGS_SUB);
 }
 
-/* ---- add and subtract: registers -------------------------------------------------------- */
+/* ---- add and subtract: registers ------------------------------------------------------------- */
 
 /* ShiftReg: rm shifted by a constant. */
 static Val shifted(A64Ctx *ctx, const A64Args *a)
@@ -178,7 +178,7 @@ void trans_SBCS(A64Ctx *ctx, const A64Args *a)
     adc(ctx, a, true, true);
 }
 
-/* ---- logic ------------------------------------------------------------------------------ */
+/* ---- logic ----------------------------------------------------------------------------------- */
 
 static Val logic_imm(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -268,7 +268,7 @@ void trans_BICS_shift(A64Ctx *ctx, const A64Args *a)
     set_logic_flags(ctx, a, logic_shift(ctx, a, UOP_AND, true));
 }
 
-/* ---- move wide -------------------------------------------------------------------------- */
+/* ---- move wide ------------------------------------------------------------------------------- */
 
 void trans_MOVZ(A64Ctx *ctx, const A64Args *a)
 {
@@ -289,7 +289,7 @@ void trans_MOVK(A64Ctx *ctx, const A64Args *a)
     a64_set_r(ctx, a->sf, a->rd, uop_insert(ctx->b, type, old, bits, (unsigned)a->hw * 16, 16));
 }
 
-/* ---- bit fields ------------------------------------------------------------------------- */
+/* ---- bit fields ------------------------------------------------------------------------------ */
 
 /* Bits lsb .. lsb+width-1 of a register. */
 static Val field(A64Ctx *ctx, uint8_t type, Val v, unsigned lsb, unsigned width, bool is_signed)
@@ -349,7 +349,7 @@ void trans_EXTR(A64Ctx *ctx, const A64Args *a)
     a64_set_r(ctx, a->sf, a->rd, v);
 }
 
-/* ---- conditional compare and select ----------------------------------------------------- */
+/* ---- conditional compare and select ---------------------------------------------------------- */
 
 /* Flags of rn - y (or rn + y) if the condition holds, else nzcv. */
 static void ccmp(A64Ctx *ctx, const A64Args *a, UopFlagsKind kind, Val y)
@@ -435,7 +435,7 @@ void trans_CSNEG(A64Ctx *ctx, const A64Args *a)
     csel_un(ctx, a, UOP_NEG);
 }
 
-/* ---- shifts by a register, divide ------------------------------------------------------- */
+/* ---- shifts by a register, divide ------------------------------------------------------------ */
 
 static void binary(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -476,7 +476,7 @@ void trans_SDIV(A64Ctx *ctx, const A64Args *a)
     divide(ctx, a, UOP_SDIV);
 }
 
-/* ---- CRC -------------------------------------------------------------------------------- */
+/* ---- CRC ------------------------------------------------------------------------------------- */
 
 static void crc(A64Ctx *ctx, const A64Args *a, int polynomial)
 {
@@ -495,7 +495,7 @@ void trans_CRC32C(A64Ctx *ctx, const A64Args *a)
     crc(ctx, a, 1);
 }
 
-/* ---- one source ------------------------------------------------------------------------- */
+/* ---- one source ------------------------------------------------------------------------------ */
 
 static void unary(A64Ctx *ctx, const A64Args *a, UopOp op)
 {
@@ -537,7 +537,7 @@ void trans_REV_x(A64Ctx *ctx, const A64Args *a)
     byte_swap(ctx, a, 1, 3);
 }
 
-/* ---- multiply --------------------------------------------------------------------------- */
+/* ---- multiply -------------------------------------------------------------------------------- */
 
 /* ra + x * y or ra - x * y. */
 static Val accumulate(A64Ctx *ctx, const A64Args *a, uint8_t type, UopOp op, Val x, Val y)

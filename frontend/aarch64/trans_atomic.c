@@ -1,7 +1,8 @@
 /*
  * Exclusive and ordered accesses, LSE atomics, compare and swap (C4.1.94).
  *
- * Alignment as with FEAT_LSE2: exclusives must be aligned; the others may be misaligned within 16 aligned bytes.
+ * Alignment as with FEAT_LSE2: exclusives must be aligned; the others may be misaligned within 16
+ * aligned bytes.
  */
 #include "frontend/aarch64/mem.h"
 
@@ -45,28 +46,29 @@ static uint8_t pair_type(int sf)
     return sf ? T_I64X2 : T_I64;
 }
 
-/* ---- exclusives --------------------------------------------------------------------------------------- */
+/* ---- exclusives ------------------------------------------------------------------------------ */
 
 static Val load_linked(A64Ctx *ctx, const A64Args *a, uint8_t type, unsigned size)
 {
     Val addr = address(ctx, a->rn, 0);
     a64_check_aligned(ctx, addr, size);
-    return uop_emit(ctx->b, UOP_LL, type, UOP_MEM(size, 0, 0, 0), a->acq ? UOP_ORDER_SEQ : 0, type, addr, VAL_NONE,
-                    VAL_NONE, 0);
+    return uop_emit(ctx->b, UOP_LL, type, UOP_MEM(size, 0, 0, 0), a->acq ? UOP_ORDER_SEQ : 0, type,
+                    addr, VAL_NONE, VAL_NONE, 0);
 }
 
 static void store_conditional(A64Ctx *ctx, const A64Args *a, unsigned size, Val v)
 {
     Val addr = address(ctx, a->rn, 0);
     a64_check_aligned(ctx, addr, size);
-    Val failed = uop_emit(ctx->b, UOP_SC, uop_val_type(ctx->b, v), UOP_MEM(size, 0, 0, 0), a->rel ? UOP_ORDER_SEQ : 0,
-                          T_I32, addr, VAL_NONE, v, 0);
+    Val failed = uop_emit(ctx->b, UOP_SC, uop_val_type(ctx->b, v), UOP_MEM(size, 0, 0, 0),
+                          a->rel ? UOP_ORDER_SEQ : 0, T_I32, addr, VAL_NONE, v, 0);
     a64_set_w(ctx, a->rs, failed);
 }
 
 void trans_LDXR(A64Ctx *ctx, const A64Args *a)
 {
-    a64_set_r(ctx, a->size == 3, a->rt, load_linked(ctx, a, a64_int_type((unsigned)a->size), (unsigned)a->size));
+    a64_set_r(ctx, a->size == 3, a->rt,
+              load_linked(ctx, a, a64_int_type((unsigned)a->size), (unsigned)a->size));
 }
 
 void trans_STXR(A64Ctx *ctx, const A64Args *a)
@@ -84,9 +86,10 @@ void trans_STXP(A64Ctx *ctx, const A64Args *a)
     store_conditional(ctx, a, 3 + (unsigned)a->sf, pair_value(ctx, a->sf, a->rt, a->rt2));
 }
 
-/* ---- ordered loads and stores -------------------------------------------------------------------------- */
+/* ---- ordered loads and stores ---------------------------------------------------------------- */
 
-static Val load_ordered(A64Ctx *ctx, const A64Args *a, int32_t disp, uint8_t type, bool sign, uint8_t flags)
+static Val load_ordered(A64Ctx *ctx, const A64Args *a, int32_t disp, uint8_t type, bool sign,
+                        uint8_t flags)
 {
     Val addr = address(ctx, a->rn, disp);
     a64_check_within_16(ctx, addr, (unsigned)a->size);
@@ -95,14 +98,16 @@ static Val load_ordered(A64Ctx *ctx, const A64Args *a, int32_t disp, uint8_t typ
 
 static void load_ordered_int(A64Ctx *ctx, const A64Args *a, int32_t disp, uint8_t flags)
 {
-    a64_set_r(ctx, a->size == 3, a->rt, load_ordered(ctx, a, disp, a64_int_type((unsigned)a->size), false, flags));
+    a64_set_r(ctx, a->size == 3, a->rt,
+              load_ordered(ctx, a, disp, a64_int_type((unsigned)a->size), false, flags));
 }
 
 static void store_ordered(A64Ctx *ctx, const A64Args *a, int32_t disp, uint8_t flags)
 {
     Val addr = address(ctx, a->rn, disp), v = a64_r(ctx, a->size == 3, a->rt);
     a64_check_within_16(ctx, addr, (unsigned)a->size);
-    uop_store(ctx->b, a64_int_type((unsigned)a->size), UOP_MEM((unsigned)a->size, 0, 0, 0), flags, addr, VAL_NONE, 0, v);
+    uop_store(ctx->b, a64_int_type((unsigned)a->size), UOP_MEM((unsigned)a->size, 0, 0, 0), flags,
+              addr, VAL_NONE, 0, v);
 }
 
 void trans_LDAR(A64Ctx *ctx, const A64Args *a)
@@ -137,7 +142,8 @@ void trans_LDAPUR(A64Ctx *ctx, const A64Args *a)
 
 void trans_LDAPURS(A64Ctx *ctx, const A64Args *a)
 {
-    a64_set_r(ctx, !a->w, a->rt, load_ordered(ctx, a, a->imm, a64_type(!a->w), true, UOP_ORDER_ACQUIRE));
+    a64_set_r(ctx, !a->w, a->rt,
+              load_ordered(ctx, a, a->imm, a64_type(!a->w), true, UOP_ORDER_ACQUIRE));
 }
 
 /* Ordered with LDAR as STLR is. */
@@ -146,14 +152,15 @@ void trans_STLUR(A64Ctx *ctx, const A64Args *a)
     store_ordered(ctx, a, a->imm, UOP_ORDER_SEQ);
 }
 
-/* ---- compare and swap ------------------------------------------------------------------------------------ */
+/* ---- compare and swap ------------------------------------------------------------------------ */
 
 static Val compare_swap(A64Ctx *ctx, const A64Args *a, unsigned size, Val expected, Val desired)
 {
     uint8_t type = uop_val_type(ctx->b, desired);
     Val addr = address(ctx, a->rn, 0);
     a64_check_within_16(ctx, addr, size);
-    return uop_emit(ctx->b, UOP_CAS, type, UOP_MEM(size, 0, 0, 0), order(a->acq, a->rel), type, addr, expected, desired, 0);
+    return uop_emit(ctx->b, UOP_CAS, type, UOP_MEM(size, 0, 0, 0), order(a->acq, a->rel), type,
+                    addr, expected, desired, 0);
 }
 
 void trans_CAS(A64Ctx *ctx, const A64Args *a)
@@ -166,11 +173,13 @@ void trans_CAS(A64Ctx *ctx, const A64Args *a)
 void trans_CASP(A64Ctx *ctx, const A64Args *a)
 {
     /* rs and rt are even: the second register of x30, x31 is xzr. */
-    Val expected = pair_value(ctx, a->sf, a->rs, a->rs + 1), desired = pair_value(ctx, a->sf, a->rt, a->rt + 1);
-    set_pair(ctx, a->sf, a->rs, a->rs + 1, compare_swap(ctx, a, 3 + (unsigned)a->sf, expected, desired));
+    Val expected = pair_value(ctx, a->sf, a->rs, a->rs + 1),
+        desired = pair_value(ctx, a->sf, a->rt, a->rt + 1);
+    set_pair(ctx, a->sf, a->rs, a->rs + 1,
+             compare_swap(ctx, a, 3 + (unsigned)a->sf, expected, desired));
 }
 
-/* ---- read-modify-write -------------------------------------------------------------------------------------- */
+/* ---- read-modify-write ----------------------------------------------------------------------- */
 
 static void modify(A64Ctx *ctx, const A64Args *a, UopRmw op)
 {
@@ -178,8 +187,8 @@ static void modify(A64Ctx *ctx, const A64Args *a, UopRmw op)
     unsigned size = (unsigned)a->size;
     Val addr = address(ctx, a->rn, 0), v = a64_r(ctx, sf, a->rs);
     a64_check_within_16(ctx, addr, size);
-    Val old = uop_emit(ctx->b, UOP_RMW, a64_type(sf), UOP_MEM(size, 0, 0, 0), order(a->acq, a->rel), a64_type(sf), addr, v,
-                       VAL_NONE, (int32_t)op);
+    Val old = uop_emit(ctx->b, UOP_RMW, a64_type(sf), UOP_MEM(size, 0, 0, 0), order(a->acq, a->rel),
+                       a64_type(sf), addr, v, VAL_NONE, (int32_t)op);
     a64_set_r(ctx, sf, a->rt, old);
 }
 
@@ -228,7 +237,7 @@ void trans_SWP(A64Ctx *ctx, const A64Args *a)
     modify(ctx, a, UOP_RMW_SWAP);
 }
 
-/* ---- the exclusive monitor ---------------------------------------------------------------------------------- */
+/* ---- the exclusive monitor ------------------------------------------------------------------- */
 
 void trans_CLREX(A64Ctx *ctx, const A64Args *a)
 {

@@ -68,7 +68,7 @@ void trans_TBNZ(A64Ctx *ctx, const A64Args *a)
     test_bit(ctx, a, UOP_TST);
 }
 
-/* ---- to a register; a tag in the address is dropped when the target is translated ---------- */
+/* ---- to a register; a tag in the address is dropped when the target is translated ------------ */
 
 /* An address with the BTYPE that the branch there leaves, for the check at the target
  * (translate.c). */

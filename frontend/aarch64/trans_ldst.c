@@ -1,10 +1,10 @@
 /*
- * Loads and stores of one register (C4.1.94): unsigned, signed, pre- and post-indexed offset, register offset, literal,
- * unprivileged, prefetches, and loads with an authenticated base.
+ * Loads and stores of one register (C4.1.94): unsigned, signed, pre- and post-indexed offset,
+ * register offset, literal, unprivileged, prefetches, and loads with an authenticated base.
  */
 #include "frontend/aarch64/mem.h"
 
-/* ---- addresses ------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static A64Mem base_disp(A64Ctx *ctx, int rn, int32_t disp)
 {
@@ -26,8 +26,9 @@ static void update_base(A64Ctx *ctx, const A64Args *a)
 static A64Mem base_index(A64Ctx *ctx, const A64Args *a, unsigned size)
 {
     UopBlock *b = ctx->b;
-    Val index = a->option & 1 ? a64_x(ctx, a->rm)
-                : a->option & 4 ? uop_sext(b, T_I64, 2, a64_w(ctx, a->rm)) : uop_zext(b, T_I64, 2, a64_w(ctx, a->rm));
+    Val index = a->option & 1   ? a64_x(ctx, a->rm)
+                : a->option & 4 ? uop_sext(b, T_I64, 2, a64_w(ctx, a->rm))
+                                : uop_zext(b, T_I64, 2, a64_w(ctx, a->rm));
     unsigned scale = a->s ? size : 0;
     Val base = a64_xsp(ctx, a->rn);
     if (scale > 3 || ctx->mode & CPU_MODE_TAGGED) {
@@ -37,16 +38,16 @@ static A64Mem base_index(A64Ctx *ctx, const A64Args *a, unsigned size)
     if (ctx->mode & CPU_MODE_TAGGED) {
         return a64_mem(ctx, uop_bin(b, UOP_ADD, T_I64, base, index), 0);
     }
-    return (A64Mem){ .addr = base, .index = index, .scale = scale, .disp = 0 };
+    return (A64Mem){.addr = base, .index = index, .scale = scale, .disp = 0};
 }
 
 static A64Mem literal(A64Ctx *ctx, const A64Args *a)
 {
     Val addr = uop_addr(ctx->b, ctx->pc + ((uint64_t)(int64_t)a->imm << 2));
-    return (A64Mem){ .addr = addr, .index = VAL_NONE, .scale = 0, .disp = 0 };
+    return (A64Mem){.addr = addr, .index = VAL_NONE, .scale = 0, .disp = 0};
 }
 
-/* ---- accesses: the loads return the value, still to be written ------------------------------------- */
+/* ---- accesses: the loads return the value, still to be written ------------------------------- */
 
 static void store_int(A64Ctx *ctx, const A64Args *a, A64Mem m)
 {
@@ -78,7 +79,8 @@ static Val load_fp(A64Ctx *ctx, const A64Args *a, A64Mem m)
     return a64_load(ctx, &m, a64_fp_type(fp_size(a)), fp_size(a), false, 0);
 }
 
-/* Hints for data only: rt<4:3> 0 is a load, 2 a store (1: instructions); rt<2:1> the cache level; never faults. */
+/* Hints for data only: rt<4:3> 0 is a load, 2 a store (1: instructions); rt<2:1> the cache level;
+ * never faults. */
 static void prefetch(A64Ctx *ctx, const A64Args *a, A64Mem m)
 {
     unsigned kind = (unsigned)a->rt >> 3, level = (unsigned)a->rt >> 1 & 3;
@@ -87,12 +89,14 @@ static void prefetch(A64Ctx *ctx, const A64Args *a, A64Mem m)
     }
     Val addr = m.addr;
     if (m.index != VAL_NONE) {
-        addr = uop_bin(ctx->b, UOP_ADD, T_I64, addr, uop_bini(ctx->b, UOP_SHL, T_I64, m.index, m.scale));
+        addr = uop_bin(ctx->b, UOP_ADD, T_I64, addr,
+                       uop_bini(ctx->b, UOP_SHL, T_I64, m.index, m.scale));
     }
-    uop_emit(ctx->b, UOP_PREFETCH, T_I64, (uint8_t)(kind >> 1 | level << 1), 0, T_NONE, addr, VAL_NONE, VAL_NONE, m.disp);
+    uop_emit(ctx->b, UOP_PREFETCH, T_I64, (uint8_t)(kind >> 1 | level << 1), 0, T_NONE, addr,
+             VAL_NONE, VAL_NONE, m.disp);
 }
 
-/* ---- unsigned offset -------------------------------------------------------------------------------- */
+/* ---- unsigned offset ------------------------------------------------------------------------- */
 
 void trans_STR_uimm(A64Ctx *ctx, const A64Args *a)
 {
@@ -124,7 +128,7 @@ void trans_LDR_fp_uimm(A64Ctx *ctx, const A64Args *a)
     a64_set_fp_value(ctx, a->rt, load_fp(ctx, a, base_disp(ctx, a->rn, a->imm << fp_size(a))));
 }
 
-/* ---- unscaled offset, and the unprivileged forms ------------------------------------------------------ */
+/* ---- unscaled offset, and the unprivileged forms --------------------------------------------- */
 
 void trans_STUR(A64Ctx *ctx, const A64Args *a)
 {
@@ -171,7 +175,7 @@ void trans_LDTRS(A64Ctx *ctx, const A64Args *a)
     trans_LDURS(ctx, a);
 }
 
-/* ---- pre- and post-indexed. With rt == rn (constrained unpredictable) the update wins ------------------ */
+/* ---- pre- and post-indexed. With rt == rn (constrained unpredictable) the update wins -------- */
 
 void trans_STR_imm(A64Ctx *ctx, const A64Args *a)
 {
@@ -206,7 +210,7 @@ void trans_LDR_fp_imm(A64Ctx *ctx, const A64Args *a)
     update_base(ctx, a);
 }
 
-/* ---- register offset ------------------------------------------------------------------------------------ */
+/* ---- register offset ------------------------------------------------------------------------- */
 
 void trans_STR_reg(A64Ctx *ctx, const A64Args *a)
 {
@@ -238,7 +242,7 @@ void trans_LDR_fp_reg(A64Ctx *ctx, const A64Args *a)
     a64_set_fp_value(ctx, a->rt, load_fp(ctx, a, base_index(ctx, a, fp_size(a))));
 }
 
-/* ---- literals --------------------------------------------------------------------------------------------- */
+/* ---- literals -------------------------------------------------------------------------------- */
 
 void trans_LDR_lit(A64Ctx *ctx, const A64Args *a)
 {
@@ -264,7 +268,7 @@ void trans_LDR_fp_lit(A64Ctx *ctx, const A64Args *a)
     a64_set_fp_value(ctx, a->rt, a64_load(ctx, &m, a64_fp_type(size), size, false, 0));
 }
 
-/* ---- LDRAA, LDRAB: the base is authenticated with data key A or B and a modifier of zero -------------------- */
+/* ---- LDRAA, LDRAB: the base is authenticated with data key A or B and a modifier of zero ----- */
 
 void trans_LDRA(A64Ctx *ctx, const A64Args *a)
 {

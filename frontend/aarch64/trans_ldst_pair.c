@@ -1,9 +1,11 @@
 /*
  * Loads and stores of pairs of registers (C4.1.94).
  *
- * A pair of X registers in 16 aligned bytes is one single-copy atomic access (FEAT_LSE2). Only another thread or process can tell, and two accesses
- * are faster (their halves forward to and from other accesses of 8 bytes), so single-threaded code makes two: CPU_MODE_THREADS. So do
- * accesses through SP: another thread knows of a place in this one's frame only by its address, which then is in another register here too.
+ * A pair of X registers in 16 aligned bytes is one single-copy atomic access (FEAT_LSE2). Only
+ * another thread or process can tell, and two accesses are faster (their halves forward to and from
+ * other accesses of 8 bytes), so single-threaded code makes two: CPU_MODE_THREADS. So do accesses
+ * through SP: another thread knows of a place in this one's frame only by its address, which then
+ * is in another register here too.
  */
 #include "frontend/aarch64/mem.h"
 
@@ -11,7 +13,8 @@ typedef struct Pair {
     Val first, second;
 } Pair;
 
-/* The pair's address, and the base after it if it is written. idx: 0 and 2 offset, 1 post-indexed, 3 pre-indexed. */
+/* The pair's address, and the base after it if it is written. idx: 0 and 2 offset, 1 post-indexed,
+ * 3 pre-indexed. */
 static A64Mem pair_address(A64Ctx *ctx, const A64Args *a, int idx, unsigned size)
 {
     return a64_mem(ctx, a64_xsp(ctx, a->rn), idx == 1 ? 0 : a->imm * (1 << size));
@@ -19,7 +22,8 @@ static A64Mem pair_address(A64Ctx *ctx, const A64Args *a, int idx, unsigned size
 
 static Val pair_base(A64Ctx *ctx, const A64Args *a, int idx, unsigned size)
 {
-    return idx & 1 ? uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm * (1 << size)) : VAL_NONE;
+    return idx & 1 ? uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm * (1 << size))
+                   : VAL_NONE;
 }
 
 static void update_base(A64Ctx *ctx, const A64Args *a, int idx, Val base)
@@ -34,12 +38,13 @@ static bool is_atomic_pair(const A64Ctx *ctx, const A64Args *a, unsigned size)
     return size == 3 && a->rn != 31 && ctx->mode & CPU_MODE_THREADS;
 }
 
-static Pair load_pair(A64Ctx *ctx, const A64Args *a, A64Mem m, uint8_t type, unsigned size, bool sign)
+static Pair load_pair(A64Ctx *ctx, const A64Args *a, A64Mem m, uint8_t type, unsigned size,
+                      bool sign)
 {
     Pair p;
     if (type == T_I64 && is_atomic_pair(ctx, a, size)) {
         Val both = a64_load(ctx, &m, T_I64X2, 4, false, UOPF_ATOMIC);
-        return (Pair){ a64_pair_half(ctx, both, 0), a64_pair_half(ctx, both, 1) };
+        return (Pair){a64_pair_half(ctx, both, 0), a64_pair_half(ctx, both, 1)};
     }
     p.first = a64_load(ctx, &m, type, size, sign, 0);
     m.disp += 1 << size;
@@ -62,7 +67,7 @@ static void stp_int(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->sf;
     Val base = pair_base(ctx, a, idx, size);
-    Pair p = { a64_r(ctx, a->sf, a->rt), a64_r(ctx, a->sf, a->rt2) };
+    Pair p = {a64_r(ctx, a->sf, a->rt), a64_r(ctx, a->sf, a->rt2)};
     store_pair(ctx, a, pair_address(ctx, a, idx, size), size, p);
     update_base(ctx, a, idx, base);
 }
@@ -81,7 +86,7 @@ static void stp_fp(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->opc;
     Val base = pair_base(ctx, a, idx, size);
-    Pair p = { a64_fp_value(ctx, size, a->rt), a64_fp_value(ctx, size, a->rt2) };
+    Pair p = {a64_fp_value(ctx, size, a->rt), a64_fp_value(ctx, size, a->rt2)};
     store_pair(ctx, a, pair_address(ctx, a, idx, size), size, p);
     update_base(ctx, a, idx, base);
 }

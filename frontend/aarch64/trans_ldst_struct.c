@@ -1,5 +1,6 @@
 /*
- * LD1 to LD4, ST1 to ST4, LD1R to LD4R (C4.1.94): structures of lanes of one to four consecutive registers.
+ * LD1 to LD4, ST1 to ST4, LD1R to LD4R (C4.1.94): structures of lanes of one to four consecutive
+ * registers.
  */
 #include "frontend/aarch64/mem.h"
 
@@ -8,8 +9,8 @@
 /* The types of whole registers by lane size: 8 bytes (q 0) and 16. */
 static uint8_t vec_type(int q, unsigned size)
 {
-    static const uint8_t types[2][4] = { { T_I8X8, T_I16X4, T_I32X2, T_I64X1 },
-                                         { T_I8X16, T_I16X8, T_I32X4, T_I64X2 } };
+    static const uint8_t types[2][4] = {{T_I8X8, T_I16X4, T_I32X2, T_I64X1},
+                                        {T_I8X16, T_I16X8, T_I32X4, T_I64X2}};
     return types[q][size];
 }
 
@@ -22,12 +23,13 @@ static void update_base(A64Ctx *ctx, const A64Args *a, unsigned bytes)
 {
     if (a->post) {
         Val base = a64_xsp(ctx, a->rn);
-        a64_set_xsp(ctx, a->rn, a->rm == 31 ? uop_bini(ctx->b, UOP_ADD, T_I64, base, (int64_t)bytes)
-                                            : uop_bin(ctx->b, UOP_ADD, T_I64, base, a64_x(ctx, a->rm)));
+        a64_set_xsp(ctx, a->rn,
+                    a->rm == 31 ? uop_bini(ctx->b, UOP_ADD, T_I64, base, (int64_t)bytes)
+                                : uop_bin(ctx->b, UOP_ADD, T_I64, base, a64_x(ctx, a->rm)));
     }
 }
 
-/* ---- multiple structures ---------------------------------------------------------------------------- */
+/* ---- multiple structures --------------------------------------------------------------------- */
 
 static void load_regs(A64Ctx *ctx, const A64Args *a, uint8_t type, unsigned count, Val *v)
 {
@@ -85,7 +87,7 @@ void trans_LD2_multi(A64Ctx *ctx, const A64Args *a)
     uint8_t t = vec_type(a->q, (unsigned)a->size);
     Val m[2];
     load_regs(ctx, a, t, 2, m);
-    Val v[2] = { uop_bin(ctx->b, UOP_UZP1, t, m[0], m[1]), uop_bin(ctx->b, UOP_UZP2, t, m[0], m[1]) };
+    Val v[2] = {uop_bin(ctx->b, UOP_UZP1, t, m[0], m[1]), uop_bin(ctx->b, UOP_UZP2, t, m[0], m[1])};
     set_regs(ctx, a, 2, v);
 }
 
@@ -94,7 +96,7 @@ void trans_ST2_multi(A64Ctx *ctx, const A64Args *a)
     uint8_t t = vec_type(a->q, (unsigned)a->size);
     Val v[2];
     get_regs(ctx, a, t, 2, v);
-    Val m[2] = { uop_bin(ctx->b, UOP_ZIP1, t, v[0], v[1]), uop_bin(ctx->b, UOP_ZIP2, t, v[0], v[1]) };
+    Val m[2] = {uop_bin(ctx->b, UOP_ZIP1, t, v[0], v[1]), uop_bin(ctx->b, UOP_ZIP2, t, v[0], v[1])};
     store_regs(ctx, a, 2, m);
 }
 
@@ -105,10 +107,10 @@ void trans_LD4_multi(A64Ctx *ctx, const A64Args *a)
     uint8_t t = vec_type(a->q, (unsigned)a->size);
     Val m[4];
     load_regs(ctx, a, t, 4, m);
-    Val even[2] = { uop_bin(b, UOP_UZP1, t, m[0], m[1]), uop_bin(b, UOP_UZP1, t, m[2], m[3]) };
-    Val odd[2] = { uop_bin(b, UOP_UZP2, t, m[0], m[1]), uop_bin(b, UOP_UZP2, t, m[2], m[3]) };
-    Val v[4] = { uop_bin(b, UOP_UZP1, t, even[0], even[1]), uop_bin(b, UOP_UZP1, t, odd[0], odd[1]),
-                 uop_bin(b, UOP_UZP2, t, even[0], even[1]), uop_bin(b, UOP_UZP2, t, odd[0], odd[1]) };
+    Val even[2] = {uop_bin(b, UOP_UZP1, t, m[0], m[1]), uop_bin(b, UOP_UZP1, t, m[2], m[3])};
+    Val odd[2] = {uop_bin(b, UOP_UZP2, t, m[0], m[1]), uop_bin(b, UOP_UZP2, t, m[2], m[3])};
+    Val v[4] = {uop_bin(b, UOP_UZP1, t, even[0], even[1]), uop_bin(b, UOP_UZP1, t, odd[0], odd[1]),
+                uop_bin(b, UOP_UZP2, t, even[0], even[1]), uop_bin(b, UOP_UZP2, t, odd[0], odd[1])};
     set_regs(ctx, a, 4, v);
 }
 
@@ -118,21 +120,22 @@ void trans_ST4_multi(A64Ctx *ctx, const A64Args *a)
     uint8_t t = vec_type(a->q, (unsigned)a->size);
     Val v[4];
     get_regs(ctx, a, t, 4, v);
-    Val even[2] = { uop_bin(b, UOP_ZIP1, t, v[0], v[2]), uop_bin(b, UOP_ZIP2, t, v[0], v[2]) };
-    Val odd[2] = { uop_bin(b, UOP_ZIP1, t, v[1], v[3]), uop_bin(b, UOP_ZIP2, t, v[1], v[3]) };
-    Val m[4] = { uop_bin(b, UOP_ZIP1, t, even[0], odd[0]), uop_bin(b, UOP_ZIP2, t, even[0], odd[0]),
-                 uop_bin(b, UOP_ZIP1, t, even[1], odd[1]), uop_bin(b, UOP_ZIP2, t, even[1], odd[1]) };
+    Val even[2] = {uop_bin(b, UOP_ZIP1, t, v[0], v[2]), uop_bin(b, UOP_ZIP2, t, v[0], v[2])};
+    Val odd[2] = {uop_bin(b, UOP_ZIP1, t, v[1], v[3]), uop_bin(b, UOP_ZIP2, t, v[1], v[3])};
+    Val m[4] = {uop_bin(b, UOP_ZIP1, t, even[0], odd[0]), uop_bin(b, UOP_ZIP2, t, even[0], odd[0]),
+                uop_bin(b, UOP_ZIP1, t, even[1], odd[1]), uop_bin(b, UOP_ZIP2, t, even[1], odd[1])};
     store_regs(ctx, a, 4, m);
 }
 
 /*
- * Three fields: byte tables. Byte i of an output comes from byte from[i] of the concatenated inputs, each of 16 bytes; those
- * of each input are picked by one TBL, which leaves the others to the one before.
+ * Three fields: byte tables. Byte i of an output comes from byte from[i] of the concatenated
+ * inputs, each of 16 bytes; those of each input are picked by one TBL, which leaves the others to
+ * the one before.
  */
 static Val pick(A64Ctx *ctx, uint8_t type, const Val *in, unsigned count, const uint8_t from[16])
 {
     UopBlock *b = ctx->b;
-    V128 table = { 0 };
+    V128 table = {0};
     for (unsigned i = 0; i < 16; i++) {
         table.u8[i] = from[i];
     }
@@ -157,7 +160,8 @@ static unsigned bytes_of_three(A64Ctx *ctx, const Val *in, int q, Val *out)
     for (unsigned i = 0; i < 3; i++) {
         half[i] = uop_conv(b, UOP_ZEXTV, T_I64X2, T_I8X8, 0, 0, in[i], 0);
     }
-    out[0] = uop_conv(b, UOP_BITCAST, T_I8X16, T_I64X2, 0, 0, uop_bin(b, UOP_ZIP1, T_I64X2, half[0], half[1]), 0);
+    out[0] = uop_conv(b, UOP_BITCAST, T_I8X16, T_I64X2, 0, 0,
+                      uop_bin(b, UOP_ZIP1, T_I64X2, half[0], half[1]), 0);
     out[1] = uop_conv(b, UOP_BITCAST, T_I8X16, T_I64X2, 0, 0, half[2], 0);
     return 2;
 }
@@ -169,7 +173,7 @@ void trans_LD3_multi(A64Ctx *ctx, const A64Args *a)
     load_regs(ctx, a, t, 3, m);
     unsigned count = bytes_of_three(ctx, m, a->q, bytes);
     for (unsigned k = 0; k < 3; k++) {
-        uint8_t from[16] = { 0 };
+        uint8_t from[16] = {0};
         for (unsigned i = 0; i < 8u << a->q; i++) {
             unsigned lane = i >> a->size, byte = i & ((1u << a->size) - 1);
             from[i] = (uint8_t)(((3 * lane + k) << a->size) + byte);
@@ -187,7 +191,7 @@ void trans_ST3_multi(A64Ctx *ctx, const A64Args *a)
     get_regs(ctx, a, t, 3, v);
     unsigned count = bytes_of_three(ctx, v, a->q, bytes);
     for (unsigned k = 0; k < 3; k++) {
-        uint8_t from[16] = { 0 };
+        uint8_t from[16] = {0};
         for (unsigned i = 0; i < width; i++) {
             unsigned at = k * width + i;
             unsigned element = at >> a->size, byte = at & ((1u << a->size) - 1);
@@ -198,7 +202,7 @@ void trans_ST3_multi(A64Ctx *ctx, const A64Args *a)
     store_regs(ctx, a, 3, m);
 }
 
-/* ---- single structures ------------------------------------------------------------------------------ */
+/* ---- single structures ----------------------------------------------------------------------- */
 
 static unsigned single_size(const A64Args *a)
 {
@@ -221,7 +225,9 @@ static void load_single(A64Ctx *ctx, const A64Args *a, unsigned count)
     load_scalars(ctx, a, size, count, v);
     for (unsigned i = 0; i < count; i++) {
         int n = next_reg(a->rt, i);
-        a64_set_v(ctx, n, uop_emit(ctx->b, UOP_SETLANE, t, 0, 0, t, a64_v(ctx, t, n), v[i], VAL_NONE, a->lane >> size));
+        a64_set_v(ctx, n,
+                  uop_emit(ctx->b, UOP_SETLANE, t, 0, 0, t, a64_v(ctx, t, n), v[i], VAL_NONE,
+                           a->lane >> size));
     }
     update_base(ctx, a, count << size);
 }
@@ -233,7 +239,8 @@ static void store_single(A64Ctx *ctx, const A64Args *a, unsigned count)
     A64Mem m = a64_mem(ctx, a64_xsp(ctx, a->rn), 0);
     for (unsigned i = 0; i < count; i++, m.disp += 1 << size) {
         Val reg = a64_v(ctx, t, next_reg(a->rt, i));
-        a64_store(ctx, &m, size, 0, uop_conv(ctx->b, UOP_GETLANE, a64_int_type(size), t, 0, 0, reg, a->lane >> size));
+        a64_store(ctx, &m, size, 0,
+                  uop_conv(ctx->b, UOP_GETLANE, a64_int_type(size), t, 0, 0, reg, a->lane >> size));
     }
     update_base(ctx, a, count << size);
 }

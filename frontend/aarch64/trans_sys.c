@@ -3,7 +3,7 @@
 #include "frontend/aarch64/helpers.h"
 #include "frontend/aarch64/mem.h"
 
-/* ---- exceptions ------------------------------------------------------------------------- */
+/* ---- exceptions ------------------------------------------------------------------------------ */
 
 void trans_SVC(A64Ctx *ctx, const A64Args *a)
 {
@@ -21,7 +21,7 @@ void trans_UDF(A64Ctx *ctx, const A64Args *a)
     a64_trap(ctx, UOP_TRAP_UNDEFINED, (uint64_t)a->imm);
 }
 
-/* ---- hints and barriers ----------------------------------------------------------------- */
+/* ---- hints and barriers ---------------------------------------------------------------------- */
 
 void trans_HINT(A64Ctx *ctx, const A64Args *a)
 {
@@ -67,7 +67,7 @@ void trans_ISB(A64Ctx *ctx, const A64Args *a)
     a64_exit(ctx, UOP_EXIT_DISPATCH, ctx->pc + 4);
 }
 
-/* ---- caches ----------------------------------------------------------------------------- */
+/* ---- caches ---------------------------------------------------------------------------------- */
 
 enum { LINE = 64 }; /* as CTR_EL0 and DCZID_EL0 say */
 
@@ -117,7 +117,7 @@ void trans_DC_CIVAC(A64Ctx *ctx, const A64Args *a)
     clean(ctx, a);
 }
 
-/* ---- flags (FEAT_FlagM, FEAT_FlagM2) ---------------------------------------------------- */
+/* ---- flags (FEAT_FlagM, FEAT_FlagM2) --------------------------------------------------------- */
 
 static Val flag(A64Ctx *ctx, UopCond cond, Val flags)
 {
@@ -221,7 +221,7 @@ void trans_MSR_nzcv(A64Ctx *ctx, const A64Args *a)
     a64_set_flags(ctx, uop_flags(ctx->b, T_I32, UOP_FLAGS_NZCV, bits, VAL_NONE, VAL_NONE));
 }
 
-/* ---- PSTATE.DIT and SSBS: kept, without effect. Bytes of one word of the state ---------- */
+/* ---- PSTATE.DIT and SSBS: kept, without effect. Bytes of one word of the state --------------- */
 
 enum { SSBS_SHIFT = 0, DIT_SHIFT = 8 };
 _Static_assert(offsetof(A64State, dit) == offsetof(A64State, ssbs) + DIT_SHIFT / 8, "one word");
@@ -274,7 +274,7 @@ void trans_MSR_ssbs_imm(A64Ctx *ctx, const A64Args *a)
     write_pstate_bit(ctx, uop_const(ctx->b, T_I32, (uint64_t)a->imm), SSBS_SHIFT);
 }
 
-/* ---- FPCR, FPSR ------------------------------------------------------------------------- */
+/* ---- FPCR, FPSR ------------------------------------------------------------------------------ */
 
 void trans_MRS_fpcr(A64Ctx *ctx, const A64Args *a)
 {
@@ -297,7 +297,7 @@ void trans_MSR_fpsr(A64Ctx *ctx, const A64Args *a)
     uop_helper(ctx->b, A64_HELPER_write_fpsr, false, a64_x(ctx, a->rt), VAL_NONE, VAL_NONE);
 }
 
-/* ---- other registers -------------------------------------------------------------------- */
+/* ---- other registers ------------------------------------------------------------------------- */
 
 void trans_MRS_tpidr(A64Ctx *ctx, const A64Args *a)
 {

@@ -28,7 +28,7 @@ static void trap_block(UopBlock *out, GuestAddr pc, UopTrap trap)
     out->ninsns = 1;
 }
 
-/* ---- branch target identification (D8.4.2, FEAT_BTI) ------------------------------------ */
+/* ---- branch target identification (D8.4.2, FEAT_BTI) ----------------------------------------- */
 
 /*
  * Whether an instruction on a guarded page may be the target of an indirect branch depends on the

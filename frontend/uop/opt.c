@@ -2,13 +2,14 @@
  *
  * From the last micro-op to the first, it keeps
  *
- *   - how often each value is used by what stays: an operation without effect whose result has no use
- *     goes away;
- *   - which eight-byte granules of the register file are overwritten before anything can see them: a
- *     PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
+ *   - how often each value is used by what stays: an operation without effect whose result has no
+ * use goes away;
+ *   - which eight-byte granules of the register file are overwritten before anything can see them:
+ * a PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
  *     of them (the precise-fault rule);
  *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
- *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer matters.
+ *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer
+ * matters.
  *
  * When it reaches a definition, all uses are known. An addend, a mask or flags with a single use
  * move into the user:
@@ -93,7 +94,8 @@ static void see_all(Pass *p)
 
 static void see_bytes(Pass *p, uint32_t offset, unsigned bytes)
 {
-    if (bytes == 8 && offset % 8 == 0 && offset < 8 * UOP_SLOTS && offset != (p->file->flags_offset & ~7u)) {
+    if (bytes == 8 && offset % 8 == 0 && offset < 8 * UOP_SLOTS &&
+        offset != (p->file->flags_offset & ~7u)) {
         p->b->slots[offset / 8].gen = p->b->gen - 1;
         return;
     }
@@ -394,7 +396,8 @@ static void move_use(UopBlock *b, Val v, uint32_t from, uint32_t to)
     }
 }
 
-/* The micro-op at an index that was kept goes; mostly it's the one kept last. Those before it move up. */
+/* The micro-op at an index that was kept goes; mostly it's the one kept last. Those before it move
+ * up. */
 static void remove_at(Pass *p, uint32_t at)
 {
     UopBlock *b = p->b;
@@ -460,8 +463,7 @@ static inline bool keep(Pass *p, Uop *u, uint8_t kind)
         see_bytes(p, (uint32_t)u->imm, 4);
         return true;
     case R_STATUS:
-        return touches_fp(u) ||
-               (p->b->val_use[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
+        return touches_fp(u) || (p->b->val_use[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
     case R_LOAD:
         see_all(p);
         sink(p, u);

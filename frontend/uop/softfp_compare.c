@@ -1,8 +1,10 @@
 /* softfp_compare.c - comparisons, minimum and maximum. */
 #include "frontend/uop/softfp_core.h"
 
-/* Order of two numbers that aren't NaN: -1, 0, 1. Bits of one format order as sign and magnitude; zeros are equal. */
-static int order(FpNum a, FpNum b, uint64_t bits_a, uint64_t bits_b) {
+/* Order of two numbers that aren't NaN: -1, 0, 1. Bits of one format order as sign and magnitude;
+ * zeros are equal. */
+static int order(FpNum a, FpNum b, uint64_t bits_a, uint64_t bits_b)
+{
     if (fp_is_zero(a) && fp_is_zero(b)) {
         return 0;
     }
@@ -19,7 +21,8 @@ static int order(FpNum a, FpNum b, uint64_t bits_a, uint64_t bits_b) {
 
 enum { LESS = 8, EQUAL = 6, GREATER = 2, UNORDERED = 3 }; /* N,Z,C,V */
 
-unsigned softfp_compare(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, bool signaling) {
+unsigned softfp_compare(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, bool signaling)
+{
     const FpFormat *f = softfp_format(fmt);
     FpNum na = fp_unpack(e, f, a), nb = fp_unpack(e, f, b);
     if (fp_is_nan(na) || fp_is_nan(nb)) {
@@ -32,7 +35,8 @@ unsigned softfp_compare(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, bool sig
     return o < 0 ? LESS : o == 0 ? EQUAL : GREATER;
 }
 
-bool softfp_test(FpEnv *e, unsigned fmt, UopCond cond, uint64_t a, uint64_t b) {
+bool softfp_test(FpEnv *e, unsigned fmt, UopCond cond, uint64_t a, uint64_t b)
+{
     unsigned r = softfp_compare(e, fmt, a, b, cond != UOP_FEQ);
     switch (cond) {
     case UOP_FEQ: return r == EQUAL;
@@ -41,15 +45,16 @@ bool softfp_test(FpEnv *e, unsigned fmt, UopCond cond, uint64_t a, uint64_t b) {
     }
 }
 
-uint64_t softfp_min(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, bool max, bool num) {
+uint64_t softfp_min(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, bool max, bool num)
+{
     const FpFormat *f = softfp_format(fmt);
-    FpNum n[2] = { fp_unpack(e, f, a), fp_unpack(e, f, b) };
-    uint64_t bits[2] = { a, b };
+    FpNum n[2] = {fp_unpack(e, f, a), fp_unpack(e, f, b)};
+    uint64_t bits[2] = {a, b};
     if (num && (n[0].cls == FP_CLASS_QNAN) != (n[1].cls == FP_CLASS_QNAN)) {
         /* The quiet NaN loses: as if it were the infinity that does. */
         unsigned i = n[1].cls == FP_CLASS_QNAN;
         bits[i] = fp_inf(f, max);
-        n[i] = (FpNum){ .cls = FP_CLASS_INF, .sign = max };
+        n[i] = (FpNum){.cls = FP_CLASS_INF, .sign = max};
     }
     if (fp_is_nan(n[0]) || fp_is_nan(n[1])) {
         return fp_nan_of(e, f, 2, n, bits);

@@ -2,10 +2,13 @@
 #include "frontend/uop/softfp_core.h"
 
 /* Arm FPRoundInt; limit 32, 64: FPRoundIntN. */
-uint64_t softfp_round(FpEnv *e, unsigned fmt, uint64_t a, UopRound round, bool exact, unsigned limit) {
+uint64_t softfp_round(FpEnv *e, unsigned fmt, uint64_t a, UopRound round, bool exact,
+                      unsigned limit)
+{
     const FpFormat *f = softfp_format(fmt);
     FpNum n = fp_unpack(e, f, a);
-    uint64_t out_of_range = limit ? fp_pack(f, true, (uint64_t)fp_bias(f) + limit - 1, 0) : 0; /* -2^(limit-1) */
+    uint64_t out_of_range =
+        limit ? fp_pack(f, true, (uint64_t)fp_bias(f) + limit - 1, 0) : 0; /* -2^(limit-1) */
     if (limit && (fp_is_nan(n) || fp_is_inf(n))) {
         e->flags |= FPX_INVALID;
         return out_of_range;
@@ -34,11 +37,14 @@ uint64_t softfp_round(FpEnv *e, unsigned fmt, uint64_t a, UopRound round, bool e
     if (inexact && (exact || limit)) {
         e->flags |= FPX_INEXACT;
     }
-    return mag == 0 ? fp_zero(f, n.sign) : fp_round_pack(e, f, UOP_ROUND_ZERO, false, n.sign, exp, mag);
+    return mag == 0 ? fp_zero(f, n.sign)
+                    : fp_round_pack(e, f, UOP_ROUND_ZERO, false, n.sign, exp, mag);
 }
 
-/* Arm FPConvert. FZ16 has no say here; the alternative half precision has neither infinities nor NaNs. */
-uint64_t softfp_convert(FpEnv *e, unsigned to, unsigned from, uint64_t a, UopRound round) {
+/* Arm FPConvert. FZ16 has no say here; the alternative half precision has neither infinities nor
+ * NaNs. */
+uint64_t softfp_convert(FpEnv *e, unsigned to, unsigned from, uint64_t a, UopRound round)
+{
     const FpFormat *f = softfp_format(from), *t = softfp_format(to);
     uint32_t mode = e->mode;
     bool ahp = mode & CPU_MODE_AHP;
@@ -56,7 +62,9 @@ uint64_t softfp_convert(FpEnv *e, unsigned to, unsigned from, uint64_t a, UopRou
             e->flags |= FPX_INVALID;
         }
         bool canonical = e->policy == FP_POLICY_CANONICAL || mode & CPU_MODE_DN;
-        r = to_ahp ? fp_zero(t, n.sign) : canonical ? fp_default_nan(e, t) : fp_convert_nan(t, f, a);
+        r = to_ahp      ? fp_zero(t, n.sign)
+            : canonical ? fp_default_nan(e, t)
+                        : fp_convert_nan(t, f, a);
     } else if (fp_is_inf(n)) {
         r = fp_inf(t, n.sign);
         if (t->half && ahp) {
@@ -73,7 +81,9 @@ uint64_t softfp_convert(FpEnv *e, unsigned to, unsigned from, uint64_t a, UopRou
 }
 
 /* Arm FPToFixed. */
-uint64_t softfp_to_int(FpEnv *e, unsigned fmt, uint64_t a, unsigned bits, bool is_unsigned, UopRound round, unsigned frac_bits) {
+uint64_t softfp_to_int(FpEnv *e, unsigned fmt, uint64_t a, unsigned bits, bool is_unsigned,
+                       UopRound round, unsigned frac_bits)
+{
     const FpFormat *f = softfp_format(fmt);
     FpNum n = fp_unpack(e, f, a);
     if (fp_is_nan(n)) {
@@ -83,7 +93,8 @@ uint64_t softfp_to_int(FpEnv *e, unsigned fmt, uint64_t a, unsigned bits, bool i
     if (fp_is_zero(n)) {
         return 0;
     }
-    uint64_t all = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1, min = is_unsigned ? 0 : UINT64_C(1) << (bits - 1);
+    uint64_t all = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1,
+             min = is_unsigned ? 0 : UINT64_C(1) << (bits - 1);
     uint64_t max = is_unsigned ? all : min - 1;
     int exp = n.exp + (int)frac_bits, half;
     bool inexact = false;
@@ -106,17 +117,21 @@ uint64_t softfp_to_int(FpEnv *e, unsigned fmt, uint64_t a, unsigned bits, bool i
 }
 
 /* Arm FixedToFP. */
-uint64_t softfp_from_int(FpEnv *e, unsigned fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned frac_bits) {
+uint64_t softfp_from_int(FpEnv *e, unsigned fmt, uint64_t v, unsigned bits, bool is_unsigned,
+                         unsigned frac_bits)
+{
     const FpFormat *f = softfp_format(fmt);
     uint64_t all = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     v &= all;
     bool sign = !is_unsigned && v >> (bits - 1);
     uint64_t mag = (sign ? -v : v) & all;
-    return mag == 0 ? 0 : fp_round_pack(e, f, (UopRound)e->round, false, sign, -(int)frac_bits, mag);
+    return mag == 0 ? 0
+                    : fp_round_pack(e, f, (UopRound)e->round, false, sign, -(int)frac_bits, mag);
 }
 
 /* Arm FPToFixedJS: towards zero, modulo 2^32. */
-uint32_t softfp_js_to_int(FpEnv *e, uint64_t a, bool *exact) {
+uint32_t softfp_js_to_int(FpEnv *e, uint64_t a, bool *exact)
+{
     FpNum n = fp_unpack(e, softfp_format(LANE_F64), a);
     *exact = false;
     if (fp_is_nan(n) || fp_is_inf(n)) {

@@ -1,17 +1,20 @@
-/* softfp_estimate.c - Arm's reciprocal and square-root estimates and the Newton steps: FPRecipEstimate, FPRSqrtEstimate, FPRecpX, FPRecipStepFused,
- * FPRSqrtStepFused and the unsigned integer estimates of the Arm manual's shared pseudo-code.
+/* softfp_estimate.c - Arm's reciprocal and square-root estimates and the Newton steps:
+ * FPRecipEstimate, FPRSqrtEstimate, FPRecpX, FPRecipStepFused, FPRSqrtStepFused and the unsigned
+ * integer estimates of the Arm manual's shared pseudo-code.
  */
 #include "frontend/uop/softfp_core.h"
 
 /* 256 <= a < 512 stands for a / 512 in [0.5, 1): 1 / that, in 1/256. */
-static unsigned recip_estimate(unsigned a) {
+static unsigned recip_estimate(unsigned a)
+{
     a = a * 2 + 1; /* the middle of the interval */
     unsigned b = (1u << 19) / a;
     return (b + 1) / 2;
 }
 
 /* 128 <= a < 512 stands for a / 512 in [0.25, 1): 1 / sqrt of that, in 1/256. */
-static unsigned rsqrt_estimate(unsigned a) {
+static unsigned rsqrt_estimate(unsigned a)
+{
     a = a < 256 ? a * 2 + 1 : ((a & ~1u) + 1) * 2;
     uint64_t b = 512;
     while (a * (b + 1) * (b + 1) < 1u << 28) {
@@ -20,18 +23,26 @@ static unsigned rsqrt_estimate(unsigned a) {
     return (unsigned)(b + 1) / 2;
 }
 
-uint32_t softfp_urecip_estimate(uint32_t a) { return a >> 31 ? recip_estimate(a >> 23) << 23 : UINT32_MAX; }
-uint32_t softfp_ursqrt_estimate(uint32_t a) { return a >> 30 ? rsqrt_estimate(a >> 23) << 23 : UINT32_MAX; }
+uint32_t softfp_urecip_estimate(uint32_t a)
+{
+    return a >> 31 ? recip_estimate(a >> 23) << 23 : UINT32_MAX;
+}
+uint32_t softfp_ursqrt_estimate(uint32_t a)
+{
+    return a >> 30 ? rsqrt_estimate(a >> 23) << 23 : UINT32_MAX;
+}
 
 /* The fraction in 52 bits. */
-static uint64_t fraction52(const FpFormat *f, uint64_t a) {
+static uint64_t fraction52(const FpFormat *f, uint64_t a)
+{
     return (a & ((UINT64_C(1) << f->frac_bits) - 1)) << (52 - f->frac_bits);
 }
 
 #define FRAC_MASK ((UINT64_C(1) << 52) - 1)
-#define FRAC_TOP (UINT64_C(1) << 51)
+#define FRAC_TOP  (UINT64_C(1) << 51)
 
-uint64_t softfp_recip_estimate(FpEnv *e, unsigned fmt, uint64_t a) {
+uint64_t softfp_recip_estimate(FpEnv *e, unsigned fmt, uint64_t a)
+{
     const FpFormat *f = softfp_format(fmt);
     FpNum n = fp_unpack(e, f, a);
     int max_exp = fp_bias(f);
@@ -49,10 +60,12 @@ uint64_t softfp_recip_estimate(FpEnv *e, unsigned fmt, uint64_t a) {
     uint64_t frac = fraction52(f, a);
     if (exp == 0 && frac >> 50 == 0) { /* below 2^-(max_exp + 1): the reciprocal overflows */
         e->flags |= FPX_OVERFLOW | FPX_INEXACT;
-        bool to_inf = e->round == UOP_ROUND_NEAREST || e->round == (n.sign ? UOP_ROUND_DOWN : UOP_ROUND_UP);
+        bool to_inf =
+            e->round == UOP_ROUND_NEAREST || e->round == (n.sign ? UOP_ROUND_DOWN : UOP_ROUND_UP);
         return to_inf ? fp_inf(f, n.sign) : fp_max(f, n.sign);
     }
-    if (fp_flushes(e, f) && exp >= 2 * max_exp - 1) { /* at least 2^(max_exp - 1): the result is denormal */
+    if (fp_flushes(e, f) &&
+        exp >= 2 * max_exp - 1) { /* at least 2^(max_exp - 1): the result is denormal */
         e->flags |= FPX_UNDERFLOW;
         return fp_zero(f, n.sign);
     }
@@ -73,7 +86,8 @@ uint64_t softfp_recip_estimate(FpEnv *e, unsigned fmt, uint64_t a) {
     return fp_pack(f, n.sign, (uint64_t)result_exp, frac >> (52 - f->frac_bits));
 }
 
-uint64_t softfp_rsqrt_estimate(FpEnv *e, unsigned fmt, uint64_t a) {
+uint64_t softfp_rsqrt_estimate(FpEnv *e, unsigned fmt, uint64_t a)
+{
     const FpFormat *f = softfp_format(fmt);
     FpNum n = fp_unpack(e, f, a);
     if (fp_is_nan(n)) {
@@ -103,7 +117,8 @@ uint64_t softfp_rsqrt_estimate(FpEnv *e, unsigned fmt, uint64_t a) {
     return fp_pack(f, false, (uint64_t)result_exp, estimate << (f->frac_bits - 8));
 }
 
-uint64_t softfp_recip_exponent(FpEnv *e, unsigned fmt, uint64_t a) {
+uint64_t softfp_recip_exponent(FpEnv *e, unsigned fmt, uint64_t a)
+{
     const FpFormat *f = softfp_format(fmt);
     FpNum n = fp_unpack(e, f, a);
     if (fp_is_nan(n)) {
@@ -114,14 +129,16 @@ uint64_t softfp_recip_exponent(FpEnv *e, unsigned fmt, uint64_t a) {
 }
 
 /* (k - a * b) / 2^half, in one rounding; k is what 0 * infinity gives, doubled if half. */
-static uint64_t step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, unsigned k, unsigned half) {
+static uint64_t step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, unsigned k, unsigned half)
+{
     const FpFormat *f = softfp_format(fmt);
     a ^= fp_sign_bit(f);
-    FpNum n[2] = { fp_unpack(e, f, a), fp_unpack(e, f, b) };
+    FpNum n[2] = {fp_unpack(e, f, a), fp_unpack(e, f, b)};
     if (fp_is_nan(n[0]) || fp_is_nan(n[1])) {
-        return fp_nan_of(e, f, 2, n, (uint64_t[]){ a, b });
+        return fp_nan_of(e, f, 2, n, (uint64_t[]){a, b});
     }
-    bool inf = fp_is_inf(n[0]) || fp_is_inf(n[1]), zero = fp_is_zero(n[0]) || fp_is_zero(n[1]), sign = n[0].sign != n[1].sign;
+    bool inf = fp_is_inf(n[0]) || fp_is_inf(n[1]), zero = fp_is_zero(n[0]) || fp_is_zero(n[1]),
+         sign = n[0].sign != n[1].sign;
     if (inf && !zero) {
         return fp_inf(f, sign);
     }
@@ -130,5 +147,11 @@ static uint64_t step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b, unsigned k,
     return fp_sum(e, f, false, down, k, sign, n[0].exp + n[1].exp + down, product);
 }
 
-uint64_t softfp_recip_step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b) { return step(e, fmt, a, b, 2, 0); }
-uint64_t softfp_rsqrt_step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b) { return step(e, fmt, a, b, 3, 1); }
+uint64_t softfp_recip_step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b)
+{
+    return step(e, fmt, a, b, 2, 0);
+}
+uint64_t softfp_rsqrt_step(FpEnv *e, unsigned fmt, uint64_t a, uint64_t b)
+{
+    return step(e, fmt, a, b, 3, 1);
+}

@@ -1,10 +1,11 @@
-/* interp_crypto.c - AES and SHA steps: UOP_CRYPTO, after the Arm manual's pseudo-code of the instructions of the same names (operands a, b, c: see
- * UopCrypto). interp_crypto_sm.c has SM3 and SM4.
+/* interp_crypto.c - AES and SHA steps: UOP_CRYPTO, after the Arm manual's pseudo-code of the
+ * instructions of the same names (operands a, b, c: see UopCrypto). interp_crypto_sm.c has SM3 and
+ * SM4.
  */
 #include "jit/interp/interp_crypto.h"
 #include "jit/interp/ops.h"
 
-/* ---- AES (FIPS 197): bytes 4 * column + row ------------------------------------------------------------------------------------ */
+/* ---- AES (FIPS 197): bytes 4 * column + row -------------------------------------------------- */
 static const uint8_t aes_sbox[256] = {
     0x63, 0x7c, 0x77, 0x7b, 0xf2, 0x6b, 0x6f, 0xc5, 0x30, 0x01, 0x67, 0x2b, 0xfe, 0xd7, 0xab, 0x76,
     0xca, 0x82, 0xc9, 0x7d, 0xfa, 0x59, 0x47, 0xf0, 0xad, 0xd4, 0xa2, 0xaf, 0x9c, 0xa4, 0x72, 0xc0,
@@ -43,9 +44,13 @@ static const uint8_t aes_inv_sbox[256] = {
     0x17, 0x2b, 0x04, 0x7e, 0xba, 0x77, 0xd6, 0x26, 0xe1, 0x69, 0x14, 0x63, 0x55, 0x21, 0x0c, 0x7d,
 };
 
-static uint8_t times2(uint8_t x) { return (uint8_t)(x << 1 ^ (x & 0x80 ? 0x1b : 0)); }
+static uint8_t times2(uint8_t x)
+{
+    return (uint8_t)(x << 1 ^ (x & 0x80 ? 0x1b : 0));
+}
 
-static V128 aes_sub_shift(V128 s, bool inverse) {
+static V128 aes_sub_shift(V128 s, bool inverse)
+{
     const uint8_t *sbox = inverse ? aes_inv_sbox : aes_sbox;
     V128 r;
     for (unsigned col = 0; col < 4; col++) {
@@ -58,7 +63,8 @@ static V128 aes_sub_shift(V128 s, bool inverse) {
 }
 
 /* Columns times 3x^3 + x^2 + x + 2; the inverse first multiplies by 4x^2 + 5. */
-static V128 aes_mix(V128 s, bool inverse) {
+static V128 aes_mix(V128 s, bool inverse)
+{
     V128 r;
     for (unsigned col = 0; col < 4; col++) {
         uint8_t *in = s.u8 + 4 * col, *out = r.u8 + 4 * col;
@@ -77,45 +83,66 @@ static V128 aes_mix(V128 s, bool inverse) {
     return r;
 }
 
-/* ---- SHA-1 and SHA-256 (FIPS 180-4) ------------------------------------------------------------------------------------------------ */
-static uint32_t rol(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
-static uint32_t ror(uint32_t x, unsigned n) { return rol(x, 32 - n); }
-static uint32_t choose(uint32_t x, uint32_t y, uint32_t z) { return (x & y) | (~x & z); }
-static uint32_t majority(uint32_t x, uint32_t y, uint32_t z) { return (x & y) | (x & z) | (y & z); }
-static uint32_t parity(uint32_t x, uint32_t y, uint32_t z) { return x ^ y ^ z; }
+/* ---- SHA-1 and SHA-256 (FIPS 180-4) ---------------------------------------------------------- */
+static uint32_t rol(uint32_t x, unsigned n)
+{
+    return x << n | x >> (32 - n);
+}
+static uint32_t ror(uint32_t x, unsigned n)
+{
+    return rol(x, 32 - n);
+}
+static uint32_t choose(uint32_t x, uint32_t y, uint32_t z)
+{
+    return (x & y) | (~x & z);
+}
+static uint32_t majority(uint32_t x, uint32_t y, uint32_t z)
+{
+    return (x & y) | (x & z) | (y & z);
+}
+static uint32_t parity(uint32_t x, uint32_t y, uint32_t z)
+{
+    return x ^ y ^ z;
+}
 
 typedef uint32_t (*Mix)(uint32_t x, uint32_t y, uint32_t z);
 
-/* Four rounds: x holds a, b, c, d, `e` the fifth word, w the four schedule words with the constant added. */
-static V128 sha1_rounds(V128 x, uint32_t e, V128 w, Mix mix) {
+/* Four rounds: x holds a, b, c, d, `e` the fifth word, w the four schedule words with the constant
+ * added. */
+static V128 sha1_rounds(V128 x, uint32_t e, V128 w, Mix mix)
+{
     for (unsigned i = 0; i < 4; i++) {
         uint32_t next = e + rol(x.u32[0], 5) + mix(x.u32[1], x.u32[2], x.u32[3]) + w.u32[i];
         e = x.u32[3];
-        x = (V128){ .u32 = { next, x.u32[0], rol(x.u32[1], 30), x.u32[2] } };
+        x = (V128){.u32 = {next, x.u32[0], rol(x.u32[1], 30), x.u32[2]}};
     }
     return x;
 }
 
-static V128 sha1_su1(V128 d, V128 n) {
-    V128 t = { .u128 = d.u128 ^ n.u128 >> 32 };
-    return (V128){ .u32 = { rol(t.u32[0], 1), rol(t.u32[1], 1), rol(t.u32[2], 1), rol(t.u32[3], 1) ^ rol(t.u32[0], 2) } };
+static V128 sha1_su1(V128 d, V128 n)
+{
+    V128 t = {.u128 = d.u128 ^ n.u128 >> 32};
+    return (V128){.u32 = {rol(t.u32[0], 1), rol(t.u32[1], 1), rol(t.u32[2], 1),
+                          rol(t.u32[3], 1) ^ rol(t.u32[0], 2)}};
 }
 
 /* Four rounds on x = a, b, c, d and y = e, f, g, h: the first half of the result, or the second. */
-static V128 sha256_rounds(V128 x, V128 y, V128 w, bool second) {
+static V128 sha256_rounds(V128 x, V128 y, V128 w, bool second)
+{
     for (unsigned i = 0; i < 4; i++) {
         uint32_t sigma1 = ror(y.u32[0], 6) ^ ror(y.u32[0], 11) ^ ror(y.u32[0], 25);
         uint32_t sigma0 = ror(x.u32[0], 2) ^ ror(x.u32[0], 13) ^ ror(x.u32[0], 22);
         uint32_t t = y.u32[3] + sigma1 + choose(y.u32[0], y.u32[1], y.u32[2]) + w.u32[i];
         uint32_t e = x.u32[3] + t, a = t + sigma0 + majority(x.u32[0], x.u32[1], x.u32[2]);
-        x = (V128){ .u32 = { a, x.u32[0], x.u32[1], x.u32[2] } };
-        y = (V128){ .u32 = { e, y.u32[0], y.u32[1], y.u32[2] } };
+        x = (V128){.u32 = {a, x.u32[0], x.u32[1], x.u32[2]}};
+        y = (V128){.u32 = {e, y.u32[0], y.u32[1], y.u32[2]}};
     }
     return second ? y : x;
 }
 
-static V128 sha256_su0(V128 d, V128 n) {
-    uint32_t next[4] = { d.u32[1], d.u32[2], d.u32[3], n.u32[0] };
+static V128 sha256_su0(V128 d, V128 n)
+{
+    uint32_t next[4] = {d.u32[1], d.u32[2], d.u32[3], n.u32[0]};
     V128 r;
     for (unsigned i = 0; i < 4; i++) {
         r.u32[i] = d.u32[i] + (ror(next[i], 7) ^ ror(next[i], 18) ^ next[i] >> 3);
@@ -123,8 +150,9 @@ static V128 sha256_su0(V128 d, V128 n) {
     return r;
 }
 
-static V128 sha256_su1(V128 d, V128 n, V128 m) {
-    uint32_t t0[4] = { n.u32[1], n.u32[2], n.u32[3], m.u32[0] };
+static V128 sha256_su1(V128 d, V128 n, V128 m)
+{
+    uint32_t t0[4] = {n.u32[1], n.u32[2], n.u32[3], m.u32[0]};
     V128 r;
     for (unsigned i = 0; i < 4; i++) {
         uint32_t t1 = i < 2 ? m.u32[i + 2] : r.u32[i - 2];
@@ -133,43 +161,61 @@ static V128 sha256_su1(V128 d, V128 n, V128 m) {
     return r;
 }
 
-/* ---- SHA-512 ---------------------------------------------------------------------------------------------------------------------------- */
-static uint64_t ror64(uint64_t x, unsigned n) { return x >> n | x << (64 - n); }
-static uint64_t big_sigma1(uint64_t x) { return ror64(x, 14) ^ ror64(x, 18) ^ ror64(x, 41); }
-static uint64_t big_sigma0(uint64_t x) { return ror64(x, 28) ^ ror64(x, 34) ^ ror64(x, 39); }
-static uint64_t small_sigma1(uint64_t x) { return ror64(x, 19) ^ ror64(x, 61) ^ x >> 6; }
-static uint64_t small_sigma0(uint64_t x) { return ror64(x, 1) ^ ror64(x, 8) ^ x >> 7; }
+/* ---- SHA-512 --------------------------------------------------------------------------------- */
+static uint64_t ror64(uint64_t x, unsigned n)
+{
+    return x >> n | x << (64 - n);
+}
+static uint64_t big_sigma1(uint64_t x)
+{
+    return ror64(x, 14) ^ ror64(x, 18) ^ ror64(x, 41);
+}
+static uint64_t big_sigma0(uint64_t x)
+{
+    return ror64(x, 28) ^ ror64(x, 34) ^ ror64(x, 39);
+}
+static uint64_t small_sigma1(uint64_t x)
+{
+    return ror64(x, 19) ^ ror64(x, 61) ^ x >> 6;
+}
+static uint64_t small_sigma0(uint64_t x)
+{
+    return ror64(x, 1) ^ ror64(x, 8) ^ x >> 7;
+}
 
-static V128 sha512_h(V128 d, V128 n, V128 m) {
+static V128 sha512_h(V128 d, V128 n, V128 m)
+{
     uint64_t x0 = n.u64[0], x1 = n.u64[1], y0 = m.u64[0], y1 = m.u64[1];
     uint64_t hi = ((y1 & x0) ^ (~y1 & x1)) + big_sigma1(y1) + d.u64[1];
     uint64_t t = hi + y0;
     uint64_t lo = ((t & y1) ^ (~t & x0)) + big_sigma1(t) + d.u64[0];
-    return (V128){ .u64 = { lo, hi } };
+    return (V128){.u64 = {lo, hi}};
 }
 
-static V128 sha512_h2(V128 d, V128 n, V128 m) {
+static V128 sha512_h2(V128 d, V128 n, V128 m)
+{
     uint64_t x0 = n.u64[0], y0 = m.u64[0], y1 = m.u64[1];
     uint64_t hi = ((x0 & y1) ^ (x0 & y0) ^ (y1 & y0)) + big_sigma0(y0) + d.u64[1];
     uint64_t lo = ((hi & y0) ^ (hi & y1) ^ (y1 & y0)) + big_sigma0(hi) + d.u64[0];
-    return (V128){ .u64 = { lo, hi } };
+    return (V128){.u64 = {lo, hi}};
 }
 
-void interp_CRYPTO(const Op *o) {
+void interp_CRYPTO(const Op *o)
+{
     static const V128 zero;
     V128 a = o->a ? *o->a : zero, b = o->b ? *o->b : zero, c = o->c ? *o->c : zero, r;
     switch (o->u->sub) {
     case UOP_AESE:
-    case UOP_AESD:
-        r = aes_sub_shift((V128){ .u128 = a.u128 ^ b.u128 }, o->u->sub == UOP_AESD);
-        break;
+    case UOP_AESD: r = aes_sub_shift((V128){.u128 = a.u128 ^ b.u128}, o->u->sub == UOP_AESD); break;
     case UOP_AESMC: r = aes_mix(a, false); break;
     case UOP_AESIMC: r = aes_mix(a, true); break;
     case UOP_SHA1C: r = sha1_rounds(a, b.u32[0], c, choose); break;
     case UOP_SHA1P: r = sha1_rounds(a, b.u32[0], c, parity); break;
     case UOP_SHA1M: r = sha1_rounds(a, b.u32[0], c, majority); break;
-    case UOP_SHA1H: r = (V128){ .u32 = { rol(a.u32[0], 30), 0, 0, 0 } }; break;
-    case UOP_SHA1SU0: r = (V128){ .u64 = { a.u64[0] ^ a.u64[1] ^ c.u64[0], a.u64[1] ^ b.u64[0] ^ c.u64[1] } }; break;
+    case UOP_SHA1H: r = (V128){.u32 = {rol(a.u32[0], 30), 0, 0, 0}}; break;
+    case UOP_SHA1SU0:
+        r = (V128){.u64 = {a.u64[0] ^ a.u64[1] ^ c.u64[0], a.u64[1] ^ b.u64[0] ^ c.u64[1]}};
+        break;
     case UOP_SHA1SU1: r = sha1_su1(a, b); break;
     case UOP_SHA256H: r = sha256_rounds(a, b, c, false); break;
     case UOP_SHA256H2: r = sha256_rounds(b, a, c, true); break;
@@ -178,10 +224,11 @@ void interp_CRYPTO(const Op *o) {
     case UOP_SHA512H: r = sha512_h(a, b, c); break;
     case UOP_SHA512H2: r = sha512_h2(a, b, c); break;
     case UOP_SHA512SU0:
-        r = (V128){ .u64 = { a.u64[0] + small_sigma0(a.u64[1]), a.u64[1] + small_sigma0(b.u64[0]) } };
+        r = (V128){.u64 = {a.u64[0] + small_sigma0(a.u64[1]), a.u64[1] + small_sigma0(b.u64[0])}};
         break;
     case UOP_SHA512SU1:
-        r = (V128){ .u64 = { a.u64[0] + small_sigma1(b.u64[0]) + c.u64[0], a.u64[1] + small_sigma1(b.u64[1]) + c.u64[1] } };
+        r = (V128){.u64 = {a.u64[0] + small_sigma1(b.u64[0]) + c.u64[0],
+                           a.u64[1] + small_sigma1(b.u64[1]) + c.u64[1]}};
         break;
     default: r = interp_crypto_sm((UopCrypto)o->u->sub, a, b, c, (unsigned)o->u->imm); break;
     }

@@ -1,4 +1,5 @@
-/* interp_crypto_sm.c - SM3 and SM4 steps, after the Arm manual's pseudo-code of the instructions of the same names. */
+/* interp_crypto_sm.c - SM3 and SM4 steps, after the Arm manual's pseudo-code of the instructions of
+ * the same names. */
 #include "jit/interp/interp_crypto.h"
 
 static const uint8_t sm4_sbox[256] = {
@@ -20,14 +21,24 @@ static const uint8_t sm4_sbox[256] = {
     0x18, 0xf0, 0x7d, 0xec, 0x3a, 0xdc, 0x4d, 0x20, 0x79, 0xee, 0x5f, 0x3e, 0xd7, 0xcb, 0x39, 0x48,
 };
 
-static uint32_t rol(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
+static uint32_t rol(uint32_t x, unsigned n)
+{
+    return x << n | x >> (32 - n);
+}
 
-/* ---- SM3 ------------------------------------------------------------------------------------------------------------------- */
-static uint32_t p1(uint32_t x) { return x ^ rol(x, 15) ^ rol(x, 23); }
-static uint32_t p0(uint32_t x) { return x ^ rol(x, 9) ^ rol(x, 17); }
+/* ---- SM3 ------------------------------------------------------------------------------------- */
+static uint32_t p1(uint32_t x)
+{
+    return x ^ rol(x, 15) ^ rol(x, 23);
+}
+static uint32_t p0(uint32_t x)
+{
+    return x ^ rol(x, 9) ^ rol(x, 17);
+}
 
-static V128 partw1(V128 d, V128 n, V128 m) {
-    V128 r = { .u128 = d.u128 ^ n.u128 };
+static V128 partw1(V128 d, V128 n, V128 m)
+{
+    V128 r = {.u128 = d.u128 ^ n.u128};
     for (unsigned i = 0; i < 3; i++) {
         r.u32[i] = p1(r.u32[i] ^ rol(m.u32[i + 1], 15));
     }
@@ -35,18 +46,21 @@ static V128 partw1(V128 d, V128 n, V128 m) {
     return r;
 }
 
-static V128 partw2(V128 d, V128 n, V128 m) {
+static V128 partw2(V128 d, V128 n, V128 m)
+{
     V128 t;
     for (unsigned i = 0; i < 4; i++) {
         t.u32[i] = n.u32[i] ^ rol(m.u32[i], 7);
     }
-    V128 r = { .u128 = d.u128 ^ t.u128 };
+    V128 r = {.u128 = d.u128 ^ t.u128};
     r.u32[3] ^= p1(rol(t.u32[0], 15));
     return r;
 }
 
-/* One step of the compression: TT1 (rotates by 9) or TT2 (by 19), the A forms of rounds 0-15, the B forms of the others. */
-static V128 tt(UopCrypto kind, V128 d, V128 n, uint32_t w) {
+/* One step of the compression: TT1 (rotates by 9) or TT2 (by 19), the A forms of rounds 0-15, the B
+ * forms of the others. */
+static V128 tt(UopCrypto kind, V128 d, V128 n, uint32_t w)
+{
     uint32_t d0 = d.u32[0], d1 = d.u32[1], d2 = d.u32[2], d3 = d.u32[3];
     bool first = kind == UOP_SM3TT1A || kind == UOP_SM3TT1B;
     uint32_t mix;
@@ -57,30 +71,35 @@ static V128 tt(UopCrypto kind, V128 d, V128 n, uint32_t w) {
     }
     uint32_t s = first ? n.u32[3] ^ rol(d3, 12) : n.u32[3];
     uint32_t sum = mix + d0 + s + w;
-    return (V128){ .u32 = { d1, rol(d2, first ? 9 : 19), d3, first ? sum : p0(sum) } };
+    return (V128){.u32 = {d1, rol(d2, first ? 9 : 19), d3, first ? sum : p0(sum)}};
 }
 
-/* ---- SM4 --------------------------------------------------------------------------------------------------------------------- */
-static uint32_t sm4_sub(uint32_t x) {
+/* ---- SM4 ------------------------------------------------------------------------------------- */
+static uint32_t sm4_sub(uint32_t x)
+{
     return (uint32_t)sm4_sbox[x >> 24] << 24 | (uint32_t)sm4_sbox[x >> 16 & 255] << 16 |
            (uint32_t)sm4_sbox[x >> 8 & 255] << 8 | sm4_sbox[x & 255];
 }
 
 /* Four rounds of the cipher, or of the key schedule. */
-static V128 sm4_rounds(V128 x, V128 key, bool schedule) {
+static V128 sm4_rounds(V128 x, V128 key, bool schedule)
+{
     for (unsigned i = 0; i < 4; i++) {
         uint32_t t = sm4_sub(x.u32[3] ^ x.u32[2] ^ x.u32[1] ^ key.u32[i]);
-        t = schedule ? t ^ rol(t, 13) ^ rol(t, 23) : t ^ rol(t, 2) ^ rol(t, 10) ^ rol(t, 18) ^ rol(t, 24);
-        x = (V128){ .u32 = { x.u32[1], x.u32[2], x.u32[3], t ^ x.u32[0] } };
+        t = schedule ? t ^ rol(t, 13) ^ rol(t, 23)
+                     : t ^ rol(t, 2) ^ rol(t, 10) ^ rol(t, 18) ^ rol(t, 24);
+        x = (V128){.u32 = {x.u32[1], x.u32[2], x.u32[3], t ^ x.u32[0]}};
     }
     return x;
 }
 
-V128 interp_crypto_sm(UopCrypto kind, V128 a, V128 b, V128 c, unsigned lane) {
+V128 interp_crypto_sm(UopCrypto kind, V128 a, V128 b, V128 c, unsigned lane)
+{
     switch (kind) {
     case UOP_SM3PARTW1: return partw1(a, b, c);
     case UOP_SM3PARTW2: return partw2(a, b, c);
-    case UOP_SM3SS1: return (V128){ .u32 = { 0, 0, 0, rol(rol(a.u32[3], 12) + b.u32[3] + c.u32[3], 7) } };
+    case UOP_SM3SS1:
+        return (V128){.u32 = {0, 0, 0, rol(rol(a.u32[3], 12) + b.u32[3] + c.u32[3], 7)}};
     case UOP_SM3TT1A:
     case UOP_SM3TT1B:
     case UOP_SM3TT2A:

@@ -1,8 +1,9 @@
 /* interp_mem.c - guest memory: direct accesses by the host, which may fault, and C helpers.
  *
- * An x86-64 host orders loads as acquire and stores as release anyway; what is left is that the compiler keeps the accesses (volatile) and the
- * full barrier after a store that is ordered with later loads. Aligned accesses up to 8 bytes are single instructions and so single-copy
- * atomic; aligned 16-byte SSE accesses are atomic on hosts with AVX, and go by cmpxchg16b on others.
+ * An x86-64 host orders loads as acquire and stores as release anyway; what is left is that the
+ * compiler keeps the accesses (volatile) and the full barrier after a store that is ordered with
+ * later loads. Aligned accesses up to 8 bytes are single instructions and so single-copy atomic;
+ * aligned 16-byte SSE accesses are atomic on hosts with AVX, and go by cmpxchg16b on others.
  */
 #include "jit/internal.h"
 #include "jit/interp/ops.h"
@@ -15,13 +16,15 @@ typedef volatile uint16_t __attribute__((aligned(1), may_alias)) Any16;
 typedef volatile uint32_t __attribute__((aligned(1), may_alias)) Any32;
 typedef volatile uint64_t __attribute__((aligned(1), may_alias)) Any64;
 
-static GuestAddr address(const Op *o) {
+static GuestAddr address(const Op *o)
+{
     GuestAddr a = o->a->u64[0];
     return o->cpu->mode & CPU_MODE_TAGGED ? a & (UINT64_MAX >> 8) : a;
 }
 
 /* a + (b << scale) + imm, for LOAD and STORE. */
-static void *operand_address(const Op *o) {
+static void *operand_address(const Op *o)
+{
     GuestAddr a = o->a->u64[0] + (uint64_t)(int64_t)o->u->imm;
     if (o->u->b != VAL_NONE) {
         a += o->b->u64[0] << uop_mem_scale(o->u->sub);
@@ -29,16 +32,24 @@ static void *operand_address(const Op *o) {
     return (void *)(uintptr_t)(o->cpu->mode & CPU_MODE_TAGGED ? a & (UINT64_MAX >> 8) : a);
 }
 
-static inline void *host(GuestAddr a) { return (void *)(uintptr_t)a; }
-
-/* Value bytes reversed where memory is big-endian. */
-static uint64_t swap_bytes(uint64_t x, unsigned log2) { return __builtin_bswap64(x) >> (64 - (8u << log2)); }
-
-static V128 swap16(V128 v) {
-    return (V128){ .u64 = { __builtin_bswap64(v.u64[1]), __builtin_bswap64(v.u64[0]) } };
+static inline void *host(GuestAddr a)
+{
+    return (void *)(uintptr_t)a;
 }
 
-static inline uint64_t load_raw(const void *p, unsigned log2) {
+/* Value bytes reversed where memory is big-endian. */
+static uint64_t swap_bytes(uint64_t x, unsigned log2)
+{
+    return __builtin_bswap64(x) >> (64 - (8u << log2));
+}
+
+static V128 swap16(V128 v)
+{
+    return (V128){.u64 = {__builtin_bswap64(v.u64[1]), __builtin_bswap64(v.u64[0])}};
+}
+
+static inline uint64_t load_raw(const void *p, unsigned log2)
+{
     switch (log2) {
     case 0: return *(const volatile uint8_t *)p;
     case 1: return *(const Any16 *)p;
@@ -47,7 +58,8 @@ static inline uint64_t load_raw(const void *p, unsigned log2) {
     }
 }
 
-static inline void store_raw(void *p, unsigned log2, uint64_t x) {
+static inline void store_raw(void *p, unsigned log2, uint64_t x)
+{
     switch (log2) {
     case 0: *(volatile uint8_t *)p = (uint8_t)x; break;
     case 1: *(Any16 *)p = (uint16_t)x; break;
@@ -56,9 +68,10 @@ static inline void store_raw(void *p, unsigned log2, uint64_t x) {
     }
 }
 
-/* ---- 16 bytes --------------------------------------------------------------------------------------------------------------- */
+/* ---- 16 bytes -------------------------------------------------------------------------------- */
 /* If *p == old then *p = new; returns the old contents. p is 16-byte aligned and writable. */
-static V128 cas16(void *p, V128 old, V128 new) {
+static V128 cas16(void *p, V128 old, V128 new)
+{
     __asm__ volatile("lock cmpxchg16b %0"
                      : "+m"(*(V128 *)p), "+a"(old.u64[0]), "+d"(old.u64[1])
                      : "b"(new.u64[0]), "c"(new.u64[1])
@@ -66,30 +79,41 @@ static V128 cas16(void *p, V128 old, V128 new) {
     return old;
 }
 
-static bool sse_is_atomic(void) { return __builtin_cpu_supports("avx"); }
+static bool sse_is_atomic(void)
+{
+    return __builtin_cpu_supports("avx");
+}
 
-static V128 load16(void *p, bool atomic) {
+static V128 load16(void *p, bool atomic)
+{
     V128 v;
     if (!atomic || (uintptr_t)p % 16 != 0) {
         v.u64[0] = ((const Any64 *)p)[0];
         v.u64[1] = ((const Any64 *)p)[1];
     } else if (sse_is_atomic()) {
-        __asm__ volatile("movdqa %1, %%xmm0\n\tmovdqa %%xmm0, %0" : "=m"(v) : "m"(*(const V128 *)p) : "xmm0", "memory");
+        __asm__ volatile("movdqa %1, %%xmm0\n\tmovdqa %%xmm0, %0"
+                         : "=m"(v)
+                         : "m"(*(const V128 *)p)
+                         : "xmm0", "memory");
     } else {
-        V128 zero = { .u64 = { 0, 0 } };
+        V128 zero = {.u64 = {0, 0}};
         v = cas16(p, zero, zero);
     }
     return v;
 }
 
-static void store16(void *p, V128 v, bool atomic) {
+static void store16(void *p, V128 v, bool atomic)
+{
     if (!atomic || (uintptr_t)p % 16 != 0) {
         ((Any64 *)p)[0] = v.u64[0];
         ((Any64 *)p)[1] = v.u64[1];
     } else if (sse_is_atomic()) {
-        __asm__ volatile("movdqa %1, %%xmm0\n\tmovdqa %%xmm0, %0" : "=m"(*(V128 *)p) : "m"(v) : "xmm0", "memory");
+        __asm__ volatile("movdqa %1, %%xmm0\n\tmovdqa %%xmm0, %0"
+                         : "=m"(*(V128 *)p)
+                         : "m"(v)
+                         : "xmm0", "memory");
     } else {
-        V128 seen = { .u64 = { 0, 0 } }, old;
+        V128 seen = {.u64 = {0, 0}}, old;
         do {
             old = seen;
             seen = cas16(p, old, v);
@@ -97,8 +121,9 @@ static void store16(void *p, V128 v, bool atomic) {
     }
 }
 
-/* ---- load and store ------------------------------------------------------------------------------------------------------------ */
-void interp_LOAD(const Op *o) {
+/* ---- load and store -------------------------------------------------------------------------- */
+void interp_LOAD(const Op *o)
+{
     void *p = operand_address(o);
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
@@ -112,11 +137,12 @@ void interp_LOAD(const Op *o) {
     if (uop_is_int(o->u->type)) {
         set_int(o, uop_mem_signed(o->u->sub) ? (uint64_t)sign_extend(x, 8u << log2) : x);
     } else {
-        *o->dst = (V128){ .u64 = { x, 0 } };
+        *o->dst = (V128){.u64 = {x, 0}};
     }
 }
 
-void interp_STORE(const Op *o) {
+void interp_STORE(const Op *o)
+{
     void *p = operand_address(o);
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
@@ -131,34 +157,41 @@ void interp_STORE(const Op *o) {
     }
 }
 
-/* ---- compare and swap ------------------------------------------------------------------------------------------------------------ */
+/* ---- compare and swap ------------------------------------------------------------------------ */
 /* As cas16 for 1 << log2 bytes; unaligned addresses are the host's lock prefix's business. */
-__attribute__((no_sanitize("alignment"))) static uint64_t cas_raw(void *p, unsigned log2, uint64_t old, uint64_t new) {
+__attribute__((no_sanitize("alignment"))) static uint64_t cas_raw(void *p, unsigned log2,
+                                                                  uint64_t old, uint64_t new)
+{
     switch (log2) {
     case 0: {
         uint8_t seen = (uint8_t)old;
-        __atomic_compare_exchange_n((uint8_t *)p, &seen, (uint8_t)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint8_t *)p, &seen, (uint8_t) new, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
         return seen;
     }
     case 1: {
         uint16_t seen = (uint16_t)old;
-        __atomic_compare_exchange_n((uint16_t *)p, &seen, (uint16_t)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint16_t *)p, &seen, (uint16_t) new, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
         return seen;
     }
     case 2: {
         uint32_t seen = (uint32_t)old;
-        __atomic_compare_exchange_n((uint32_t *)p, &seen, (uint32_t)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint32_t *)p, &seen, (uint32_t) new, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
         return seen;
     }
     default: {
         uint64_t seen = old;
-        __atomic_compare_exchange_n((uint64_t *)p, &seen, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n((uint64_t *)p, &seen, new, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
         return seen;
     }
     }
 }
 
-void interp_CAS(const Op *o) {
+void interp_CAS(const Op *o)
+{
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
     void *p = host(address(o));
@@ -173,7 +206,8 @@ void interp_CAS(const Op *o) {
     set_int(o, be ? swap_bytes(old, log2) : old);
 }
 
-static uint64_t rmw_value(UopRmw kind, uint64_t old, uint64_t x, unsigned bits) {
+static uint64_t rmw_value(UopRmw kind, uint64_t old, uint64_t x, unsigned bits)
+{
     x = low_bits(x, bits);
     switch (kind) {
     case UOP_RMW_ADD: return old + x;
@@ -188,7 +222,8 @@ static uint64_t rmw_value(UopRmw kind, uint64_t old, uint64_t x, unsigned bits) 
     }
 }
 
-void interp_RMW(const Op *o) {
+void interp_RMW(const Op *o)
+{
     unsigned log2 = uop_mem_log2(o->u->sub), bits = 8u << log2;
     bool be = uop_mem_be(o->u->sub);
     void *p = host(address(o));
@@ -202,15 +237,17 @@ void interp_RMW(const Op *o) {
     set_int(o, value);
 }
 
-/* ---- load-linked, store-conditional ------------------------------------------------------------------------------------------------- */
-/* The reservation is address, size and value: a store-conditional is a compare-and-swap against the value that was loaded. */
+/* ---- load-linked, store-conditional ---------------------------------------------------------- */
+/* The reservation is address, size and value: a store-conditional is a compare-and-swap against the
+ * value that was loaded. */
 #define NO_RESERVATION (~(GuestAddr)0)
 
-void interp_LL(const Op *o) {
+void interp_LL(const Op *o)
+{
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
     GuestAddr at = address(o);
-    V128 raw = log2 == 4 ? load16(host(at), true) : (V128){ .u64 = { load_raw(host(at), log2), 0 } };
+    V128 raw = log2 == 4 ? load16(host(at), true) : (V128){.u64 = {load_raw(host(at), log2), 0}};
     o->cpu->ll_value = raw;
     o->cpu->ll_size = 1u << log2;
     o->cpu->ll_addr = at;
@@ -221,7 +258,8 @@ void interp_LL(const Op *o) {
     }
 }
 
-void interp_SC(const Op *o) {
+void interp_SC(const Op *o)
+{
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
     GuestAddr at = address(o);
@@ -232,17 +270,22 @@ void interp_SC(const Op *o) {
             stored = cas16(host(at), old, be ? swap16(*o->c) : *o->c).u128 == old.u128;
         } else {
             uint64_t new = o->c->u64[0];
-            stored = cas_raw(host(at), log2, old.u64[0], be ? swap_bytes(new, log2) : new) == old.u64[0];
+            stored =
+                cas_raw(host(at), log2, old.u64[0], be ? swap_bytes(new, log2) : new) == old.u64[0];
         }
     }
     o->cpu->ll_addr = NO_RESERVATION;
     set_bool(o, !stored);
 }
 
-void interp_CLREX(const Op *o) { o->cpu->ll_addr = NO_RESERVATION; }
+void interp_CLREX(const Op *o)
+{
+    o->cpu->ll_addr = NO_RESERVATION;
+}
 
-/* ---- barriers, hints, calls ------------------------------------------------------------------------------------------------------------ */
-void interp_FENCE(const Op *o) {
+/* ---- barriers, hints, calls ------------------------------------------------------------------ */
+void interp_FENCE(const Op *o)
+{
     switch (o->u->sub) {
     case UOP_FENCE_FULL: __atomic_thread_fence(__ATOMIC_SEQ_CST); break;
     case UOP_FENCE_LOAD: __atomic_thread_fence(__ATOMIC_ACQUIRE); break;
@@ -251,27 +294,34 @@ void interp_FENCE(const Op *o) {
     }
 }
 
-void interp_PREFETCH(const Op *o) { (void)o; }
+void interp_PREFETCH(const Op *o)
+{
+    (void)o;
+}
 
 /* A Cpu without a jit (a lone block being interpreted) has no translations to drop. */
-void interp_ICACHE(const Op *o) {
+void interp_ICACHE(const Op *o)
+{
     uint64_t len = (uint32_t)o->u->imm;
     if (o->cpu->jit) {
         jit_invalidate(jit_thread(o->cpu)->jit, address(o) & ~(len - 1), len);
     }
 }
 
-void interp_HELPER(const Op *o) {
+void interp_HELPER(const Op *o)
+{
     const HelperInfo *h = &o->cpu->frontend->helpers[o->u->imm];
-    uint64_t r = h->fn(o->cpu, o->a ? o->a->u64[0] : 0, o->b ? o->b->u64[0] : 0, o->c ? o->c->u64[0] : 0);
+    uint64_t r =
+        h->fn(o->cpu, o->a ? o->a->u64[0] : 0, o->b ? o->b->u64[0] : 0, o->c ? o->c->u64[0] : 0);
     if (o->dst) {
         o->dst->u64[0] = r;
     }
 }
 
-/* ---- watched addresses -------------------------------------------------------------------------------------------------------- */
+/* ---- watched addresses ----------------------------------------------------------------------- */
 
-static bool hits(CpuWatch *w, GuestAddr start, GuestAddr end, unsigned use) {
+static bool hits(CpuWatch *w, GuestAddr start, GuestAddr end, unsigned use)
+{
     for (unsigned i = 0; i < w->n; i++) {
         if ((w->range[i].use & use) && start < w->range[i].end && end > w->range[i].start) {
             w->hit = start > w->range[i].start ? start : w->range[i].start;
@@ -282,12 +332,14 @@ static bool hits(CpuWatch *w, GuestAddr start, GuestAddr end, unsigned use) {
     return false;
 }
 
-bool interp_watched_pc(Cpu *cpu, GuestAddr pc) {
+bool interp_watched_pc(Cpu *cpu, GuestAddr pc)
+{
     GuestAddr at = pc & cpu->frontend->pc_mask;
     return hits(cpu->watch, at, at + 1, CPU_WATCH_EXEC);
 }
 
-bool interp_watched(const Op *o) {
+bool interp_watched(const Op *o)
+{
     unsigned use;
     GuestAddr at;
     switch (o->u->op) {

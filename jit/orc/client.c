@@ -102,7 +102,7 @@ void client_hide(Client *c, bool on)
     c->hidden += on ? 1 : -1u;
 }
 
-/* ---- starting ------------------------------------------------------------------------------ */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 typedef struct Start {
     Channel *ch;    /* is made by the new process, in the memory that it shares */
@@ -269,7 +269,7 @@ static bool start(Client *c)
     return true;
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 bool client_has_room(const Client *c)
 {

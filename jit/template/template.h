@@ -17,31 +17,40 @@ int template_thread_start(JitThread *t);
 int template_prepare(JitThread *t);
 void template_thread_end(JitThread *t);
 
-/* Emits ub (optimized) into the thread's chunks, fills in code, host_len, cold, cold_len, links, faultmap of b and commits the pieces. 0, -ENOSPC (the thread's
- * chunk is too full: jit.c gives a new one and asks again), -ENOMEM. Takes no lock. */
+/* Emits ub (optimized) into the thread's chunks, fills in code, host_len, cold, cold_len, links,
+ * faultmap of b and commits the pieces. 0, -ENOSPC (the thread's chunk is too full: jit.c gives a
+ * new one and asks again), -ENOMEM. Takes no lock. */
 int template_emit(JitThread *t, const UopBlock *ub, Block *b);
 
-/* A quick block (quick.h) of the guest code at b->pc: fills in the same, and guest_len and ninsns. As template_emit; -ENOSPC also if it is better made by that. */
+/* A quick block (quick.h) of the guest code at b->pc: fills in the same, and guest_len and ninsns.
+ * As template_emit; -ENOSPC also if it is better made by that. */
 int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b);
 
-/* Places a code object (lift/lift.h) in the thread's chunk and fills in code, host_len, links of b. 0, -ENOSPC (the chunk is too full), -ENOMEM. */
+/* Places a code object (lift/lift.h) in the thread's chunk and fills in code, host_len, links of b.
+ * 0, -ENOSPC (the chunk is too full), -ENOMEM. */
 struct CodeObject;
 int template_place(JitThread *t, const struct CodeObject *o, Block *b);
 
-/* Runs from b until something needs C. cpu->pc is valid afterwards. CPU_EXIT_NONE: go on at cpu->pc, and if *link is not NULL it is the exit that would like to be
- * linked to the block at cpu->pc. */
+/* Runs from b until something needs C. cpu->pc is valid afterwards. CPU_EXIT_NONE: go on at
+ * cpu->pc, and if *link is not NULL it is the exit that would like to be linked to the block at
+ * cpu->pc. */
 CpuExit template_run(Cpu *cpu, Block *b, Link **link);
 
-/* Under Jit.lock, other threads may be running it: the jump that ends at `site` leads to `target` from now on; both are offsets in the arena. */
+/* Under Jit.lock, other threads may be running it: the jump that ends at `site` leads to `target`
+ * from now on; both are offsets in the arena. */
 void template_point(Jit *jit, uint32_t site, uint32_t target);
-/* Under Jit.lock: patches the exit to jump to link->to's code, or back to its stub. Other threads may be running it. */
+/* Under Jit.lock: patches the exit to jump to link->to's code, or back to its stub. Other threads
+ * may be running it. */
 void template_link(Jit *jit, Link *link, const Block *to);
 void template_unlink(Jit *jit, Link *link);
 
-/* A host fault at ucontext's pc in b's code (or in C code that b called, when in_c): the register file of cpu is completed from the ucontext's registers, cpu->pc set, and the ucontext changed so
- * that returning to it makes template_run return CPU_EXIT_FAULT. False if the pc belongs to no guest instruction. */
+/* A host fault at ucontext's pc in b's code (or in C code that b called, when in_c): the register
+ * file of cpu is completed from the ucontext's registers, cpu->pc set, and the ucontext changed so
+ * that returning to it makes template_run return CPU_EXIT_FAULT. False if the pc belongs to no
+ * guest instruction. */
 bool template_fault(JitThread *t, Block *b, void *ucontext);
-/* The same for a fault in a C routine called by translated code: registers are in the file already. Host pc is outside the arena. */
+/* The same for a fault in a C routine called by translated code: registers are in the file already.
+ * Host pc is outside the arena. */
 bool template_fault_in_c(JitThread *t, void *ucontext);
 /* jit_handle_fp */
 bool template_fp_trap(Cpu *cpu, void *ucontext);

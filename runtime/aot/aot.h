@@ -16,7 +16,7 @@
 typedef struct AotRequest {
     char *const *paths; /* programs */
     unsigned n;
-    unsigned jobs; /* files at once; 0: as many as there are processors */
+    unsigned jobs;        /* files at once; 0: as many as there are processors */
     const char *emit_elf; /* folder for images to look at; NULL: not wanted */
     bool json;
     bool all; /* the paths are folders: every program below them */

@@ -1,6 +1,8 @@
-/* store.h - translations kept on disk, between the jit, which makes and uses them, and cache/, which keeps them.
+/* store.h - translations kept on disk, between the jit, which makes and uses them, and cache/,
+ * which keeps them.
  *
- * A guest file is looked for when the first of its code is run, and added to when the process ends or executes another program.
+ * A guest file is looked for when the first of its code is run, and added to when the process ends
+ * or executes another program.
  */
 #ifndef XEMU_RUNTIME_CODE_STORE_H
 #define XEMU_RUNTIME_CODE_STORE_H

@@ -1,9 +1,10 @@
 /* When, where, and with which mark: fs/coredump.c as far as a process can follow it.
  *
- * That a core was written shows in the status (0x80), which only the host can set, by writing one itself. So it is left to
- * write the beginning of its own, one page, under the very name; a helper process, which traces this one for its last moments,
- * puts the guest's in its place when it has, before anybody is told of the end. Without the helper (another traces
- * this process) the file is written all the same and the mark is missing.
+ * That a core was written shows in the status (0x80), which only the host can set, by writing one
+ * itself. So it is left to write the beginning of its own, one page, under the very name; a helper
+ * process, which traces this one for its last moments, puts the guest's in its place when it has,
+ * before anybody is told of the end. Without the helper (another traces this process) the file is
+ * written all the same and the mark is missing.
  */
 #include "runtime/core/core.h"
 
@@ -28,7 +29,7 @@ bool core_wanted(void)
     return !host_raw4(SYS_prlimit64, 0, RLIMIT_CORE, 0, &limit) && limit.rlim_cur >= MEM_PAGE;
 }
 
-/* ---- the other threads --------------------------------------------------------------------- */
+/* ---- the other threads ----------------------------------------------------------------------- */
 
 _Noreturn static void stand(Thread *t)
 {
@@ -81,7 +82,7 @@ static void park_others(Thread *t)
     lock_release(&p->threads_lock);
 }
 
-/* ---- the name ------------------------------------------------------------------------------ */
+/* ---- the name -------------------------------------------------------------------------------- */
 
 static long read_line(const char *path, char *to, size_t size)
 {
@@ -159,13 +160,14 @@ static bool core_name(const Thread *t, int sig, char name[NAME_ROOM])
         }
     }
     name[at] = 0;
-    if (!has_pid && read_line("/proc/sys/kernel/core_uses_pid", uses_pid, sizeof uses_pid) > 0 && uses_pid[0] == '1') {
+    if (!has_pid && read_line("/proc/sys/kernel/core_uses_pid", uses_pid, sizeof uses_pid) > 0 &&
+        uses_pid[0] == '1') {
         snprintf(name + at, NAME_ROOM - at, ".%ld", host_raw0(SYS_getpid));
     }
     return true;
 }
 
-/* ---- the helper ---------------------------------------------------------------------------- */
+/* ---- the helper ------------------------------------------------------------------------------ */
 
 static int next_stop(int pid)
 {
@@ -173,7 +175,8 @@ static int next_stop(int pid)
     return host_raw4(SYS_wait4, pid, &status, __WALL, 0) == pid ? status : 0;
 }
 
-/* Lets the process go on to its end, and puts its core in place when the host has written its own. */
+/* Lets the process go on to its end, and puts its core in place when the host has written its own.
+ */
 _Noreturn static void help(int pid, int sig, int ready, const char *from, const char *to)
 {
     char ok = !host_raw4(SYS_ptrace, PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXIT);
@@ -233,13 +236,15 @@ void core_die(Thread *t, const siginfo_t *info)
     }
     host_raw4(SYS_prlimit64, 0, RLIMIT_CORE, 0, &limit);
     page.rlim_max = limit.rlim_max;
-    if (limit.rlim_cur < MEM_PAGE || host_raw1(SYS_prctl, PR_GET_DUMPABLE) != 1 || !core_name(t, sig, name)) {
+    if (limit.rlim_cur < MEM_PAGE || host_raw1(SYS_prctl, PR_GET_DUMPABLE) != 1 ||
+        !core_name(t, sig, name)) {
         set_limit(&none);
         return;
     }
     park_others(t);
     snprintf(temporary, sizeof temporary, "%s.%ld", name, host_raw0(SYS_getpid));
-    long fd = host_raw4(SYS_openat, AT_FDCWD, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    long fd = host_raw4(SYS_openat, AT_FDCWD, temporary,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || core_dump(t, info, (int)fd, limit.rlim_cur)) {
         if (fd >= 0) {
             host_raw3(SYS_unlinkat, AT_FDCWD, temporary, 0);

@@ -1,9 +1,9 @@
 /* The file: an ELF core as fs/binfmt_elf.c and the guest's register sets make it.
  *
  *     ELF header, program headers: PT_NOTE, one PT_LOAD for each mapping
- *     notes: NT_PRSTATUS of the thread that died, NT_PRPSINFO, NT_SIGINFO, NT_AUXV, NT_FILE, its other register sets;
- *            NT_PRSTATUS and register sets of each other thread
- *     memory, from the next page on: what differs from files, without holes' pages
+ *     notes: NT_PRSTATUS of the thread that died, NT_PRPSINFO, NT_SIGINFO, NT_AUXV, NT_FILE, its
+ * other register sets; NT_PRSTATUS and register sets of each other thread memory, from the next
+ * page on: what differs from files, without holes' pages
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -23,7 +23,8 @@
 
 enum { COPY = 65536, SETS_ROOM = 1024 };
 
-/* struct elf_prstatus up to its registers, which are of the guest's own size; an int fpvalid follows them. */
+/* struct elf_prstatus up to its registers, which are of the guest's own size; an int fpvalid
+ * follows them. */
 typedef struct PrStatus {
     int32_t signo, code, error;
     int16_t cursig, pad;
@@ -65,7 +66,8 @@ static void put(Bytes *b, const void *from, size_t n)
 static void put_note(Bytes *b, const char *name, uint32_t type, const void *data, size_t n)
 {
     static const char zero[4];
-    Elf64_Nhdr head = {.n_namesz = (uint32_t)strlen(name) + 1, .n_descsz = (uint32_t)n, .n_type = type};
+    Elf64_Nhdr head = {
+        .n_namesz = (uint32_t)strlen(name) + 1, .n_descsz = (uint32_t)n, .n_type = type};
     put(b, &head, sizeof head);
     put(b, name, head.n_namesz);
     put(b, zero, -head.n_namesz & 3);
@@ -73,7 +75,7 @@ static void put_note(Bytes *b, const char *name, uint32_t type, const void *data
     put(b, zero, -n & 3);
 }
 
-/* ---- threads ------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static uint32_t flags_of_thread(const Thread *o)
 {
@@ -114,20 +116,25 @@ static void put_sets(Bytes *b, const Thread *o)
     static const struct {
         const char *name;
         uint32_t type;
-    } sets[] = {{"CORE", NT_FPREGSET}, {"LINUX", NT_ARM_TLS},         {"LINUX", NT_ARM_HW_BREAK},
-                {"LINUX", NT_ARM_HW_WATCH}, {"LINUX", NT_ARM_SYSTEM_CALL}, {"LINUX", NT_ARM_PAC_MASK},
+    } sets[] = {{"CORE", NT_FPREGSET},
+                {"LINUX", NT_ARM_TLS},
+                {"LINUX", NT_ARM_HW_BREAK},
+                {"LINUX", NT_ARM_HW_WATCH},
+                {"LINUX", NT_ARM_SYSTEM_CALL},
+                {"LINUX", NT_ARM_PAC_MASK},
                 {"LINUX", 0x40a /* NT_ARM_PAC_ENABLED_KEYS */}};
     uint8_t buf[SETS_ROOM];
     unsigned unit;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-        long n = o->process->abi->get_regset(&o->cpu, flags_of_thread(o), &o->trace, sets[i].type, buf, &unit);
+        long n = o->process->abi->get_regset(&o->cpu, flags_of_thread(o), &o->trace, sets[i].type,
+                                             buf, &unit);
         if (n > 0) {
             put_note(b, sets[i].name, sets[i].type, buf, (size_t)n);
         }
     }
 }
 
-/* ---- the process --------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static void put_psinfo(Bytes *b, const Thread *t)
 {
@@ -142,7 +149,8 @@ static void put_psinfo(Bytes *b, const Thread *t)
         .sid = (int32_t)host_raw1(SYS_getsid, 0),
     };
     host_raw2(SYS_prctl, 16 /* PR_GET_NAME */, i.name);
-    size_t n = s->arg_end - s->arg_start < sizeof i.args - 1 ? s->arg_end - s->arg_start : sizeof i.args - 1;
+    size_t n = s->arg_end - s->arg_start < sizeof i.args - 1 ? s->arg_end - s->arg_start
+                                                             : sizeof i.args - 1;
     guest_read(i.args, s->arg_start, n);
     for (size_t k = 0; k + 1 < n; k++) {
         i.args[k] = i.args[k] ? i.args[k] : ' ';
@@ -259,7 +267,7 @@ static void put_notes(Bytes *b, const Thread *t, const siginfo_t *info, const Se
     }
 }
 
-/* ---- the file ------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static uint64_t size_of(const Segment *g)
 {
@@ -267,8 +275,8 @@ static uint64_t size_of(const Segment *g)
     if (g->whole) {
         return g->r.end - g->r.start;
     }
-    bool elf = g->file && g->offset == 0 && (g->r.prot & PROT_READ) && !guest_read(magic, g->r.start, SELFMAG) &&
-               !memcmp(magic, ELFMAG, SELFMAG);
+    bool elf = g->file && g->offset == 0 && (g->r.prot & PROT_READ) &&
+               !guest_read(magic, g->r.start, SELFMAG) && !memcmp(magic, ELFMAG, SELFMAG);
     return elf ? MEM_PAGE : 0;
 }
 
@@ -312,7 +320,8 @@ int core_dump(const Thread *t, const siginfo_t *info, int fd, uint64_t limit)
     size_t heads = s.n + 1;
     bool many = heads >= PN_XNUM;
     Elf64_Ehdr eh = {
-        .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, p->frontend->elf_class, p->frontend->elf_data, EV_CURRENT},
+        .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, p->frontend->elf_class,
+                    p->frontend->elf_data, EV_CURRENT},
         .e_type = ET_CORE,
         .e_machine = p->frontend->elf_machine,
         .e_version = EV_CURRENT,
@@ -321,7 +330,8 @@ int core_dump(const Thread *t, const siginfo_t *info, int fd, uint64_t limit)
         .e_phentsize = sizeof(Elf64_Phdr),
         .e_phnum = many ? PN_XNUM : (uint16_t)heads,
     };
-    uint64_t notes_at = sizeof eh + heads * sizeof(Elf64_Phdr), at = mem_page_up(notes_at + notes.n), end = at;
+    uint64_t notes_at = sizeof eh + heads * sizeof(Elf64_Phdr),
+             at = mem_page_up(notes_at + notes.n), end = at;
     Elf64_Shdr extra = {.sh_info = (uint32_t)heads};
     int err = host_write_all(fd, &eh, sizeof eh);
     Elf64_Phdr note = {.p_type = PT_NOTE, .p_offset = notes_at, .p_filesz = notes.n};

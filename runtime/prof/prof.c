@@ -53,7 +53,7 @@ static uint64_t now(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* ---- files --------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void append(const Output *o, const void *bytes, size_t len)
 {
@@ -102,7 +102,8 @@ static void name_files(Prof *p)
         snprintf(p->map.path, sizeof p->map.path, "/tmp/perf-%d.map", (int)getpid());
     }
     if (p->dump.path[0]) {
-        int n = snprintf(p->dump.path, sizeof p->dump.path, "%s/jit-%d.dump", p->folder, (int)getpid());
+        int n =
+            snprintf(p->dump.path, sizeof p->dump.path, "%s/jit-%d.dump", p->folder, (int)getpid());
         if (n >= (int)sizeof p->dump.path) {
             p->dump.path[0] = 0;
         }
@@ -153,7 +154,7 @@ Prof *prof_create(bool map, const char *folder)
     return p;
 }
 
-/* ---- pieces -------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 static void put_code(Prof *p, const JitPiece *c, const char *name)
 {
@@ -184,7 +185,8 @@ void prof_placed(void *ctx, const JitPiece *c)
         snprintf(name, sizeof name, "guest_%" PRIx64 " [%u]", c->pc, c->tier);
     }
     if (p->map.path[0]) {
-        int n = snprintf(line, sizeof line, "%" PRIxPTR " %x %s\n", (uintptr_t)c->code, c->len, name);
+        int n =
+            snprintf(line, sizeof line, "%" PRIxPTR " %x %s\n", (uintptr_t)c->code, c->len, name);
         put(&p->map, line, (size_t)n);
     }
     if (p->dump.path[0]) {
@@ -201,7 +203,7 @@ void prof_flush(Prof *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* ---- fork ---------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 /* What stands in the parent's file, mapped; NULL: nothing. */
 static uint8_t *contents(const Output *o, size_t *len)

@@ -3,9 +3,9 @@
  *     /tmp/perf-PID.map       a line for each piece of code:  start size name [tier]
  *     FOLDER/jit-PID.dump     perf's jitdump format: the same, with the code and a time
  *
- * The name is that of the guest function; code of none has the guest's address. Pieces are written in batches
- * by opening and closing the file: a descriptor would be in the guest's sight. After chroot() the files are
- * out of reach and nothing more is written.
+ * The name is that of the guest function; code of none has the guest's address. Pieces are written
+ * in batches by opening and closing the file: a descriptor would be in the guest's sight. After
+ * chroot() the files are out of reach and nothing more is written.
  */
 #ifndef XEMU_RUNTIME_PROF_PROF_H
 #define XEMU_RUNTIME_PROF_PROF_H

@@ -23,7 +23,7 @@ typedef struct File {
     char path[PATH_MAX];
     const uint8_t *bytes; /* stays mapped: names point into it */
     size_t len;
-    Function *functions;  /* by start */
+    Function *functions; /* by start */
     size_t count;
 } File;
 
@@ -44,7 +44,7 @@ Symbols *symbols_create(void)
     return calloc(1, sizeof(Symbols));
 }
 
-/* ---- a file's functions -------------------------------------------------------------------- */
+/* ---- a file's functions ---------------------------------------------------------------------- */
 
 static const void *at(const File *f, uint64_t offset, uint64_t n, uint64_t size)
 {
@@ -138,7 +138,7 @@ static File *open_file(Symbols *s, const char *path)
     return f;
 }
 
-/* ---- what is where ------------------------------------------------------------------------- */
+/* ---- what is where --------------------------------------------------------------------------- */
 
 static bool find_place(Symbols *s, GuestAddr pc)
 {
@@ -149,8 +149,8 @@ static bool find_place(Symbols *s, GuestAddr pc)
     while (maps && !found && getline(&line, &room, maps) > 0) {
         uint64_t start, end, offset;
         int path = 0;
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %n", &start, &end, &offset,
-                   &path) == 3 &&
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %n", &start, &end,
+                   &offset, &path) == 3 &&
             pc >= start && pc < end && path && line[path] == '/') {
             line[strcspn(line, "\n")] = 0;
             s->last = (Place){start, end, offset, open_file(s, line + path)};
@@ -170,7 +170,8 @@ static bool own_address(const File *f, uint64_t offset, uint64_t *address)
     const Elf64_Ehdr *h = (const void *)f->bytes;
     const Elf64_Phdr *p = at(f, h->e_phoff, h->e_phnum, sizeof *p);
     for (unsigned i = 0; p && i < h->e_phnum; i++) {
-        if (p[i].p_type == PT_LOAD && offset >= p[i].p_offset && offset - p[i].p_offset < p[i].p_filesz) {
+        if (p[i].p_type == PT_LOAD && offset >= p[i].p_offset &&
+            offset - p[i].p_offset < p[i].p_filesz) {
             *address = p[i].p_vaddr + (offset - p[i].p_offset);
             return true;
         }

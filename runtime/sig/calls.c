@@ -51,7 +51,8 @@ long sys_rt_sigaction(Thread *t, const uint64_t a[6])
         }
     }
     lock_release(&table->lock);
-    if (!r && a[1] && (number == SIGSEGV || number == SIGBUS) && set.handler > (GuestAddr)(uintptr_t)SIG_IGN) {
+    if (!r && a[1] && (number == SIGSEGV || number == SIGBUS) &&
+        set.handler > (GuestAddr)(uintptr_t)SIG_IGN) {
         catch_faults(t);
     }
     return r ? r : a[2] ? guest_write(a[2], &old, sizeof old) : 0;

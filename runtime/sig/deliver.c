@@ -87,7 +87,7 @@ void signal_get_altstack(const Thread *t, stack_t *alt)
                           (t->alt_flags & SS_AUTODISARM));
 }
 
-/* ---- delivery ------------------------------------------------------------------------------ */
+/* ---- delivery -------------------------------------------------------------------------------- */
 
 static bool ignored_by_default(int number)
 {

@@ -116,8 +116,8 @@ static long words_alloc(Words *w, size_t n)
 {
     w->n = 0;
     w->bytes = mem_page_up(n * sizeof *w->v);
-    long at = host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(w->bytes), w->bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+    long at = host_raw6(SYS_mmap, (uintptr_t)ownmem_hint(w->bytes), w->bytes,
+                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     w->v = at < 0 ? NULL : guest_ptr((uint64_t)at);
     return at < 0 ? -ENOMEM : 0;
 }

@@ -50,7 +50,8 @@ static bool sound(const struct sock_filter *f, unsigned at, unsigned count)
     case BPF_ALU:
         if (BPF_SRC(f->code) == BPF_K) {
             unsigned op = BPF_OP(f->code);
-            return !(op == BPF_DIV && f->k == 0) && !((op == BPF_LSH || op == BPF_RSH) && f->k >= 32);
+            return !(op == BPF_DIV && f->k == 0) &&
+                   !((op == BPF_LSH || op == BPF_RSH) && f->k >= 32);
         }
         return true;
     case BPF_JMP: return BPF_OP(f->code) == BPF_JA ? f->k < left : f->jt < left && f->jf < left;
@@ -141,7 +142,11 @@ uint32_t filter_run(const struct sock_filter *insn, const struct seccomp_data *d
             default: a = f->k; break;
             }
             break;
-        case BPF_LDX: x = BPF_MODE(f->code) == BPF_MEM ? mem[f->k] : BPF_MODE(f->code) == BPF_LEN ? sizeof *data : f->k; break;
+        case BPF_LDX:
+            x = BPF_MODE(f->code) == BPF_MEM   ? mem[f->k]
+                : BPF_MODE(f->code) == BPF_LEN ? sizeof *data
+                                               : f->k;
+            break;
         case BPF_ST: mem[f->k] = a; break;
         case BPF_STX: mem[f->k] = x; break;
         case BPF_ALU:

@@ -5,8 +5,8 @@
 
 #include "runtime/sys/uring.h"
 
-/* Memory that another process may write as well: pairs are single-copy atomic from now on, as between threads. A file
- * that this process can't write is taken as data that stays. */
+/* Memory that another process may write as well: pairs are single-copy atomic from now on, as
+ * between threads. A file that this process can't write is taken as data that stays. */
 static void note_shared(Thread *t, const uint64_t a[6])
 {
     enum { TYPE = 3, SHARED = 1, SHARED_VALIDATE = 3, ANONYMOUS = 0x20 };

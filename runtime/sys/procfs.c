@@ -41,7 +41,7 @@ void procfs_publish(Process *p)
     host_raw2(SYS_prctl, PR_SET_NAME, slash ? slash + 1 : path);
 }
 
-/* ---- texts --------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 void text_flush(Text *x)
 {
@@ -107,7 +107,7 @@ void lines_close(Lines *l)
     host_raw1(SYS_close, l->fd);
 }
 
-/* ---- files of the machine ------------------------------------------------------------------ */
+/* ---- files of the machine -------------------------------------------------------------------- */
 
 static void make_cpuinfo(Thread *t, Text *x)
 {
@@ -123,7 +123,7 @@ static void make_arch(Thread *t, Text *x)
     text_print(x, "%s\n", t->process->abi->machine);
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static long begin(Text *x, const char *name, int flags)
 {

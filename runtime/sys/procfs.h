@@ -10,7 +10,9 @@
  * host's open flags. */
 long procfs_open(Thread *t, const char *path, int flags);
 
-/* Before a read from a file of the guest's that begins at `at`: what procfs_open() has made is made again if it is read from the beginning once more, as the kernel makes it for each such read. 0, or -ESRCH: its process is gone. */
+/* Before a read from a file of the guest's that begins at `at`: what procfs_open() has made is made
+ * again if it is read from the beginning once more, as the kernel makes it for each such read. 0,
+ * or -ESRCH: its process is gone. */
 long procfs_read(Thread *t, int fd, uint64_t at);
 /* fd is another descriptor of the open file of `old`. */
 void procfs_dup(Process *p, int old, int fd);

@@ -26,7 +26,7 @@ enum {
     CHAIN_MOST = 32768, /* instructions, MAX_INSNS_PER_PATH */
 };
 
-/* ---- a call -------------------------------------------------------------------------------- */
+/* ---- a call ---------------------------------------------------------------------------------- */
 
 static uint32_t ask(const Thread *t, const struct seccomp_data *data)
 {
@@ -146,7 +146,7 @@ bool seccomp_entry(Thread *t, uint64_t *number, uint64_t args[6], long *result)
                                              : decide(t, number, args, result, false);
 }
 
-/* ---- setting ------------------------------------------------------------------------------- */
+/* ---- setting --------------------------------------------------------------------------------- */
 
 static long set_strict(Thread *t)
 {
@@ -316,7 +316,7 @@ long sys_prctl_seccomp(Thread *t, uint64_t mode, GuestAddr program)
                                          : -EINVAL;
 }
 
-/* ---- the supervisor's side ----------------------------------------------------------------- */
+/* ---- the supervisor's side ------------------------------------------------------------------- */
 
 long seccomp_ioctl(Thread *t, const uint64_t a[6])
 {
@@ -344,7 +344,7 @@ long seccomp_ioctl(Thread *t, const uint64_t a[6])
     return r;
 }
 
-/* ---- over exec ----------------------------------------------------------------------------- */
+/* ---- over exec ------------------------------------------------------------------------------- */
 
 int seccomp_save(const Thread *t)
 {

@@ -1,11 +1,11 @@
 /* A ring is memory that guest and kernel share, found by its mmap:
  *
- *     offset 0           head, tail, mask and array of the submission queue (places in io_uring_params.sq_off)
- *     offset 0x10000000  the entries (SQEs), 64 or 128 bytes each
+ *     offset 0           head, tail, mask and array of the submission queue (places in
+ * io_uring_params.sq_off) offset 0x10000000  the entries (SQEs), 64 or 128 bytes each
  *
- * io_uring_enter() submits [head, tail); each entry is looked at once, before that. Entries of a ring with a kernel thread
- * (IORING_SETUP_SQPOLL) are gone before anybody can look at them: open flags that differ (O_DIRECTORY, O_NOFOLLOW, O_DIRECT) have the
- * host's meaning there.
+ * io_uring_enter() submits [head, tail); each entry is looked at once, before that. Entries of a
+ * ring with a kernel thread (IORING_SETUP_SQPOLL) are gone before anybody can look at them: open
+ * flags that differ (O_DIRECTORY, O_NOFOLLOW, O_DIRECT) have the host's meaning there.
  */
 #include "runtime/sys/uring.h"
 
@@ -73,7 +73,8 @@ long sys_io_uring_setup(Thread *t, const uint64_t a[6])
         *u = (Uring){.next = next, .fd = (int)fd, .index = -1, .params = params};
         if (params.flags & SETUP_NO_MMAP) {
             u->sqes = params.sq_off.resv2;
-            memcpy(&u->ring, (const char *)&params.cq_off + sizeof params.cq_off - 8, sizeof u->ring);
+            memcpy(&u->ring, (const char *)&params.cq_off + sizeof params.cq_off - 8,
+                   sizeof u->ring);
         }
     }
     lock_release(&p->urings_lock);
@@ -152,7 +153,8 @@ static void convert_new(Process *p, int fd, bool by_index, uint32_t most)
     }
     for (; (int32_t)(tail - u->seen) > 0; u->seen++) {
         uint32_t at = u->seen & (u->params.sq_entries - 1);
-        if (!(u->params.flags & SETUP_NO_SQARRAY) && guest_read_u32(u->ring + o->array + 4 * (uint64_t)at, &slot)) {
+        if (!(u->params.flags & SETUP_NO_SQARRAY) &&
+            guest_read_u32(u->ring + o->array + 4 * (uint64_t)at, &slot)) {
             break;
         }
         convert(u, u->params.flags & SETUP_NO_SQARRAY ? at : slot);
@@ -198,7 +200,9 @@ long sys_io_uring_enter(Thread *t, const uint64_t a[6])
     if ((uint32_t)a[1]) {
         convert_new(t->process, (int)a[0], a[3] & ENTER_REGISTERED_RING, (uint32_t)a[1]);
     }
-    return a[4] && (a[3] & IORING_ENTER_GETEVENTS) ? with_mask(t, args) : host_syscall(&t->cpu, SYS_io_uring_enter, args);
+    return a[4] && (a[3] & IORING_ENTER_GETEVENTS)
+               ? with_mask(t, args)
+               : host_syscall(&t->cpu, SYS_io_uring_enter, args);
 }
 
 long sys_io_uring_register(Thread *t, const uint64_t a[6])

@@ -1,5 +1,5 @@
-/* uring.h - io_uring: the guest's rings are the host's; what entries hold that the host has otherwise is converted as they
- * are submitted. */
+/* uring.h - io_uring: the guest's rings are the host's; what entries hold that the host has
+ * otherwise is converted as they are submitted. */
 #ifndef XEMU_RUNTIME_SYS_URING_H
 #define XEMU_RUNTIME_SYS_URING_H
 

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "jit/ownmem.h"
-#include "runtime/prof/prof.h"
 #include "runtime/code/store.h"
+#include "runtime/prof/prof.h"
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
 #include "runtime/thread/stack.h"
@@ -49,7 +49,7 @@ static void restore_mask(uint64_t old)
     host_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
 }
 
-/* ---- fork ---------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 /* In a process of one thread locks that nobody else can hold stay as they are: taking and releasing
  * them in parent and child costs a copy of each page that they are in.
@@ -165,7 +165,7 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
     return r;
 }
 
-/* ---- threads and vfork --------------------------------------------------------------------- */
+/* ---- threads and vfork ----------------------------------------------------------------------- */
 
 static void end_thread(Thread *t, HostStack *stack)
 {

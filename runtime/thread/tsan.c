@@ -1,4 +1,5 @@
-/* A guest thread on a thread that ThreadSanitizer knows: it needs its own state in each, which clone3 doesn't make. */
+/* A guest thread on a thread that ThreadSanitizer knows: it needs its own state in each, which
+ * clone3 doesn't make. */
 #include "runtime/thread/tsan.h"
 
 #if XEMU_TSAN

@@ -19,7 +19,7 @@ enum {
     REGSET_MOST = 1024,
 };
 
-/* ---- registers ----------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------------------- */
 
 static long read_cpu(const Process *p, const Tracee *x, Cpu *cpu, uint32_t *mxcsr)
 {
@@ -99,7 +99,7 @@ static long regset(const Process *p, const Tracee *x, bool set, unsigned type, G
     return r ? r : guest_write(iov_addr, &iov, sizeof iov);
 }
 
-/* ---- stops --------------------------------------------------------------------------------- */
+/* ---- stops ----------------------------------------------------------------------------------- */
 
 static long get_siginfo(const Tracee *x, siginfo_t *info)
 {
@@ -200,7 +200,7 @@ static long signal_mask(const Tracee *x, bool set, uint64_t size, GuestAddr at)
     return r ? r : host_ptrace(PTRACE_SETSIGMASK, x->pid, sizeof host, (uintptr_t)&host);
 }
 
-/* ---- requests ------------------------------------------------------------------------------ */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static long peek(const Tracee *x, GuestAddr addr, GuestAddr to)
 {

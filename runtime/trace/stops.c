@@ -44,7 +44,7 @@ static bool want(Tracee *x, int status)
     return hide(x, 0);
 }
 
-/* ---- programs and threads that are coming up ----------------------------------------------- */
+/* ---- programs and threads that are coming up ------------------------------------------------- */
 
 /* A new program is at its first (host) instruction: it will stop when the guest's is about to
  * start. */
@@ -94,7 +94,7 @@ static bool without_thread(Process *p, Tracee *x, const struct user_regs_struct 
     return hide(x, sig);
 }
 
-/* ---- stops that the tracee makes ----------------------------------------------------------- */
+/* ---- stops that the tracee makes ------------------------------------------------------------- */
 
 static bool at_point(Tracee *x, int *status)
 {
@@ -149,7 +149,7 @@ static bool at_point(Tracee *x, int *status)
     return show(x, VIEW_HOST, true);
 }
 
-/* ---- all ----------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 /* A tracee that this process doesn't know yet: it called TRACEME, or its parent is traced and it
  * with it. The latter has its parent's options. */

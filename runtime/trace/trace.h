@@ -107,7 +107,7 @@ typedef struct TraceCode {
  * bit 1 exec is told by SIGTRAP (no PTRACE_O_TRACEEXEC), bits 8.. its TraceMode. */
 extern volatile uint32_t trace_at_start;
 
-/* ---- the tracee's side (tracee.c) ---------------------------------------------------------- */
+/* ---- the tracee's side (tracee.c) ------------------------------------------------------------ */
 
 /* Before the first instruction of a program. */
 void trace_exec(struct Thread *t);
@@ -138,7 +138,7 @@ static inline bool trace_steps(const TraceState *s)
     return s->mode >= TRACE_STEP;
 }
 
-/* ---- the tracer's side --------------------------------------------------------------------- */
+/* ---- the tracer's side ----------------------------------------------------------------------- */
 
 /* The tracees of a process. */
 typedef struct Tracer {

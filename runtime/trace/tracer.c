@@ -10,7 +10,7 @@
 
 enum { HOST_GETREGS = 12, HOST_SETREGS = 13 };
 
-/* ---- records ------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 Tracee *tracer_find(Process *p, int pid)
 {
@@ -56,7 +56,7 @@ void tracer_forget(Process *p)
     }
 }
 
-/* ---- memory -------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static long transfer(long nr, int pid, void *here, GuestAddr there, size_t n)
 {
@@ -144,7 +144,7 @@ void tracer_wrote(Process *p, int pid, uint64_t start, uint64_t len)
     lock_release(&p->tracer->lock);
 }
 
-/* ---- where it stands ----------------------------------------------------------------------- */
+/* ---- where it stands ------------------------------------------------------------------------- */
 
 long tracee_host_regs(int pid, struct user_regs_struct *regs)
 {

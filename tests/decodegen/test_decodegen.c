@@ -15,7 +15,7 @@
 #include "tests/decode/random.h"
 #include "toy_decode.h"
 
-/* ---- inputs that must fail -------------------------------------------------------------- */
+/* ---- inputs that must fail ------------------------------------------------------------------- */
 
 /* Runs decodegen on a file; its exit status, and the first line that it printed. */
 static int run(const char *path, char *line, size_t size)
@@ -80,7 +80,7 @@ Test(decodegen, missing_file_and_folder)
     cr_expect(strstr(line, "cannot write to /nonexistent"), "%s", line);
 }
 
-/* ---- a decoder that must work ----------------------------------------------------------- */
+/* ---- a decoder that must work ---------------------------------------------------------------- */
 
 void toy_format_reg(ToyText *out, int32_t wide, int32_t n)
 {

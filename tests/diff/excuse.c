@@ -1,4 +1,5 @@
-/* excuse.c - the explained list of the oracle's faults, and of what it can't tell: QEMU 7.2 in user mode with -cpu max. */
+/* excuse.c - the explained list of the oracle's faults, and of what it can't tell: QEMU 7.2 in user
+ * mode with -cpu max. */
 #include <signal.h>
 #include <string.h>
 
@@ -10,35 +11,38 @@
 static const struct {
     const char *pattern, *why;
 } excuses[] = {
-    { "SVC", "would really call the kernel" },
-    { "MRS_tpidr", "the thread pointer of the program that runs the cases" },
-    { "MSR_tpidr", "the thread pointer of the program that runs the cases" },
-    { "MRS_ctr", "identification differs" },
-    { "MRS_dczid", "identification differs" },
-    { "MRS_id", "identification differs" },
-    { "MRS_cntfrq", "identification differs" },
-    { "MRS_cntvct", "time goes on" },
-    { "MRS_clock", "time goes on, and no other processor has it" },
-    { "PAC", "codes of pointers depend on random keys; pointers with bit 55 set have another layout there" },
-    { "AUT", "as PAC" },
-    { "XPAC", "as PAC" },
-    { "BRA", "as PAC" },
-    { "BLRA", "as PAC" },
-    { "RETA", "as PAC" },
-    { "LDRA", "as PAC" },
-    { "DC_ZVA", "its block is 512 bytes, not 64" },
-    { "DC_C", "cache maintenance of unmapped memory doesn't fault; CVAP is undefined in user mode" },
-    { "IC_IVAU", "cache maintenance of unmapped memory doesn't fault" },
-    { "FJCVTZS", "a positive denormal that is flushed isn't exact (Z = 0), there it is" },
-    { "FCVTZS_sfix", "the half-precision form extends its sign to 32 bits" },
-    { "CFINV", "bits of CRm that should be zero make it undefined" },
-    { "XAFLAG", "bits of CRm that should be zero make it undefined" },
-    { "AXFLAG", "bits of CRm that should be zero make it undefined" },
+    {"SVC", "would really call the kernel"},
+    {"MRS_tpidr", "the thread pointer of the program that runs the cases"},
+    {"MSR_tpidr", "the thread pointer of the program that runs the cases"},
+    {"MRS_ctr", "identification differs"},
+    {"MRS_dczid", "identification differs"},
+    {"MRS_id", "identification differs"},
+    {"MRS_cntfrq", "identification differs"},
+    {"MRS_cntvct", "time goes on"},
+    {"MRS_clock", "time goes on, and no other processor has it"},
+    {"PAC",
+     "codes of pointers depend on random keys; pointers with bit 55 set have another layout there"},
+    {"AUT", "as PAC"},
+    {"XPAC", "as PAC"},
+    {"BRA", "as PAC"},
+    {"BLRA", "as PAC"},
+    {"RETA", "as PAC"},
+    {"LDRA", "as PAC"},
+    {"DC_ZVA", "its block is 512 bytes, not 64"},
+    {"DC_C", "cache maintenance of unmapped memory doesn't fault; CVAP is undefined in user mode"},
+    {"IC_IVAU", "cache maintenance of unmapped memory doesn't fault"},
+    {"FJCVTZS", "a positive denormal that is flushed isn't exact (Z = 0), there it is"},
+    {"FCVTZS_sfix", "the half-precision form extends its sign to 32 bits"},
+    {"CFINV", "bits of CRm that should be zero make it undefined"},
+    {"XAFLAG", "bits of CRm that should be zero make it undefined"},
+    {"AXFLAG", "bits of CRm that should be zero make it undefined"},
 };
 
-/* CONSTRAINED UNPREDICTABLE (K1.1 of the manual): a base that is written back and is also transferred, one register loaded twice, a store-exclusive's status
- * register that is its operand. */
-static bool unpredictable(uint32_t w) {
+/* CONSTRAINED UNPREDICTABLE (K1.1 of the manual): a base that is written back and is also
+ * transferred, one register loaded twice, a store-exclusive's status register that is its operand.
+ */
+static bool unpredictable(uint32_t w)
+{
     unsigned rt = w & 31, rn = w >> 5 & 31, rt2 = w >> 10 & 31, rs = w >> 16 & 31;
     bool vector = w >> 26 & 1, load = w >> 22 & 1;
     if ((w & 0x3a000000) == 0x28000000) { /* pairs */
@@ -55,14 +59,16 @@ static bool unpredictable(uint32_t w) {
     return false;
 }
 
-static bool same_but_vectors(const DiffState *a, const DiffState *b) {
+static bool same_but_vectors(const DiffState *a, const DiffState *b)
+{
     DiffState x = *a;
     memcpy(x.v, b->v, sizeof(x.v));
     x.nzcv = b->nzcv;
     return memcmp(&x, b, sizeof(x)) == 0;
 }
 
-const char *oracle_excuse_insn(uint32_t insn) {
+const char *oracle_excuse_insn(uint32_t insn)
+{
     A64Args args;
     int p = a64_decode(insn, &args);
     for (size_t k = 0; p >= 0 && k < sizeof(excuses) / sizeof(excuses[0]); k++) {
@@ -73,7 +79,8 @@ const char *oracle_excuse_insn(uint32_t insn) {
     return unpredictable(insn) ? "constrained unpredictable" : NULL;
 }
 
-const char *oracle_excuse(const DiffCase *c, const DiffResult *ours, const DiffResult *its) {
+const char *oracle_excuse(const DiffCase *c, const DiffResult *ours, const DiffResult *its)
+{
     for (uint32_t i = 0; i < c->ninsns; i++) {
         const char *why = oracle_excuse_insn(c->insns[i]);
         if (why) {
@@ -88,14 +95,16 @@ const char *oracle_excuse(const DiffCase *c, const DiffResult *ours, const DiffR
         return "alignment: no FEAT_LSE2, and some atomics aren't checked in user mode";
     }
     if (ours->signal == SIGSEGV && its->signal == SIGSEGV) {
-        if (((ours->out.pc ^ its->out.pc) & (UINT64_MAX >> 8)) == 0 && ours->out.pc != its->out.pc) {
+        if (((ours->out.pc ^ its->out.pc) & (UINT64_MAX >> 8)) == 0 &&
+            ours->out.pc != its->out.pc) {
             return "a branch to a tagged address: the tag is taken off with the fault, not before";
         }
         if (same_but_vectors(&ours->out, &its->out)) {
             return "LD2, LD3, LD4 that fault midway have loaded some of their registers";
         }
     }
-    if ((ours->out.fpcr ^ its->out.fpcr) & ~0x07c80000u || (ours->out.fpsr ^ its->out.fpsr) & ~0x0800009fu) {
+    if ((ours->out.fpcr ^ its->out.fpcr) & ~0x07c80000u ||
+        (ours->out.fpsr ^ its->out.fpsr) & ~0x0800009fu) {
         return "FPCR and FPSR keep AArch32's vector length and condition flags";
     }
     return NULL;

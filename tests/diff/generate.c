@@ -1,4 +1,5 @@
-/* generate.c - random states and instructions: special values often, memory operands that point to the data window. */
+/* generate.c - random states and instructions: special values often, memory operands that point to
+ * the data window. */
 #include "generate.h"
 
 #include <signal.h>
@@ -9,7 +10,8 @@
 #include "machine.h"
 #include "oracle.h"
 
-uint64_t diff_random(void *state) { /* splitmix64 */
+uint64_t diff_random(void *state)
+{ /* splitmix64 */
     uint64_t z = *(uint64_t *)state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
@@ -19,8 +21,9 @@ uint64_t diff_random(void *state) { /* splitmix64 */
 #define FPCR_BITS 0x07c80000u /* AHP DN FZ RMode FZ16 */
 #define FPSR_BITS 0x0800009fu /* QC IDC IXC UFC OFC DZC IOC */
 
-/* ---- states ------------------------------------------------------------------------------------------------------------------- */
-static uint64_t random_integer(uint64_t *s) {
+/* ---- states ---------------------------------------------------------------------------------- */
+static uint64_t random_integer(uint64_t *s)
+{
     uint64_t r = diff_random(s);
     switch (diff_random(s) % 10) {
     case 0: return r & 0xff;
@@ -35,19 +38,37 @@ static uint64_t random_integer(uint64_t *s) {
 }
 
 /* A float of the given format, special values often. */
-static uint64_t random_float(uint64_t *s, unsigned exp_bits, unsigned frac_bits) {
-    uint64_t r = diff_random(s), max = (UINT64_C(1) << exp_bits) - 1, frac_mask = (UINT64_C(1) << frac_bits) - 1;
-    uint64_t frac = r & frac_mask, exp = r >> 52 & max, sign = r >> 63 << (exp_bits + frac_bits), bias = max / 2;
+static uint64_t random_float(uint64_t *s, unsigned exp_bits, unsigned frac_bits)
+{
+    uint64_t r = diff_random(s), max = (UINT64_C(1) << exp_bits) - 1,
+             frac_mask = (UINT64_C(1) << frac_bits) - 1;
+    uint64_t frac = r & frac_mask, exp = r >> 52 & max, sign = r >> 63 << (exp_bits + frac_bits),
+             bias = max / 2;
     switch (diff_random(s) % 16) {
     case 0: exp = frac = 0; break;
-    case 1: exp = max; frac = 0; break;
+    case 1:
+        exp = max;
+        frac = 0;
+        break;
     case 2: exp = max; break;
     case 3: exp = 0; break;
-    case 4: exp = 1; frac &= frac >> 3; break;
-    case 5: exp = max - 1; frac |= frac << 3 & frac_mask; break;
-    case 6: exp = bias; frac = 0; break;
+    case 4:
+        exp = 1;
+        frac &= frac >> 3;
+        break;
+    case 5:
+        exp = max - 1;
+        frac |= frac << 3 & frac_mask;
+        break;
+    case 6:
+        exp = bias;
+        frac = 0;
+        break;
     case 7: frac = 0; break;
-    case 8: exp = bias + (r >> 40) % (exp_bits > 5 ? 66 : 15); frac &= ~(frac_mask >> (r >> 56 & 7)); break; /* integers and halves */
+    case 8:
+        exp = bias + (r >> 40) % (exp_bits > 5 ? 66 : 15);
+        frac &= ~(frac_mask >> (r >> 56 & 7));
+        break;                                     /* integers and halves */
     case 9: exp = bias / 2 + (r >> 40 & 3); break; /* squares near the smallest normal */
     case 10: frac = frac_mask; break;
     default: exp = bias - 4 + (r >> 40 & 7); break;
@@ -55,7 +76,8 @@ static uint64_t random_float(uint64_t *s, unsigned exp_bits, unsigned frac_bits)
     return sign | exp << frac_bits | frac;
 }
 
-static void random_vector(uint64_t *s, uint64_t v[2]) {
+static void random_vector(uint64_t *s, uint64_t v[2])
+{
     unsigned kind = diff_random(s) % 8;
     for (unsigned i = 0; i < 2; i++) {
         switch (kind) {
@@ -79,7 +101,8 @@ static void random_vector(uint64_t *s, uint64_t v[2]) {
     }
 }
 
-static void random_state(DiffCase *c, unsigned slot, uint64_t *s) {
+static void random_state(DiffCase *c, unsigned slot, uint64_t *s)
+{
     memset(c, 0, sizeof(*c));
     for (unsigned i = 0; i < 31; i++) {
         c->in.x[i] = random_integer(s);
@@ -91,14 +114,20 @@ static void random_state(DiffCase *c, unsigned slot, uint64_t *s) {
     c->in.pc = DIFF_CODE + (uint64_t)slot * DIFF_SLOT;
     c->in.nzcv = (uint32_t)diff_random(s) & 0xf0000000;
     uint32_t r = (uint32_t)diff_random(s);
-    c->in.fpcr = r & 1 ? 0 : (uint32_t)diff_random(s) & (r & 2 ? 0x00c00000u : FPCR_BITS); /* often RMode only */
+    c->in.fpcr =
+        r & 1 ? 0
+              : (uint32_t)diff_random(s) & (r & 2 ? 0x00c00000u : FPCR_BITS); /* often RMode only */
     c->in.fpsr = r & 12 ? 0 : (uint32_t)diff_random(s) & FPSR_BITS;
 }
 
-/* ---- what an instruction is ----------------------------------------------------------------------------------------------------- */
-static bool starts(int pattern, const char *with) { return strncmp(a64_name(pattern), with, strlen(with)) == 0; }
+/* ---- what an instruction is ------------------------------------------------------------------ */
+static bool starts(int pattern, const char *with)
+{
+    return strncmp(a64_name(pattern), with, strlen(with)) == 0;
+}
 
-bool generate_skips(int pattern) {
+bool generate_skips(int pattern)
+{
     const char *list = getenv("XEMU_DIFF_SKIP");
     for (size_t n; list && *list; list += n + (list[n] == ',')) {
         n = strcspn(list, ",");
@@ -109,11 +138,16 @@ bool generate_skips(int pattern) {
     return false;
 }
 
-bool pattern_is_system_call(int pattern) { return pattern == A64_SVC; }
+bool pattern_is_system_call(int pattern)
+{
+    return pattern == A64_SVC;
+}
 
-bool pattern_branches(int pattern) {
-    static const char *const names[] = { "B", "BL", "B_cond", "CBZ", "CBNZ", "TBZ", "TBNZ", "BR", "BLR", "RET", "BRA_zero", "BLRA_zero", "BRA",
-                                         "BLRA", "RETA" };
+bool pattern_branches(int pattern)
+{
+    static const char *const names[] = {"B",        "BL",        "B_cond", "CBZ",  "CBNZ",
+                                        "TBZ",      "TBNZ",      "BR",     "BLR",  "RET",
+                                        "BRA_zero", "BLRA_zero", "BRA",    "BLRA", "RETA"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(a64_name(pattern), names[i]) == 0) {
             return true;
@@ -122,8 +156,10 @@ bool pattern_branches(int pattern) {
     return false;
 }
 
-bool pattern_is_ambient(int pattern) {
-    static const char *const prefixes[] = { "MRS_tpidr", "MSR_tpidr", "MRS_ctr", "MRS_dczid", "MRS_cntfrq", "MRS_cntvct", "MRS_clock", "MRS_id" };
+bool pattern_is_ambient(int pattern)
+{
+    static const char *const prefixes[] = {"MRS_tpidr",  "MSR_tpidr",  "MRS_ctr",   "MRS_dczid",
+                                           "MRS_cntfrq", "MRS_cntvct", "MRS_clock", "MRS_id"};
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (starts(pattern, prefixes[i])) {
             return true;
@@ -132,25 +168,46 @@ bool pattern_is_ambient(int pattern) {
     return false;
 }
 
-static bool is_memory(uint32_t insn) { return (insn & 0x0a000000) == 0x08000000; }
-static bool is_literal(uint32_t insn) { return (insn & 0x3b000000) == 0x18000000; }
-static bool has_index(uint32_t insn) { return (insn & 0x3b200c00) == 0x38200800; }
-static bool is_cache(int pattern) { return starts(pattern, "DC_") || starts(pattern, "IC_"); }
+static bool is_memory(uint32_t insn)
+{
+    return (insn & 0x0a000000) == 0x08000000;
+}
+static bool is_literal(uint32_t insn)
+{
+    return (insn & 0x3b000000) == 0x18000000;
+}
+static bool has_index(uint32_t insn)
+{
+    return (insn & 0x3b200c00) == 0x38200800;
+}
+static bool is_cache(int pattern)
+{
+    return starts(pattern, "DC_") || starts(pattern, "IC_");
+}
 
-static unsigned field(uint32_t insn, unsigned lsb) { return insn >> lsb & 31; }
+static unsigned field(uint32_t insn, unsigned lsb)
+{
+    return insn >> lsb & 31;
+}
 
 /* The register with the address of a memory access, -1: none (x31 is sp). */
-static int base_register(uint32_t insn, int pattern) {
+static int base_register(uint32_t insn, int pattern)
+{
     if (is_cache(pattern)) {
         return field(insn, 0) == 31 ? -1 : (int)field(insn, 0);
     }
     return is_memory(insn) && !is_literal(insn) ? (int)field(insn, 5) : -1;
 }
 
-static void set_base(DiffState *s, int reg, uint64_t to) { *(reg == 31 ? &s->sp : &s->x[reg]) = to; }
+static void set_base(DiffState *s, int reg, uint64_t to)
+{
+    *(reg == 31 ? &s->sp : &s->x[reg]) = to;
+}
 
-/* Points the memory operand of the lone instruction into the window, most of the time aligned: runs it, and moves the base by how far it missed. */
-static uint64_t aim(DiffCase *c, int base, uint64_t *s) {
+/* Points the memory operand of the lone instruction into the window, most of the time aligned: runs
+ * it, and moves the base by how far it missed. */
+static uint64_t aim(DiffCase *c, int base, uint64_t *s)
+{
     uint64_t align = diff_random(s) % 8 && base != 31 ? 16 : base == 31 ? 16 : 1;
     uint64_t to = (DIFF_DATA + diff_random(s) % DIFF_DATA_SIZE) & -align;
     if (has_index(c->insns[0]) && field(c->insns[0], 16) != 31) {
@@ -164,13 +221,16 @@ static uint64_t aim(DiffCase *c, int base, uint64_t *s) {
         if (r.signal != SIGSEGV || diff_random(s) % 64 == 0) {
             break;
         }
-        to = (to - machine_fault_address() + DIFF_DATA + 256 + diff_random(s) % (DIFF_DATA_SIZE - 512)) & -align;
+        to = (to - machine_fault_address() + DIFF_DATA + 256 +
+              diff_random(s) % (DIFF_DATA_SIZE - 512)) &
+             -align;
     }
     return to;
 }
 
-/* ---- cases --------------------------------------------------------------------------------------------------------------------------- */
-bool generate_single(DiffCase *c, unsigned slot, int pattern, uint64_t *seed) {
+/* ---- cases ----------------------------------------------------------------------------------- */
+bool generate_single(DiffCase *c, unsigned slot, int pattern, uint64_t *seed)
+{
     random_state(c, slot, seed);
     c->pattern = pattern;
     c->insns[0] = a64_random(pattern, diff_random, seed);
@@ -181,7 +241,9 @@ bool generate_single(DiffCase *c, unsigned slot, int pattern, uint64_t *seed) {
     }
     if (field(c->insns[0], 0) != 31 && diff_random(seed) % 8) {
         uint64_t *x = &c->in.x[field(c->insns[0], 0)];
-        *x = pattern == A64_MSR_fpcr ? diff_random(seed) & FPCR_BITS : pattern == A64_MSR_fpsr ? diff_random(seed) & FPSR_BITS : *x;
+        *x = pattern == A64_MSR_fpcr   ? diff_random(seed) & FPCR_BITS
+             : pattern == A64_MSR_fpsr ? diff_random(seed) & FPSR_BITS
+                                       : *x;
     }
     DiffResult r;
     machine_load_one(c);
@@ -189,17 +251,25 @@ bool generate_single(DiffCase *c, unsigned slot, int pattern, uint64_t *seed) {
     return r.signal != 0;
 }
 
-static uint32_t movz(unsigned reg, uint32_t imm, unsigned part) { return 0xd2800000u | part << 21 | imm << 5 | reg; }
-static uint32_t movk(unsigned reg, uint32_t imm, unsigned part) { return 0xf2800000u | part << 21 | imm << 5 | reg; }
+static uint32_t movz(unsigned reg, uint32_t imm, unsigned part)
+{
+    return 0xd2800000u | part << 21 | imm << 5 | reg;
+}
+static uint32_t movk(unsigned reg, uint32_t imm, unsigned part)
+{
+    return 0xf2800000u | part << 21 | imm << 5 | reg;
+}
 
-static void append_address(DiffCase *c, unsigned reg, uint64_t at) {
+static void append_address(DiffCase *c, unsigned reg, uint64_t at)
+{
     c->insns[c->ninsns++] = movz(reg, at & 0xffff, 0);
     c->insns[c->ninsns++] = movk(reg, at >> 16 & 0xffff, 1);
     c->insns[c->ninsns++] = movk(reg, at >> 32 & 0xffff, 2);
 }
 
 /* Appends a memory access whose base register was set just before. */
-static void append_memory(DiffCase *c, unsigned slot, int pattern, uint32_t insn, uint64_t *seed) {
+static void append_memory(DiffCase *c, unsigned slot, int pattern, uint32_t insn, uint64_t *seed)
+{
     DiffCase alone;
     random_state(&alone, slot, seed);
     int base = base_register(insn, pattern);
@@ -212,21 +282,28 @@ static void append_memory(DiffCase *c, unsigned slot, int pattern, uint32_t insn
     uint64_t at = aim(&alone, base, seed);
     unsigned reg = (unsigned)base, index = field(insn, 16);
     if (has_index(insn) && index != 31) {
-        c->insns[c->ninsns++] = (alone.in.x[index] >> 63 ? 0x92800000u : 0xd2800000u) | /* MOVN : MOVZ */
-                                (uint32_t)((alone.in.x[index] >> 63 ? ~alone.in.x[index] : alone.in.x[index]) & 0xffff) << 5 | index;
+        c->insns[c->ninsns++] =
+            (alone.in.x[index] >> 63 ? 0x92800000u : 0xd2800000u) | /* MOVN : MOVZ */
+            (uint32_t)((alone.in.x[index] >> 63 ? ~alone.in.x[index] : alone.in.x[index]) & 0xffff)
+                << 5 |
+            index;
     }
     append_address(c, reg, at);
     c->insns[c->ninsns++] = insn;
 }
 
-/* Load-exclusive, something, store-exclusive: mostly to the same place, sometimes with a store, a CLREX or another address in between. */
-static void append_exclusives(DiffCase *c, uint64_t *seed) {
+/* Load-exclusive, something, store-exclusive: mostly to the same place, sometimes with a store, a
+ * CLREX or another address in between. */
+static void append_exclusives(DiffCase *c, uint64_t *seed)
+{
     enum { CLREX = 0xd5033f5f, STR = 0xf9000000, STR_W = 0xb9000000 };
-    uint32_t r = (uint32_t)diff_random(seed), first = r % 24, base = first, t = first + 1, t2 = first + 2, status = first + 3;
+    uint32_t r = (uint32_t)diff_random(seed), first = r % 24, base = first, t = first + 1,
+             t2 = first + 2, status = first + 3;
     bool pair = r >> 8 & 1;
     uint32_t size = pair ? 2 | (r >> 9 & 1) : r >> 9 & 3, ordered = r >> 12 & 1;
     uint64_t at = DIFF_DATA + (r >> 16) % (DIFF_DATA_SIZE / 16) * 16;
-    uint32_t load = pair ? 0x087f0000 | t2 << 10 : 0x085f7c00, store = pair ? 0x08200000 | t2 << 10 : 0x08007c00;
+    uint32_t load = pair ? 0x087f0000 | t2 << 10 : 0x085f7c00,
+             store = pair ? 0x08200000 | t2 << 10 : 0x08007c00;
     append_address(c, base, at);
     c->insns[c->ninsns++] = load | size << 30 | ordered << 15 | base << 5 | t;
     switch (r >> 13 & 7) {
@@ -240,18 +317,26 @@ static void append_exclusives(DiffCase *c, uint64_t *seed) {
 }
 
 /* A conditional branch of a random kind by `words`, which may be negative. */
-static uint32_t branch_by(int words, uint64_t *seed) {
-    uint32_t r = (uint32_t)diff_random(seed), imm19 = (uint32_t)words & 0x7ffff, imm14 = (uint32_t)words & 0x3fff, reg = r % 31;
+static uint32_t branch_by(int words, uint64_t *seed)
+{
+    uint32_t r = (uint32_t)diff_random(seed), imm19 = (uint32_t)words & 0x7ffff,
+             imm14 = (uint32_t)words & 0x3fff, reg = r % 31;
     switch (r >> 8 & 3) {
-    case 0: return 0x34000000 | (r >> 10 & 1) << 31 | (r >> 11 & 1) << 24 | imm19 << 5 | reg;                           /* CBZ, CBNZ */
-    case 1: return 0x36000000 | (r >> 10 & 1) << 31 | (r >> 11 & 1) << 24 | (r >> 12 & 31) << 19 | imm14 << 5 | reg; /* TBZ, TBNZ */
-    default: return 0x54000000 | imm19 << 5 | (r >> 12) % 14;                                                        /* B.cond */
+    case 0:
+        return 0x34000000 | (r >> 10 & 1) << 31 | (r >> 11 & 1) << 24 | imm19 << 5 |
+               reg; /* CBZ, CBNZ */
+    case 1:
+        return 0x36000000 | (r >> 10 & 1) << 31 | (r >> 11 & 1) << 24 | (r >> 12 & 31) << 19 |
+               imm14 << 5 | reg;                              /* TBZ, TBNZ */
+    default: return 0x54000000 | imm19 << 5 | (r >> 12) % 14; /* B.cond */
     }
 }
 
-/* Makes blocks of the sequence: branches ahead over some instructions, and a loop around all, counted in a register that an instruction may change. `starts`: bit i,
- * instruction i doesn't belong to what is before it (an access belongs to the instructions that set its address). */
-static void add_branches(DiffCase *c, uint64_t starts, uint64_t *seed) {
+/* Makes blocks of the sequence: branches ahead over some instructions, and a loop around all,
+ * counted in a register that an instruction may change. `starts`: bit i, instruction i doesn't
+ * belong to what is before it (an access belongs to the instructions that set its address). */
+static void add_branches(DiffCase *c, uint64_t starts, uint64_t *seed)
+{
     enum { COUNTER = 27 };
     uint32_t body[DIFF_MAX_INSNS], n = c->ninsns;
     memcpy(body, c->insns, n * sizeof(body[0]));
@@ -263,7 +348,8 @@ static void add_branches(DiffCase *c, uint64_t starts, uint64_t *seed) {
         if (pending && start && --pending == 0) {
             c->insns[at] = branch_by((int)(c->ninsns - at), seed);
         }
-        if (!pending && start && c->ninsns + (n - i) + 4 < DIFF_MAX_INSNS && diff_random(seed) % 3 == 0) {
+        if (!pending && start && c->ninsns + (n - i) + 4 < DIFF_MAX_INSNS &&
+            diff_random(seed) % 3 == 0) {
             at = c->ninsns++;
             pending = 1 + (uint32_t)diff_random(seed) % 4;
         }
@@ -277,7 +363,8 @@ static void add_branches(DiffCase *c, uint64_t starts, uint64_t *seed) {
     c->insns[c->ninsns++] = 0xb5000000 | back << 5 | COUNTER; /* CBNZ x27, to behind the MOVZ */
 }
 
-bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *seed) {
+bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *seed)
+{
     random_state(c, slot, seed);
     c->pattern = -1;
     unsigned n = 2 + diff_random(seed) % (length - 1);
@@ -293,9 +380,10 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
         }
         int p = (int)(diff_random(seed) % A64_PATTERNS);
         bool last = i + 1 == n && !branches;
-        if (generate_skips(p) || pattern_is_system_call(p) || pattern_is_ambient(p) || p == A64_BRK || p == A64_UDF || p == A64_BL ||
-            (pattern_branches(p) && !last)) {
-            continue; /* BL: flags are taken as dead on entry to a function, which chance code isn't */
+        if (generate_skips(p) || pattern_is_system_call(p) || pattern_is_ambient(p) ||
+            p == A64_BRK || p == A64_UDF || p == A64_BL || (pattern_branches(p) && !last)) {
+            continue; /* BL: flags are taken as dead on entry to a function, which chance code isn't
+                       */
         }
         uint32_t insn = a64_random(p, diff_random, seed);
         if (for_oracle && oracle_excuse_insn(insn)) {
@@ -306,7 +394,8 @@ bool generate_sequence(DiffCase *c, unsigned slot, unsigned length, uint64_t *se
         } else {
             if (p == A64_MSR_fpcr || p == A64_MSR_fpsr) { /* bits that are there */
                 bool control = p == A64_MSR_fpcr;
-                uint32_t bits = (control ? FPCR_BITS >> 16 : FPSR_BITS & 0xffff) & (uint32_t)diff_random(seed);
+                uint32_t bits =
+                    (control ? FPCR_BITS >> 16 : FPSR_BITS & 0xffff) & (uint32_t)diff_random(seed);
                 c->insns[c->ninsns++] = movz(field(insn, 0), bits, control);
             }
             c->insns[c->ninsns++] = insn;

@@ -14,7 +14,8 @@
 #include "frontend/aarch64/state.h"
 #include "jit/jit.h"
 
-const char *const diff_tier_names[DIFF_MACHINES] = {"interpreter, stepping", "interpreter", "tier 1", "tier 1, quick", "tier 2"};
+const char *const diff_tier_names[DIFF_MACHINES] = {"interpreter, stepping", "interpreter",
+                                                    "tier 1", "tier 1, quick", "tier 2"};
 
 static struct {
     Jit *jit;
@@ -127,8 +128,8 @@ static void map_areas(void)
 
 static bool make(DiffTier tier, uint64_t off)
 {
-    static const uint32_t tiers[DIFF_MACHINES] = {JIT_TIER_INTERP, JIT_TIER_INTERP, JIT_TIER_TEMPLATE,
-                                                   JIT_TIER_TEMPLATE, JIT_TIER_LLVM};
+    static const uint32_t tiers[DIFF_MACHINES] = {
+        JIT_TIER_INTERP, JIT_TIER_INTERP, JIT_TIER_TEMPLATE, JIT_TIER_TEMPLATE, JIT_TIER_LLVM};
     JitOptions options = {.tiers = tiers[tier],
                           .quick = tier == DIFF_QUICK ? JIT_QUICK_ONLY : 0,
                           .host_features_off = off};

@@ -12,12 +12,14 @@ typedef enum DiffTier {
     DIFF_TEMPLATE, /* tier 1, optimized */
     DIFF_QUICK,    /* tier 1, quick blocks: their snippets serve all cases */
     DIFF_TIERS,
-    DIFF_LLVM = DIFF_TIERS, /* tier 2: compiling a case takes milliseconds. Precise unless machine_precise() said otherwise: a fault leaves no registers then */
+    DIFF_LLVM = DIFF_TIERS, /* tier 2: compiling a case takes milliseconds. Precise unless
+                               machine_precise() said otherwise: a fault leaves no registers then */
     DIFF_MACHINES
 } DiffTier;
 extern const char *const diff_tier_names[DIFF_MACHINES];
 
-/* Maps code and data areas and makes the jits. host_features_off: JIT_HOST_* that tier 1 must do without. False: tier 1 isn't there. */
+/* Maps code and data areas and makes the jits. host_features_off: JIT_HOST_* that tier 1 must do
+ * without. False: tier 1 isn't there. */
 bool machine_open(uint64_t host_features_off);
 /* Tier 2 as well; false if this build has none. */
 bool machine_open_llvm(void);

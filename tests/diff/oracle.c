@@ -1,5 +1,5 @@
-/* oracle.c - the guest program under qemu-aarch64, cases and results through files. Without SVE, whose part of the signal frame would hide the vector
- * registers.
+/* oracle.c - the guest program under qemu-aarch64, cases and results through files. Without SVE,
+ * whose part of the signal frame would hide the vector registers.
  */
 #include "oracle.h"
 
@@ -16,8 +16,10 @@
 
 static char program[256], input[256], output[256];
 
-/* Runs a program with files for its standard input and output; its exit status, -1 when it can't be started. */
-static int run(char *const argv[], const char *in, const char *out, bool quiet) {
+/* Runs a program with files for its standard input and output; its exit status, -1 when it can't be
+ * started. */
+static int run(char *const argv[], const char *in, const char *out, bool quiet)
+{
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, in, O_RDONLY, 0);
@@ -34,21 +36,32 @@ static int run(char *const argv[], const char *in, const char *out, bool quiet) 
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void clean_up(void) {
+static void clean_up(void)
+{
     unlink(program);
     unlink(input);
     unlink(output);
 }
 
-bool oracle_open(void) {
+bool oracle_open(void)
+{
     int id = (int)getpid();
     snprintf(program, sizeof(program), "/tmp/xemu-diff-%d", id);
     snprintf(input, sizeof(input), "/tmp/xemu-diff-%d.in", id);
     snprintf(output, sizeof(output), "/tmp/xemu-diff-%d.out", id);
     char source[] = XEMU_TEST_DIR "/guest/oracle_guest.c";
-    char *cc[] = { "aarch64-linux-gnu-gcc", "-O1", "-static", "-fno-stack-protector", "-Wl,-Ttext-segment=0x5a5a5b0000", "-o", program, source, NULL };
-    char *version[] = { "qemu-aarch64", "--version", NULL };
-    if (run(version, "/dev/null", "/dev/null", true) != 0 || run(cc, "/dev/null", "/dev/null", false) != 0) {
+    char *cc[] = {"aarch64-linux-gnu-gcc",
+                  "-O1",
+                  "-static",
+                  "-fno-stack-protector",
+                  "-Wl,-Ttext-segment=0x5a5a5b0000",
+                  "-o",
+                  program,
+                  source,
+                  NULL};
+    char *version[] = {"qemu-aarch64", "--version", NULL};
+    if (run(version, "/dev/null", "/dev/null", true) != 0 ||
+        run(cc, "/dev/null", "/dev/null", false) != 0) {
         return false;
     }
     atexit(clean_up);
@@ -56,20 +69,23 @@ bool oracle_open(void) {
 }
 
 /* Reads or writes a whole file. */
-static bool transfer(const char *path, void *data, size_t size, bool writing) {
+static bool transfer(const char *path, void *data, size_t size, bool writing)
+{
     FILE *f = fopen(path, writing ? "w" : "r");
     bool ok = f && (writing ? fwrite(data, 1, size, f) : fread(data, 1, size, f)) == size;
     return (!f || fclose(f) == 0) && ok;
 }
 
 /* System calls would be made, and a changed thread pointer would break the guest program. */
-static bool harmful(uint32_t insn) {
+static bool harmful(uint32_t insn)
+{
     A64Args args;
     int p = a64_decode(insn, &args);
     return p == A64_SVC || p == A64_MSR_tpidr;
 }
 
-bool oracle_run(const DiffCase *wanted, unsigned n, DiffResult *results) {
+bool oracle_run(const DiffCase *wanted, unsigned n, DiffResult *results)
+{
     static DiffCase cases[DIFF_SLOTS];
     memcpy(cases, wanted, n * sizeof(*cases));
     for (unsigned i = 0; i < n; i++) {
@@ -77,7 +93,7 @@ bool oracle_run(const DiffCase *wanted, unsigned n, DiffResult *results) {
             cases[i].insns[k] = harmful(cases[i].insns[k]) ? DIFF_BRK : cases[i].insns[k];
         }
     }
-    char *argv[] = { "qemu-aarch64", "-cpu", "max,sve=off,sme=off", program, NULL };
+    char *argv[] = {"qemu-aarch64", "-cpu", "max,sve=off,sme=off", program, NULL};
     if (!transfer(input, cases, n * sizeof(*cases), true)) {
         return false;
     }

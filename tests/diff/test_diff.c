@@ -2,8 +2,8 @@
  * qemu-aarch64 must leave the same state behind.
  *
  * Quick with a fixed seed by default. For the full run, and to narrow down:
- *     XEMU_DIFF_TIER2=1 (one case in so many is compiled by tier 2 as well, in milliseconds; 0: none)
- *     XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a
+ *     XEMU_DIFF_TIER2=1 (one case in so many is compiled by tier 2 as well, in milliseconds; 0:
+ * none) XEMU_DIFF_EACH=100 XEMU_DIFF_SEQUENCES=10000 XEMU_DIFF_SEED=7 XEMU_DIFF_ONLY=FCVTZS_v (a
  * prefix of pattern names) XEMU_DIFF_ORACLE=0 XEMU_DIFF_SKIP=FCVTZS,B (prefixes of patterns not to
  * meet) XEMU_DIFF_HOST_OFF=<mask of JIT_HOST_* bits>
  */
@@ -127,13 +127,15 @@ static void run_batch(DiffCase *cases, unsigned n)
             continue;
         }
         if (run.tier2_run[i]) {
-            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_LLVM, &mine[DIFF_LLVM][i]);
+            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_LLVM,
+                        &mine[DIFF_LLVM][i]);
         }
         check_tiers(&cases[i], DIFF_STEP, &mine[DIFF_STEP][i], DIFF_INTERP, &mine[DIFF_INTERP][i]);
         if (run.tier1) {
             check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_TEMPLATE,
                         &mine[DIFF_TEMPLATE][i]);
-            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_QUICK, &mine[DIFF_QUICK][i]);
+            check_tiers(&cases[i], DIFF_INTERP, &mine[DIFF_INTERP][i], DIFF_QUICK,
+                        &mine[DIFF_QUICK][i]);
         }
     }
     if (!run.oracle) {
@@ -147,7 +149,8 @@ static void run_batch(DiffCase *cases, unsigned n)
         if (oracle_excuse(&cases[i], &mine[DIFF_STEP][i], &its[i])) {
             run.excused++;
         } else {
-            mismatch(&cases[i], "interpreter", &mine[DIFF_STEP][i], "oracle", &its[i], DIFF_MACHINES);
+            mismatch(&cases[i], "interpreter", &mine[DIFF_STEP][i], "oracle", &its[i],
+                     DIFF_MACHINES);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* test_vectors.c - the cases of vectors/: each must come out as it is written, in every tier.
  *
- * XEMU_DIFF_RECORD=FILE makes such lines: random cases of every pattern on which all tiers and the oracle agree, XEMU_DIFF_EACH of each.
+ * XEMU_DIFF_RECORD=FILE makes such lines: random cases of every pattern on which all tiers and the
+ * oracle agree, XEMU_DIFF_EACH of each.
  */
 #include <criterion/criterion.h>
 #include <glob.h>
@@ -14,7 +15,9 @@
 #include "oracle.h"
 #include "vectors.h"
 
-static unsigned run_line(const char *file, unsigned number, const char *line, bool tier1, bool tier2) {
+static unsigned run_line(const char *file, unsigned number, const char *line, bool tier1,
+                         bool tier2)
+{
     DiffCase c;
     DiffResult want, got;
     unsigned failures = 0;
@@ -38,7 +41,8 @@ static unsigned run_line(const char *file, unsigned number, const char *line, bo
     return failures;
 }
 
-Test(diff, vectors) {
+Test(diff, vectors)
+{
     bool tier1 = machine_open(0), tier2 = machine_open_llvm();
     unsigned failures = 0, lines = 0;
     glob_t files;
@@ -60,14 +64,16 @@ Test(diff, vectors) {
     cr_assert_eq(failures, 0, "%u of %u vectors fail", failures, lines);
 }
 
-/* ---- making them -------------------------------------------------------------------------------------------------------------- */
-static void run_step(const DiffCase *c, DiffResult *r) {
+/* ---- making them ----------------------------------------------------------------------------- */
+static void run_step(const DiffCase *c, DiffResult *r)
+{
     machine_load_one(c);
     machine_run(DIFF_STEP, c, r);
 }
 
 /* What an instruction did, as text: what vector_print() has after =>. */
-static char *effect(const DiffCase *c, const DiffResult *r) {
+static char *effect(const DiffCase *c, const DiffResult *r)
+{
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
@@ -80,8 +86,9 @@ static char *effect(const DiffCase *c, const DiffResult *r) {
 }
 
 /* Does the case with *at made `to` do the same? Then it stays so. */
-static void try_change(DiffCase *c, uint64_t *at, size_t words, uint64_t to, const char *wanted) {
-    uint64_t old[2] = { at[0], words > 1 ? at[1] : 0 };
+static void try_change(DiffCase *c, uint64_t *at, size_t words, uint64_t to, const char *wanted)
+{
+    uint64_t old[2] = {at[0], words > 1 ? at[1] : 0};
     DiffResult r;
     memset(at, 0, 8 * words);
     at[0] = to;
@@ -94,7 +101,8 @@ static void try_change(DiffCase *c, uint64_t *at, size_t words, uint64_t to, con
 }
 
 /* Registers that don't matter become zero. */
-static void reduce(DiffCase *c) {
+static void reduce(DiffCase *c)
+{
     DiffResult r;
     run_step(c, &r);
     char *wanted = effect(c, &r);
@@ -107,7 +115,8 @@ static void reduce(DiffCase *c) {
 }
 
 /* Fills a batch with `each` cases of pattern after pattern, from *next on. */
-static unsigned fill(DiffCase *cases, int *next, unsigned each, uint64_t *seed) {
+static unsigned fill(DiffCase *cases, int *next, unsigned each, uint64_t *seed)
+{
     unsigned n = 0;
     for (; *next < A64_PATTERNS && n + each <= DIFF_SLOTS; ++*next) {
         for (unsigned i = 0; i < each && *next != A64_SVC; i++) {
@@ -119,7 +128,8 @@ static unsigned fill(DiffCase *cases, int *next, unsigned each, uint64_t *seed) 
     return n;
 }
 
-Test(diff, record, .timeout = 3600) {
+Test(diff, record, .timeout = 3600)
+{
     const char *path = getenv("XEMU_DIFF_RECORD");
     if (!path) {
         cr_skip("only on request");
@@ -136,7 +146,8 @@ Test(diff, record, .timeout = 3600) {
     while (next < A64_PATTERNS) {
         unsigned n = fill(cases, &next, each ? (unsigned)atoi(each) : 2, &seed);
         for (unsigned i = 0; i < n; i++) {
-            cases[i].in.pc = DIFF_CODE + (uint64_t)i * DIFF_SLOT; /* each in a slot of its own again */
+            cases[i].in.pc =
+                DIFF_CODE + (uint64_t)i * DIFF_SLOT; /* each in a slot of its own again */
         }
         cr_assert(oracle_run(cases, n, its));
         for (unsigned i = 0; i < n; i++) {

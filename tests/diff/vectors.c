@@ -9,15 +9,17 @@
 
 #include "a64_decode.h"
 
-static uint64_t fresh_memory(void) {
+static uint64_t fresh_memory(void)
+{
     uint64_t words[DIFF_DATA_SIZE / 8];
     diff_fill(words);
     return diff_hash(words);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 /* Sets one register; false: there's none of that name. */
-static bool set_register(DiffState *s, const char *name, const char *value) {
+static bool set_register(DiffState *s, const char *name, const char *value)
+{
     char *end;
     uint64_t hi = strtoull(value, &end, 16), lo = *end == '_' ? strtoull(end + 1, NULL, 16) : hi;
     unsigned long n = isdigit((unsigned char)name[1]) ? strtoul(name + 1, NULL, 10) : 99;
@@ -42,7 +44,8 @@ static bool set_register(DiffState *s, const char *name, const char *value) {
     return true;
 }
 
-const char *vector_parse(const char *line, DiffCase *c, DiffResult *want) {
+const char *vector_parse(const char *line, DiffCase *c, DiffResult *want)
+{
     char copy[2048], *save, *word;
     if (strlen(line) >= sizeof(copy)) {
         return "too long";
@@ -83,11 +86,13 @@ const char *vector_parse(const char *line, DiffCase *c, DiffResult *want) {
     if (!after) {
         return "no =>";
     }
-    return p < 0 || strcmp(a64_name(p), name) != 0 ? "the first instruction is of another pattern" : NULL;
+    return p < 0 || strcmp(a64_name(p), name) != 0 ? "the first instruction is of another pattern"
+                                                   : NULL;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------------------- */
-static void print_differences(FILE *f, const DiffState *from, const DiffState *to) {
+/* ---- writing --------------------------------------------------------------------------------- */
+static void print_differences(FILE *f, const DiffState *from, const DiffState *to)
+{
     for (unsigned i = 0; i < 31; i++) {
         if (from->x[i] != to->x[i]) {
             fprintf(f, " x%u=%" PRIx64, i, to->x[i]);
@@ -112,8 +117,9 @@ static void print_differences(FILE *f, const DiffState *from, const DiffState *t
     }
 }
 
-void vector_print(FILE *f, const DiffCase *c, const DiffResult *r) {
-    DiffState nothing = { 0 };
+void vector_print(FILE *f, const DiffCase *c, const DiffResult *r)
+{
+    DiffState nothing = {0};
     A64Args args;
     fprintf(f, "%s", a64_name(a64_decode(c->insns[0], &args)));
     for (uint32_t i = 0; i < c->ninsns; i++) {

@@ -1,4 +1,5 @@
-/* Any bytes as a program file: elf_read() refuses it, or what it accepts keeps the promises of elf.h. */
+/* Any bytes as a program file: elf_read() refuses it, or what it accepts keeps the promises of
+ * elf.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +26,12 @@ static long read_bytes(void *ctx, void *buf, size_t n, uint64_t offset)
     return (long)n;
 }
 
-#define MUST(condition)                                                                                                                              \
-    do {                                                                                                                                             \
-        if (!(condition)) {                                                                                                                          \
-            fprintf(stderr, "broken: %s\n", #condition);                                                                                             \
-            abort();                                                                                                                                 \
-        }                                                                                                                                            \
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "broken: %s\n", #condition);                                           \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,6 @@
-/* Any bytes are guest code: they must translate to micro-operations that the verifier accepts, before and after the optimizer, which
- * can be printed and parsed again to the same text, and they must disassemble. */
+/* Any bytes are guest code: they must translate to micro-operations that the verifier accepts,
+ * before and after the optimizer, which can be printed and parsed again to the same text, and they
+ * must disassemble. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,9 +75,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!block.uops) {
         uop_block_init(&block);
     }
-    uint32_t mode = data[0] & (CPU_MODE_FZ | CPU_MODE_FZ16 | CPU_MODE_DN | CPU_MODE_AHP | CPU_MODE_TAGGED);
+    uint32_t mode =
+        data[0] & (CPU_MODE_FZ | CPU_MODE_FZ16 | CPU_MODE_DN | CPU_MODE_AHP | CPU_MODE_TAGGED);
     Code code = {data + 2, size - 2, 0x10000};
-    TranslateRequest req = {.pc = code.at, .mode = mode, .max_insns = (uint32_t)data[1] % 64 + 1, .fetch = fetch, .fetch_ctx = &code};
+    TranslateRequest req = {.pc = code.at,
+                            .mode = mode,
+                            .max_insns = (uint32_t)data[1] % 64 + 1,
+                            .fetch = fetch,
+                            .fetch_ctx = &code};
     frontend_aarch64.translate(&req, &block);
     verify(&block, "translated");
     UopFile file = {.flags_offset = frontend_aarch64.flags_offset};

@@ -1,7 +1,7 @@
 /* test_stale.c - code that is invalidated while it is translated isn't kept.
  *
- * The translator asks for guest bytes through a callback: there another thread's change happens, at the
- * worst moment.
+ * The translator asks for guest bytes through a callback: there another thread's change happens, at
+ * the worst moment.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ typedef struct Guest {
     unsigned changes; /* still to come */
     GuestAddr start;  /* of what each invalidates */
     uint64_t len;
-    unsigned drops;   /* invalidations at each change */
+    unsigned drops; /* invalidations at each change */
 } Guest;
 
 static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail)
@@ -35,7 +35,8 @@ static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail)
     return (const uint8_t *)words + (pc - BASE);
 }
 
-/* Is the block kept that is translated while the range is invalidated `drops` times? The next one is, always. */
+/* Is the block kept that is translated while the range is invalidated `drops` times? The next one
+ * is, always. */
 static bool kept(GuestAddr start, uint64_t len, unsigned drops, uint32_t tiers)
 {
     Guest g = {.start = start, .len = len, .drops = drops};
@@ -68,6 +69,7 @@ Test(stale, ranges)
         cr_expect_not(kept(0, UINT64_MAX, 1, tiers[i]), "everything");
         cr_expect(kept(BASE - 64, 64, 1, tiers[i]), "what ends before it");
         cr_expect(kept(BASE + 12, 64, JIT_RECENT_DROPS, tiers[i]), "what begins behind it");
-        cr_expect_not(kept(BASE + 12, 64, JIT_RECENT_DROPS + 1, tiers[i]), "more than are remembered");
+        cr_expect_not(kept(BASE + 12, 64, JIT_RECENT_DROPS + 1, tiers[i]),
+                      "more than are remembered");
     }
 }

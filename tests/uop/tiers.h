@@ -8,7 +8,8 @@
 /* Tier 1 with a guest of its own, whose translator makes random blocks. */
 typedef struct Tiers Tiers;
 
-/* tiers: JIT_TIER_TEMPLATE or JIT_TIER_LLVM. host_features_off: JIT_HOST_* that tier 1 must do without. NULL: the tier can't be had. */
+/* tiers: JIT_TIER_TEMPLATE or JIT_TIER_LLVM. host_features_off: JIT_HOST_* that tier 1 must do
+ * without. NULL: the tier can't be had. */
 Tiers *tiers_create(uint32_t tiers, uint64_t host_features_off);
 void tiers_destroy(Tiers *t);
 

@@ -1,4 +1,5 @@
-/* cachectl.c - see cachectl.h. One function a command; each prints text for people, or one JSON value. */
+/* cachectl.c - see cachectl.h. One function a command; each prints text for people, or one JSON
+ * value. */
 #include "tools/xemu/cachectl.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ static int complain(const char *what, int err)
     return 1;
 }
 
-/* ---- ls, stat, verify ------------------------------------------------------------------------- */
+/* ---- ls, stat, verify ------------------------------------------------------------------------ */
 
 static void count(Ctl *k, const CacheItem *i)
 {
@@ -54,8 +55,9 @@ static void list_item(void *ctx, const CacheItem *i)
         printf("%s{\"key\":\"%s\",\"layer\":%u,\"name\":\"", k->entries ? ",\n " : "[", i->key,
                i->layer);
         print_name(i->name);
-        printf("\",\"file_size\":%" PRIu64 ",\"disk_bytes\":%" PRIu64 ",\"parts\":%u,\"blocks\":%" PRIu64
-               ",\"guest_bytes\":%" PRIu64 ",\"raw_bytes\":%" PRIu64 ",\"used\":%lld,\"damaged\":%s}",
+        printf("\",\"file_size\":%" PRIu64 ",\"disk_bytes\":%" PRIu64
+               ",\"parts\":%u,\"blocks\":%" PRIu64 ",\"guest_bytes\":%" PRIu64
+               ",\"raw_bytes\":%" PRIu64 ",\"used\":%lld,\"damaged\":%s}",
                i->content_size, i->disk_bytes, i->parts, i->units, i->guest_bytes, i->raw,
                (long long)i->used, i->damaged ? "true" : "false");
     } else {
@@ -125,7 +127,7 @@ static int do_verify(Ctl *k)
     return err ? complain(cache_layer(k->c, 0), err) : k->bad != 0;
 }
 
-/* ---- prune, clear, export, import, path ------------------------------------------------------- */
+/* ---- prune, clear, export, import, path ------------------------------------------------------ */
 
 static int done(const Ctl *k, const char *what, uint64_t n)
 {

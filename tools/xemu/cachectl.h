@@ -4,7 +4,8 @@
 
 #include "runtime/options.h"
 
-/* args: the command and its arguments. The exit status: 0, 1 (something is wrong with the cache), 2 (usage). */
+/* args: the command and its arguments. The exit status: 0, 1 (something is wrong with the cache), 2
+ * (usage). */
 int cachectl(const Options *options, int argc, char **argv);
 
 #endif

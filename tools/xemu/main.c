@@ -74,7 +74,9 @@ int main(int argc, char **argv, char **envp)
         return aot_run(&cl.options, &cl.ahead);
     }
     if (!cl.aot && (cl.ahead.all || cl.ahead.json || cl.ahead.jobs || cl.ahead.emit_elf)) {
-        fprintf(stderr, "xemu: --all, --json, --emit-elf and -j belong to --aot; xemu -h lists the options\n");
+        fprintf(
+            stderr,
+            "xemu: --all, --json, --emit-elf and -j belong to --aot; xemu -h lists the options\n");
         return 126;
     }
     if (cl.program >= argc) {

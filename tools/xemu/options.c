@@ -37,7 +37,7 @@ static void *grow(void *array, size_t bytes)
     return fresh;
 }
 
-/* ---- numbers and lists --------------------------------------------------------------------- */
+/* ---- numbers and lists ----------------------------------------------------------------------- */
 
 static bool parse_size(const char *word, uint64_t *out)
 {
@@ -135,7 +135,7 @@ static int env_unset_item(Parse *p, const char *item, size_t n)
     return 0;
 }
 
-/* ---- one function an option ---------------------------------------------------------------- */
+/* ---- one function an option ------------------------------------------------------------------ */
 
 static void usage(void)
 {
@@ -550,7 +550,7 @@ static int set_rlimit_as(Parse *p, const char *word)
     return o->limits_as ? 0 : refuse(p, "wants two sizes");
 }
 
-/* ---- the tables ---------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 typedef struct OptionRow {
     const char *name, *long_name, *variable;

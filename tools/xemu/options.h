@@ -7,12 +7,12 @@
 
 typedef struct CommandLine {
     Options options;
-    int program; /* index in argv of the program; argc if none is named */
-    char **envp; /* the program's environment: owned array, strings borrowed */
+    int program;   /* index in argv of the program; argc if none is named */
+    char **envp;   /* the program's environment: owned array, strings borrowed */
     bool cachectl; /* `program` is a command of --cachectl */
     bool aot;      /* what follows isn't run: AotRequest */
     AotRequest ahead;
-    bool done;   /* -h, -version and the like: printed, nothing to run */
+    bool done; /* -h, -version and the like: printed, nothing to run */
 } CommandLine;
 
 /* Parses argv and the environment. 0, or the exit status after one line on standard error. */

@@ -59,7 +59,6 @@ uint8_t *asm_put_mem(uint8_t *p, unsigned reg, AsmMem m, unsigned imm_len)
     return p + 4;
 }
 
-
 void asm_mov_mi(Asm *a, unsigned size, AsmMem m, int32_t imm)
 {
     asm_rm_n(a, size, size ? 0xc7 : 0xc6, 0, m, asm_imm_bytes(size));
@@ -95,7 +94,6 @@ void asm_movzx_rr(Asm *a, unsigned ssize, unsigned d, unsigned s)
         asm_rr_b(a, 2, ssize ? 0x0fb7 : 0x0fb6, d, s, ssize == 0);
 }
 
-
 void asm_movsx_rr(Asm *a, unsigned dsize, unsigned ssize, unsigned d, unsigned s)
 {
     if (ssize >= dsize)
@@ -129,7 +127,6 @@ void asm_alu_ri(Asm *a, AsmAlu op, unsigned size, unsigned d, int32_t imm)
         asm_imm(a, asm_imm_bytes(size), imm);
     }
 }
-
 
 void asm_test_ri(Asm *a, unsigned size, unsigned r, int32_t imm)
 {
@@ -472,8 +469,10 @@ void asm_v4(Asm *a, uint32_t desc, unsigned d, unsigned s1, unsigned s2, unsigne
     asm_u8(a, s3 << 4);
 }
 
-/* ---- EVEX (Intel SDM volume 2A, 2.7)
- * --------------------------------------------------------------------------------------------------
+/* ---- EVEX ------------------------------------------------------------------------------------ */
+
+/* Intel SDM volume 2A, 2.7:
+ *
  *     62 | R X B R' 0 m m m | W v v v v 1 p p | z L' L b V' a a a | opcode | modrm ...
  */
 static void evex(Asm *a, uint32_t desc, unsigned reg, unsigned vvvv, unsigned rex_xb, unsigned k,

@@ -90,8 +90,8 @@ void asm_align(Asm *a, unsigned align);
 /* ---- general instructions: the encoder ------------------------------------------------------- */
 /* op: opcode bytes: 0xNN, 0x0FNN, 0x0F38NN, 0x0F3ANN, mandatory prefix in bits 24-31. size picks 66
  * / REX.W; for size 0 byte registers are meant. */
-/* These work on a pointer of their own: a store through Asm.p might change Asm.p for all the compiler knows, and each byte would
- * wait for the last. */
+/* These work on a pointer of their own: a store through Asm.p might change Asm.p for all the
+ * compiler knows, and each byte would wait for the last. */
 static inline uint8_t *asm_put_opcode(uint8_t *p, uint32_t op)
 {
     if (op & 0xff0000)
@@ -101,7 +101,8 @@ static inline uint8_t *asm_put_opcode(uint8_t *p, uint32_t op)
     *p++ = (uint8_t)op;
     return p;
 }
-static inline uint8_t *asm_put_prefix(uint8_t *p, unsigned size, uint32_t op, unsigned rex, bool byte_regs)
+static inline uint8_t *asm_put_prefix(uint8_t *p, unsigned size, uint32_t op, unsigned rex,
+                                      bool byte_regs)
 {
     if (op >> 24)
         *p++ = (uint8_t)(op >> 24);
@@ -126,7 +127,8 @@ static inline void asm_rr(Asm *a, unsigned size, uint32_t op, unsigned reg, unsi
 {
     asm_rr_b(a, size, op, reg, rm, size == 0);
 }
-/* ModRM, SIB and displacement of m at p; imm_len: bytes that follow (for rip-relative). Returns what is behind. */
+/* ModRM, SIB and displacement of m at p; imm_len: bytes that follow (for rip-relative). Returns
+ * what is behind. */
 uint8_t *asm_put_mem(uint8_t *p, unsigned reg, AsmMem m, unsigned imm_len);
 /* The same of a field of struct Cpu. */
 static inline uint8_t *asm_put_cpu(uint8_t *p, unsigned reg, int32_t disp)
@@ -149,8 +151,8 @@ static inline unsigned asm_mem_rex(AsmMem m)
 static inline void asm_rm_n(Asm *a, unsigned size, uint32_t op, unsigned reg, AsmMem m,
                             unsigned imm_len)
 {
-    uint8_t *p = asm_put_prefix(a->p, size, op, (reg >> 3) << 2 | asm_mem_rex(m),
-                                size == 0 && reg >= 4);
+    uint8_t *p =
+        asm_put_prefix(a->p, size, op, (reg >> 3) << 2 | asm_mem_rex(m), size == 0 && reg >= 4);
 
     p = asm_put_opcode(p, op);
     /* Known when compiled, mostly. */

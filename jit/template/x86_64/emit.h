@@ -121,7 +121,8 @@ typedef struct Emit {
     const UopBlock *ub;
     const Uop *u; /* the micro-op being emitted, and its index */
     uint32_t i;
-    uint16_t ahead; /* the value of a later micro-op that is defined already (emit_ahead), or VAL_NONE */
+    uint16_t
+        ahead; /* the value of a later micro-op that is defined already (emit_ahead), or VAL_NONE */
     uint32_t insn_off, insn_len; /* of the current guest instruction, from the block's pc */
     JitThread *t;
     Jit *jit;

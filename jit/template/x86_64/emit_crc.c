@@ -1,8 +1,10 @@
 /*
- * emit_crc.c - CRC-32 (polynomial 0x04c11db7, reflected) by carry-less multiplication; the host has an instruction for CRC-32C alone.
+ * emit_crc.c - CRC-32 (polynomial 0x04c11db7, reflected) by carry-less multiplication; the host has
+ * an instruction for CRC-32C alone.
  *
- * Reflected, the lowest bits are those of the highest degree. With P = 0x1db710641 and I its inverse modulo x^64, adding to the n data bits D (with the CRC so
- * far) the multiple q P, q = D I mod x^n, makes the low n bits 0, and what is left above is the new CRC:
+ * Reflected, the lowest bits are those of the highest degree. With P = 0x1db710641 and I its
+ * inverse modulo x^64, adding to the n data bits D (with the CRC so far) the multiple q P, q = D I
+ * mod x^n, makes the low n bits 0, and what is left above is the new CRC:
  *
  *     crc = (D + q P) >> n        (n < 32: and the bits of the old CRC that the data didn't meet)
  */
@@ -14,7 +16,8 @@ static const uint64_t POLYNOMIAL = UINT64_C(0x1db710641), INVERSE = UINT64_C(0xb
 static void reduce(Emit *e, unsigned log2_size, unsigned d, unsigned data)
 {
     unsigned x = ra_tmp_x(e);
-    AsmMem constants = emit_const128(e, INVERSE, POLYNOMIAL), mask = emit_const128(e, (UINT64_C(1) << (8u << (log2_size & 1))) - 1, 0);
+    AsmMem constants = emit_const128(e, INVERSE, POLYNOMIAL),
+           mask = emit_const128(e, (UINT64_C(1) << (8u << (log2_size & 1))) - 1, 0);
     asm_movq_xr(&e->a, 3, x, data);
     asm_v3mi(&e->a, V_PCLMULQDQ, x, x, constants, 0x00);
     if (log2_size == 2) {

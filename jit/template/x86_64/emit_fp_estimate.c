@@ -3,8 +3,8 @@
  * step; 32 and 64 bits.
  *
  * The estimates have 8 fraction bits, of a quotient or root that depends on the operand's first
- * fraction bits. Here they are computed by a division without exceptions, of which the first bits are
- * exact: that was tried for every operand. For an operand of exponent `exp`, biased by B:
+ * fraction bits. Here they are computed by a division without exceptions, of which the first bits
+ * are exact: that was tried for every operand. For an operand of exponent `exp`, biased by B:
  *
  *     FRECPE   m = 1.ffffffff1                           512 / m + 1/2 = 2^8 * 1.rrrrrrrr...
  *              exponent 2 B - 1 - exp

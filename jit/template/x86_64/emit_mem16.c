@@ -1,12 +1,17 @@
 /*
  * emit_mem16.c - exclusives and compare-and-swap of 16 bytes: lock cmpxchg16b.
  *
- * It takes rdx:rax and rcx:rbx, of which rdx and rcx are pinned: they wait in vector registers meanwhile. That memory is there and writable is tried out before,
- * while a fault still finds every guest register in its place.
+ * It takes rdx:rax and rcx:rbx, of which rdx and rcx are pinned: they wait in vector registers
+ * meanwhile. That memory is there and writable is tried out before, while a fault still finds every
+ * guest register in its place.
  */
 #include "jit/template/x86_64/emit_ops.h"
 
-enum { LL_ADDR = offsetof(Cpu, ll_addr), LL_VALUE = offsetof(Cpu, ll_value), LL_SIZE = offsetof(Cpu, ll_size) };
+enum {
+    LL_ADDR = offsetof(Cpu, ll_addr),
+    LL_VALUE = offsetof(Cpu, ll_value),
+    LL_SIZE = offsetof(Cpu, ll_size)
+};
 
 bool emit_can_16(const Emit *e)
 {
@@ -37,7 +42,7 @@ typedef struct Saved {
 /* Before anything that isn't always run: a temporary may cost another value its register. */
 static Saved saved(Emit *e)
 {
-    return (Saved){ ra_tmp_x(e), ra_tmp_x(e) };
+    return (Saved){ra_tmp_x(e), ra_tmp_x(e)};
 }
 
 static void take_registers(Emit *e, Saved s, unsigned address)
@@ -93,7 +98,8 @@ bool emit_sc16(Emit *e, const Uop *u)
     emit_clobber_flags(e);
     ra_tmp_g_fixed(e, HR_RAX);
     ra_tmp_g_fixed(e, HR_RBX);
-    unsigned a = ra_use_g(e, u->a), c = ra_use_x(e, u->c), at = safe_address(e, a), expected = ra_tmp_x(e);
+    unsigned a = ra_use_g(e, u->a), c = ra_use_x(e, u->c), at = safe_address(e, a),
+             expected = ra_tmp_x(e);
     Saved s = saved(e);
     asm_mov_ri(&e->a, HR_RAX, 1);
     asm_alu_rm(&e->a, ALU_CMP, 3, at, asm_cpu(LL_ADDR));

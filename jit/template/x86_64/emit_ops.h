@@ -70,13 +70,15 @@ bool emit_cas(Emit *e, const Uop *u);
 bool emit_fence(Emit *e, const Uop *u);
 bool emit_prefetch(Emit *e, const Uop *u);
 
-/* emit_quick.c: GET, PUT, LOAD, STORE, if of a form that is there (else false, and nothing was done) */
+/* emit_quick.c: GET, PUT, LOAD, STORE, if of a form that is there (else false, and nothing was
+ * done) */
 bool emit_quick(Emit *e, const Uop *u);
 
 /* emit_exit.c */
 bool emit_exit(Emit *e, const Uop *u);
 bool emit_exit_if(Emit *e, const Uop *u);
-/* The last instruction of a block goes to target: if EFLAGS say c, and in any case; calls it; returns to what the register holds. */
+/* The last instruction of a block goes to target: if EFLAGS say c, and in any case; calls it;
+ * returns to what the register holds. */
 void emit_branch_if(Emit *e, Cond c, GuestAddr target);
 void emit_go_to(Emit *e, GuestAddr target);
 void emit_call_to(Emit *e, GuestAddr target);
@@ -88,10 +90,11 @@ Emit *emit_begin(JitThread *t, Block *b, bool relocatable);
 int emit_end(Emit *e);
 /* The micro-ops of ub up to `end`. */
 void emit_uops(Emit *e, const UopBlock *ub, const Uop *end);
-/* Code from here on that faults, or is returned to from C, belongs to the current guest instruction. */
+/* Code from here on that faults, or is returned to from C, belongs to the current guest
+ * instruction. */
 void emit_mark_fault(Emit *e);
-/* The micro-op u, which comes soon, is emitted together with the current one: its value is defined from now on. False if
- * it has no use. */
+/* The micro-op u, which comes soon, is emitted together with the current one: its value is defined
+ * from now on. False if it has no use. */
 bool emit_ahead(Emit *e, const Uop *u);
 /* The pin (index) of the guest register that begins at this offset of struct Cpu, or -1. */
 static inline int emit_int_pin(const Emit *e, uint32_t off)

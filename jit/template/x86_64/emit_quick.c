@@ -1,6 +1,7 @@
-/* emit_quick.c - the commonest micro-ops in their commonest forms: registers of the guest read and written, plain integer loads and stores with a base
- * and a displacement. Two thirds of what a program is made of; the code is the same as by the general functions, which take
- * what isn't of these forms, without temporaries, locks and the frame around an emitter function.
+/* emit_quick.c - the commonest micro-ops in their commonest forms: registers of the guest read and
+ * written, plain integer loads and stores with a base and a displacement. Two thirds of what a
+ * program is made of; the code is the same as by the general functions, which take what isn't of
+ * these forms, without temporaries, locks and the frame around an emitter function.
  */
 #include "jit/template/x86_64/emit_ops.h"
 
@@ -21,7 +22,8 @@ static inline void take(Emit *e, Val v, ValState *d, unsigned reg)
     e->free_g &= ~(1u << reg);
 }
 
-/* ra_def_g_over for a micro-op whose only operand in a register is a: the hint, a's register if it dies, a free one. */
+/* ra_def_g_over for a micro-op whose only operand in a register is a: the hint, a's register if it
+ * dies, a free one. */
 static inline unsigned define_over(Emit *e, const Uop *u, ValState *d)
 {
     const ValState *a = emit_val(e, u->a);
@@ -87,8 +89,8 @@ static bool put_pin(Emit *e, const Uop *u, unsigned r)
     }
     if (e->head_g[r] != VAL_NONE)
         return false;
-    if (s->kind == VK_GPR && !(s->flags & VF_CONST) && (s->last > e->i ? !(e->scratch_g >> s->reg & 1)
-                                             : e->vals[u->a].next == VAL_NONE)) {
+    if (s->kind == VK_GPR && !(s->flags & VF_CONST) &&
+        (s->last > e->i ? !(e->scratch_g >> s->reg & 1) : e->vals[u->a].next == VAL_NONE)) {
         asm_mov_rr(&e->a, 3, r, s->reg);
         ra_kill_operand(e, u->a);
         return true;
@@ -142,7 +144,8 @@ static __attribute__((noinline)) bool load(Emit *e, const Uop *u)
         (emit_val(e, u->a)->flags & VF_CONST))
         return false;
     /* Opcodes by size: zero extension, and sign extension if that is to more bits. */
-    static const uint16_t zero_of[4] = {0xb60f, 0xb70f, 0x8b, 0x8b}, sign_of[3] = {0xbe0f, 0xbf0f, 0x63};
+    static const uint16_t zero_of[4] = {0xb60f, 0xb70f, 0x8b, 0x8b},
+                          sign_of[3] = {0xbe0f, 0xbf0f, 0x63};
     bool sign = uop_mem_signed(u->sub) && log2 < (u->type == T_I64 ? 3u : 2u);
     unsigned wide = sign ? u->type == T_I64 : log2 == 3;
     uint16_t opcode = sign ? sign_of[log2] : zero_of[log2];

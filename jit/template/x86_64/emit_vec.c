@@ -1,5 +1,6 @@
 /*
- * emit_vec.c - float and vector micro-ops: which file emits which, and instruction forms that the assembler doesn't have.
+ * emit_vec.c - float and vector micro-ops: which file emits which, and instruction forms that the
+ * assembler doesn't have.
  */
 #include "jit/template/x86_64/vec.h"
 
@@ -36,27 +37,21 @@ bool emit_vec_uop(Emit *e, const Uop *u)
     case UOP_FMAX:
     case UOP_FCMP:
     case UOP_FRECPX:
-    case UOP_FRECPS:
-        return is_half_arithmetic(u) ? emit_fp_half(e, u) : emit_fp(e, u);
+    case UOP_FRECPS: return is_half_arithmetic(u) ? emit_fp_half(e, u) : emit_fp(e, u);
     case UOP_FRECPE:
     case UOP_FRSQRTE:
-    case UOP_FRSQRTS:
-        return is_half_arithmetic(u) ? emit_fp_half(e, u) : emit_fp_estimate(e, u);
+    case UOP_FRSQRTS: return is_half_arithmetic(u) ? emit_fp_half(e, u) : emit_fp_estimate(e, u);
     case UOP_FNEG:
-    case UOP_FABS:
-        return emit_fp(e, u);
+    case UOP_FABS: return emit_fp(e, u);
     case UOP_URECPE:
-    case UOP_URSQRTE:
-        return emit_fp_estimate(e, u);
+    case UOP_URSQRTE: return emit_fp_estimate(e, u);
     case UOP_FROUND:
     case UOP_FCVT:
     case UOP_FTOI:
     case UOP_ITOF:
-    case UOP_FJCVT:
-        return emit_fp_cvt(e, u);
+    case UOP_FJCVT: return emit_fp_cvt(e, u);
     case UOP_BF16:
-    case UOP_FMLAL:
-        return emit_bf16(e, u);
+    case UOP_FMLAL: return emit_bf16(e, u);
     case UOP_ADD:
     case UOP_SUB:
     case UOP_MUL:
@@ -78,8 +73,7 @@ bool emit_vec_uop(Emit *e, const Uop *u)
     case UOP_HADD:
     case UOP_HSUB:
     case UOP_ABD:
-    case UOP_BSEL:
-        return emit_vec_int(e, u);
+    case UOP_BSEL: return emit_vec_int(e, u);
     case UOP_SHL:
     case UOP_LSR:
     case UOP_ASR:
@@ -87,22 +81,17 @@ bool emit_vec_uop(Emit *e, const Uop *u)
     case UOP_BITREV:
     case UOP_RSHR:
     case UOP_SHLV:
-    case UOP_SHLSAT:
-        return emit_vec_shift(e, u);
+    case UOP_SHLSAT: return emit_vec_shift(e, u);
     case UOP_WIDEN:
     case UOP_NARROW:
     case UOP_WMUL:
     case UOP_MULHSAT:
     case UOP_DOT:
-    case UOP_DOTMM:
-        return emit_vec_wide(e, u);
+    case UOP_DOTMM: return emit_vec_wide(e, u);
     case UOP_TBL:
-    case UOP_REDUCE:
-        return emit_vec_table(e, u);
+    case UOP_REDUCE: return emit_vec_table(e, u);
     case UOP_CLMUL:
-    case UOP_CRYPTO:
-        return emit_crypto(e, u);
-    default:
-        return emit_vec_perm(e, u);
+    case UOP_CRYPTO: return emit_crypto(e, u);
+    default: return emit_vec_perm(e, u);
     }
 }

@@ -1,16 +1,20 @@
 /*
- * emit_vec_int.c - lane-wise integer operations: arithmetic, logic, comparison, minimum and maximum, saturation, averages.
+ * emit_vec_int.c - lane-wise integer operations: arithmetic, logic, comparison, minimum and
+ * maximum, saturation, averages.
  *
- * Lanes are indexed by the log2 of their bytes: 0 b, 1 w, 2 d, 3 q. 64-bit vectors are computed in whole registers.
+ * Lanes are indexed by the log2 of their bytes: 0 b, 1 w, 2 d, 3 q. 64-bit vectors are computed in
+ * whole registers.
  */
 #include "jit/template/x86_64/vec.h"
 
-static const VecOp padd[4] = { V_PADDB, V_PADDW, V_PADDD, V_PADDQ };
-static const VecOp psub[4] = { V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ };
-static const VecOp pcmpeq[4] = { V_PCMPEQB, V_PCMPEQW, V_PCMPEQD, V_PCMPEQQ };
-static const VecOp pcmpgt[4] = { V_PCMPGTB, V_PCMPGTW, V_PCMPGTD, V_PCMPGTQ };
-static const VecOp pmin[2][4] = { { V_PMINUB, V_PMINUW, V_PMINUD, E(V_PMINUQ_E) }, { V_PMINSB, V_PMINSW, V_PMINSD, E(V_PMINSQ_E) } };
-static const VecOp pmax[2][4] = { { V_PMAXUB, V_PMAXUW, V_PMAXUD, E(V_PMAXUQ_E) }, { V_PMAXSB, V_PMAXSW, V_PMAXSD, E(V_PMAXSQ_E) } };
+static const VecOp padd[4] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
+static const VecOp psub[4] = {V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ};
+static const VecOp pcmpeq[4] = {V_PCMPEQB, V_PCMPEQW, V_PCMPEQD, V_PCMPEQQ};
+static const VecOp pcmpgt[4] = {V_PCMPGTB, V_PCMPGTW, V_PCMPGTD, V_PCMPGTQ};
+static const VecOp pmin[2][4] = {{V_PMINUB, V_PMINUW, V_PMINUD, E(V_PMINUQ_E)},
+                                 {V_PMINSB, V_PMINSW, V_PMINSD, E(V_PMINSQ_E)}};
+static const VecOp pmax[2][4] = {{V_PMAXUB, V_PMAXUW, V_PMAXUD, E(V_PMAXUQ_E)},
+                                 {V_PMAXSB, V_PMAXSW, V_PMAXSD, E(V_PMAXSQ_E)}};
 
 /* The vector of 0x80.. lanes, and of 0x7f.. */
 static V128 sign_bits(unsigned lane)
@@ -23,14 +27,15 @@ static V128 max_signed(unsigned lane)
     return vec_repeat(lane, (UINT64_C(1) << ((8u << lane) - 1)) - 1);
 }
 
-/* ---- two operands, one instruction ------------------------------------------------------------------ */
+/* ---- two operands, one instruction ----------------------------------------------------------- */
 
 /* d = op(a, b), b a value or the immediate. */
 static bool binary(Emit *e, const Uop *u, VecOp op)
 {
     int a = vec_use(e, u->a);
     if (u->b == VAL_NONE) {
-        vec_op_const(e, op, vec_def_over(e, u), a, vec_repeat(uop_lane_log2(u->type), (uint64_t)(int64_t)u->imm));
+        vec_op_const(e, op, vec_def_over(e, u), a,
+                     vec_repeat(uop_lane_log2(u->type), (uint64_t)(int64_t)u->imm));
     } else {
         int b = vec_use(e, u->b);
         vec_op(e, op, vec_def_over(e, u), a, b);
@@ -53,7 +58,8 @@ static bool emit_andn(Emit *e, const Uop *u)
 {
     int a = vec_use(e, u->a);
     if (u->b == VAL_NONE) {
-        vec_op_const(e, V_PAND, vec_def_over(e, u), a, vec_repeat(uop_lane_log2(u->type), ~(uint64_t)(int64_t)u->imm));
+        vec_op_const(e, V_PAND, vec_def_over(e, u), a,
+                     vec_repeat(uop_lane_log2(u->type), ~(uint64_t)(int64_t)u->imm));
         return true;
     }
     int b = vec_use(e, u->b);
@@ -61,7 +67,7 @@ static bool emit_andn(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- one operand -------------------------------------------------------------------------------------- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 static bool emit_not(Emit *e, const Uop *u)
 {
@@ -80,7 +86,7 @@ static bool emit_neg(Emit *e, const Uop *u)
 
 static bool emit_abs(Emit *e, const Uop *u)
 {
-    static const VecOp pabs[4] = { V_PABSB, V_PABSW, V_PABSD, E(V_PABSQ_E) };
+    static const VecOp pabs[4] = {V_PABSB, V_PABSW, V_PABSD, E(V_PABSQ_E)};
     unsigned lane = uop_lane_log2(u->type);
     int a = vec_use(e, u->a);
     if (lane < 3 || vec_has(e, JIT_HOST_AVX512)) {
@@ -95,7 +101,7 @@ static bool emit_abs(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- multiplication ------------------------------------------------------------------------------------ */
+/* ---- multiplication -------------------------------------------------------------------------- */
 
 /* Bytes: the even ones' products in place, the odd ones' from shifted words. */
 static bool mul_bytes(Emit *e, const Uop *u)
@@ -113,18 +119,14 @@ static bool mul_bytes(Emit *e, const Uop *u)
 static bool emit_mul(Emit *e, const Uop *u)
 {
     switch (uop_lane_log2(u->type)) {
-    case 0:
-        return mul_bytes(e, u);
-    case 1:
-        return binary(e, u, V_PMULLW);
-    case 2:
-        return binary(e, u, V_PMULLD);
-    default:
-        return vec_has(e, JIT_HOST_AVX512) && binary(e, u, E(V_PMULLQ_E));
+    case 0: return mul_bytes(e, u);
+    case 1: return binary(e, u, V_PMULLW);
+    case 2: return binary(e, u, V_PMULLD);
+    default: return vec_has(e, JIT_HOST_AVX512) && binary(e, u, E(V_PMULLQ_E));
     }
 }
 
-/* ---- comparison -------------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 static void invert(Emit *e, int d)
 {
@@ -152,17 +154,11 @@ static bool emit_vcmp(Emit *e, const Uop *u)
     int a = vec_use(e, u->a), b = use_b(e, u), d = vec_def(e, u), t;
     switch (u->sub) {
     case UOP_EQ:
-    case UOP_NE:
-        vec_op(e, pcmpeq[lane], d, a, b);
-        break;
+    case UOP_NE: vec_op(e, pcmpeq[lane], d, a, b); break;
     case UOP_SGT:
-    case UOP_SLE:
-        greater(e, lane, false, d, a, b);
-        break;
+    case UOP_SLE: greater(e, lane, false, d, a, b); break;
     case UOP_SLT:
-    case UOP_SGE:
-        greater(e, lane, false, d, b, a);
-        break;
+    case UOP_SGE: greater(e, lane, false, d, b, a); break;
     case UOP_UGE:
     case UOP_ULT:
         if (lane == 3) {
@@ -201,8 +197,7 @@ static bool emit_vcmp(Emit *e, const Uop *u)
             invert(e, d);
         }
         return true;
-    default:
-        return false;
+    default: return false;
     }
     if (u->sub == UOP_NE || u->sub == UOP_SLE || u->sub == UOP_SGE || u->sub == UOP_ULE) {
         invert(e, d);
@@ -210,9 +205,10 @@ static bool emit_vcmp(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- minimum, maximum, absolute difference ----------------------------------------------------------------- */
+/* ---- minimum, maximum, absolute difference --------------------------------------------------- */
 
-/* d = min or max of x and y; 64-bit lanes without AVX-512 by comparison (d must differ from x and y). */
+/* d = min or max of x and y; 64-bit lanes without AVX-512 by comparison (d must differ from x and
+ * y). */
 static void min_max(Emit *e, unsigned lane, bool is_signed, bool max, int d, int x, int y)
 {
     if (lane < 3 || vec_has(e, JIT_HOST_AVX512)) {
@@ -242,9 +238,10 @@ static bool emit_abd(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- saturating addition and subtraction -------------------------------------------------------------------- */
+/* ---- saturating addition and subtraction ----------------------------------------------------- */
 
-/* Lanes of 32 and 64 bits: an overflow (sign of `over`) gives the sign of a, spread and flipped to the extreme. */
+/* Lanes of 32 and 64 bits: an overflow (sign of `over`) gives the sign of a, spread and flipped to
+ * the extreme. */
 static void saturate_signed(Emit *e, unsigned lane, int d, int sum, int a, int over)
 {
     int t = vec_tmp(e);
@@ -261,7 +258,7 @@ static void saturate_signed(Emit *e, unsigned lane, int d, int sum, int a, int o
 
 static void add_signed(Emit *e, unsigned lane, bool sub, int d, int a, int b)
 {
-    static const VecOp narrow[2][2] = { { V_PADDSB, V_PADDSW }, { V_PSUBSB, V_PSUBSW } };
+    static const VecOp narrow[2][2] = {{V_PADDSB, V_PADDSW}, {V_PSUBSB, V_PSUBSW}};
     if (lane < 2) {
         vec_op(e, narrow[sub][lane], d, a, b);
         return;
@@ -296,7 +293,7 @@ static void add_unsigned_quad(Emit *e, bool sub, int d, int a, int b)
 
 static void add_unsigned(Emit *e, unsigned lane, bool sub, int d, int a, int b)
 {
-    static const VecOp narrow[2][2] = { { V_PADDUSB, V_PADDUSW }, { V_PSUBUSB, V_PSUBUSW } };
+    static const VecOp narrow[2][2] = {{V_PADDUSB, V_PADDUSW}, {V_PSUBUSB, V_PSUBUSW}};
     if (lane < 2) {
         vec_op(e, narrow[sub][lane], d, a, b);
         return;
@@ -324,12 +321,8 @@ static bool emit_add_sat(Emit *e, const Uop *u)
     bool sub = u->op == UOP_SUBSAT;
     int a = vec_use(e, u->a), b = vec_use(e, u->b), d = vec_def(e, u), t, v;
     switch (u->sub) {
-    case UOP_SIGNED:
-        add_signed(e, lane, sub, d, a, b);
-        return true;
-    case UOP_UNSIGNED:
-        add_unsigned(e, lane, sub, d, a, b);
-        return true;
+    case UOP_SIGNED: add_signed(e, lane, sub, d, a, b); return true;
+    case UOP_UNSIGNED: add_unsigned(e, lane, sub, d, a, b); return true;
     case UOP_SAT_SU: /* signed a: biased to unsigned and back */
         t = vec_tmp(e);
         vec_op_const(e, V_PXOR, t, a, sign_bits(lane));
@@ -347,12 +340,11 @@ static bool emit_add_sat(Emit *e, const Uop *u)
         vec_op(e, psub[lane], t, v, t);
         add_unsigned(e, lane, true, d, d, t);
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
-/* ---- halving ---------------------------------------------------------------------------------------------------- */
+/* ---- halving --------------------------------------------------------------------------------- */
 
 /* a + b = 2 (a & b) + (a ^ b) = 2 (a | b) - (a ^ b); a - b = (a ^ b) - 2 (~a & b). */
 static bool emit_halving(Emit *e, const Uop *u)
@@ -376,7 +368,7 @@ static bool emit_halving(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- selection ------------------------------------------------------------------------------------------------- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 /* d = (a & c) | (b & ~c) */
 static bool emit_bsel(Emit *e, const Uop *u)
@@ -395,7 +387,7 @@ static bool emit_bsel(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- counting bits ------------------------------------------------------------------------------------------------ */
+/* ---- counting bits --------------------------------------------------------------------------- */
 
 static V128 table16(const uint8_t t[16])
 {
@@ -420,7 +412,7 @@ static void nibble_tables(Emit *e, int d, int t, int a, const uint8_t lo[16], co
 
 static bool emit_popcnt(Emit *e, const Uop *u)
 {
-    static const uint8_t bits[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
+    static const uint8_t bits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
     if (uop_lane_log2(u->type) != 0) {
         return false;
     }
@@ -438,15 +430,16 @@ static bool emit_popcnt(Emit *e, const Uop *u)
 /* Leading zeros of bytes: the high nibble's when it has a one, which then is the smaller. */
 static void clz_bytes(Emit *e, int d, int a)
 {
-    static const uint8_t lo[16] = { 8, 7, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4 };
-    static const uint8_t hi[16] = { 8, 3, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0 };
+    static const uint8_t lo[16] = {8, 7, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4};
+    static const uint8_t hi[16] = {8, 3, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
     int t = vec_tmp(e);
     nibble_tables(e, d, t, a, lo, hi);
     vec_op(e, V_PMINUB, d, d, t);
     vec_tmp_free(e, t);
 }
 
-/* From counts of half lanes to counts of lanes: those of the high half, plus those of the low half where the high half is zero. */
+/* From counts of half lanes to counts of lanes: those of the high half, plus those of the low half
+ * where the high half is zero. */
 static void clz_join(Emit *e, unsigned lane, int d)
 {
     unsigned half = 4u << lane;
@@ -492,54 +485,34 @@ static bool emit_cls(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- all of them ---------------------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 bool emit_vec_int(Emit *e, const Uop *u)
 {
     unsigned lane = uop_lane_log2(u->type);
     switch (u->op) {
-    case UOP_ADD:
-        return binary(e, u, padd[lane]);
-    case UOP_SUB:
-        return binary(e, u, psub[lane]);
-    case UOP_AND:
-        return binary(e, u, V_PAND);
-    case UOP_OR:
-        return binary(e, u, V_POR);
-    case UOP_XOR:
-        return binary(e, u, V_PXOR);
-    case UOP_ANDN:
-        return emit_andn(e, u);
-    case UOP_NOT:
-        return emit_not(e, u);
-    case UOP_NEG:
-        return emit_neg(e, u);
-    case UOP_ABS:
-        return emit_abs(e, u);
-    case UOP_MUL:
-        return emit_mul(e, u);
-    case UOP_VCMP:
-        return emit_vcmp(e, u);
+    case UOP_ADD: return binary(e, u, padd[lane]);
+    case UOP_SUB: return binary(e, u, psub[lane]);
+    case UOP_AND: return binary(e, u, V_PAND);
+    case UOP_OR: return binary(e, u, V_POR);
+    case UOP_XOR: return binary(e, u, V_PXOR);
+    case UOP_ANDN: return emit_andn(e, u);
+    case UOP_NOT: return emit_not(e, u);
+    case UOP_NEG: return emit_neg(e, u);
+    case UOP_ABS: return emit_abs(e, u);
+    case UOP_MUL: return emit_mul(e, u);
+    case UOP_VCMP: return emit_vcmp(e, u);
     case UOP_MIN:
-    case UOP_MAX:
-        return emit_min_max(e, u);
-    case UOP_ABD:
-        return emit_abd(e, u);
+    case UOP_MAX: return emit_min_max(e, u);
+    case UOP_ABD: return emit_abd(e, u);
     case UOP_ADDSAT:
-    case UOP_SUBSAT:
-        return emit_add_sat(e, u);
+    case UOP_SUBSAT: return emit_add_sat(e, u);
     case UOP_HADD:
-    case UOP_HSUB:
-        return emit_halving(e, u);
-    case UOP_BSEL:
-        return emit_bsel(e, u);
-    case UOP_POPCNT:
-        return emit_popcnt(e, u);
-    case UOP_CLZ:
-        return emit_clz(e, u);
-    case UOP_CLS:
-        return emit_cls(e, u);
-    default:
-        return false;
+    case UOP_HSUB: return emit_halving(e, u);
+    case UOP_BSEL: return emit_bsel(e, u);
+    case UOP_POPCNT: return emit_popcnt(e, u);
+    case UOP_CLZ: return emit_clz(e, u);
+    case UOP_CLS: return emit_cls(e, u);
+    default: return false;
     }
 }

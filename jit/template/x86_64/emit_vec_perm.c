@@ -1,7 +1,8 @@
 /*
  * emit_vec_perm.c - moving lanes: between registers, within them, to and from general registers.
  *
- * Lanes are indexed by the log2 of their bytes: 0 b, 1 w, 2 d, 3 q. In a 64-bit vector only the low half of the register counts.
+ * Lanes are indexed by the log2 of their bytes: 0 b, 1 w, 2 d, 3 q. In a 64-bit vector only the low
+ * half of the register counts.
  */
 #include "jit/template/x86_64/vec.h"
 
@@ -18,7 +19,7 @@ static V128 byte_map(const uint8_t from[16])
     return v;
 }
 
-/* ---- other names of the same bits --------------------------------------------------------------------------------- */
+/* ---- other names of the same bits ------------------------------------------------------------ */
 
 static bool emit_bitcast(Emit *e, const Uop *u)
 {
@@ -41,15 +42,9 @@ static bool emit_zextv(Emit *e, const Uop *u)
         return true;
     }
     switch (uop_type_bytes(from)) {
-    case 8:
-        vec_mov_op(e, V_MOVQ, vec_def_over(e, u), a);
-        return true;
-    case 4:
-        vec_op_imm(e, V_INSERTPS, vec_def_over(e, u), a, a, 0x0e);
-        return true;
-    default:
-        vec_op_const(e, V_PAND, vec_def_over(e, u), a, vec_pair(0xffff, 0));
-        return true;
+    case 8: vec_mov_op(e, V_MOVQ, vec_def_over(e, u), a); return true;
+    case 4: vec_op_imm(e, V_INSERTPS, vec_def_over(e, u), a, a, 0x0e); return true;
+    default: vec_op_const(e, V_PAND, vec_def_over(e, u), a, vec_pair(0xffff, 0)); return true;
     }
 }
 
@@ -59,13 +54,14 @@ static bool emit_vconst(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- one value in all lanes ------------------------------------------------------------------------------------------- */
+/* ---- one value in all lanes ------------------------------------------------------------------ */
 
-static const VecOp broadcast[4] = { V_PBROADCASTB, V_PBROADCASTW, V_PBROADCASTD, V_PBROADCASTQ };
+static const VecOp broadcast[4] = {V_PBROADCASTB, V_PBROADCASTW, V_PBROADCASTD, V_PBROADCASTQ};
 
 static bool emit_splat(Emit *e, const Uop *u)
 {
-    static const VecOp from_general[4] = { E(V_PBROADCASTB_R_E), E(V_PBROADCASTW_R_E), E(V_PBROADCASTD_R_E), E(V_PBROADCASTQ_R_E) };
+    static const VecOp from_general[4] = {E(V_PBROADCASTB_R_E), E(V_PBROADCASTW_R_E),
+                                          E(V_PBROADCASTD_R_E), E(V_PBROADCASTQ_R_E)};
     unsigned lane = uop_lane_log2(u->type);
     if (uop_is_float(u->type)) {
         int a = vec_use(e, u->a);
@@ -99,7 +95,7 @@ static bool emit_splat_lane(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- single lanes -------------------------------------------------------------------------------------------------------- */
+/* ---- single lanes ---------------------------------------------------------------------------- */
 
 static void get_lane(Emit *e, unsigned lane, unsigned g, int x, unsigned n)
 {
@@ -108,7 +104,7 @@ static void get_lane(Emit *e, unsigned lane, unsigned g, int x, unsigned n)
     } else if (lane == 1) {
         asm_v2i(&e->a, V_PEXTRW_R, g, (unsigned)x, n);
     } else {
-        static const VecOp extract[4] = { V_PEXTRB, 0, V_PEXTRD, V_PEXTRQ };
+        static const VecOp extract[4] = {V_PEXTRB, 0, V_PEXTRD, V_PEXTRQ};
         asm_v2i(&e->a, extract[lane], (unsigned)x, g, n);
     }
 }
@@ -129,7 +125,7 @@ static bool emit_get_lane(Emit *e, const Uop *u)
 
 static void insert_general(Emit *e, unsigned lane, int d, int a, unsigned g, unsigned n)
 {
-    static const VecOp insert[4] = { V_PINSRB, V_PINSRW, V_PINSRD, V_PINSRQ };
+    static const VecOp insert[4] = {V_PINSRB, V_PINSRW, V_PINSRD, V_PINSRQ};
     vec_op_imm(e, insert[lane], d, a, (int)g, n);
 }
 
@@ -175,7 +171,8 @@ static bool emit_set_lane(Emit *e, const Uop *u)
 /* a with lane `to` = lane `from` of b. */
 static bool emit_ins_lane(Emit *e, const Uop *u)
 {
-    unsigned lane = uop_lane_log2(u->type), to = (unsigned)u->imm & 255, from = (unsigned)u->imm >> 8;
+    unsigned lane = uop_lane_log2(u->type), to = (unsigned)u->imm & 255,
+             from = (unsigned)u->imm >> 8;
     int a = vec_use(e, u->a), b = vec_use(e, u->b);
     if (lane == 3) {
         int d = vec_def(e, u);
@@ -198,12 +195,13 @@ static bool emit_ins_lane(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- interleaving ------------------------------------------------------------------------------------------------------------ */
+/* ---- interleaving ---------------------------------------------------------------------------- */
 
-static const VecOp unpack_low[4] = { V_PUNPCKLBW, V_PUNPCKLWD, V_PUNPCKLDQ, V_PUNPCKLQDQ };
-static const VecOp unpack_high[4] = { V_PUNPCKHBW, V_PUNPCKHWD, V_PUNPCKHDQ, V_PUNPCKHQDQ };
+static const VecOp unpack_low[4] = {V_PUNPCKLBW, V_PUNPCKLWD, V_PUNPCKLDQ, V_PUNPCKLQDQ};
+static const VecOp unpack_high[4] = {V_PUNPCKHBW, V_PUNPCKHWD, V_PUNPCKHDQ, V_PUNPCKHQDQ};
 
-/* Of 64-bit vectors, the second half of the interleaved lanes is the high half of what unpacking the low ones gives. */
+/* Of 64-bit vectors, the second half of the interleaved lanes is the high half of what unpacking
+ * the low ones gives. */
 static bool emit_zip(Emit *e, const Uop *u)
 {
     unsigned lane = uop_lane_log2(u->type);
@@ -263,7 +261,8 @@ static bool emit_unzip(Emit *e, const Uop *u)
     return true;
 }
 
-/* Pairs of lanes of a and b: the even ones (a's in place, b's shifted up), or the odd ones (a's shifted down). */
+/* Pairs of lanes of a and b: the even ones (a's in place, b's shifted up), or the odd ones (a's
+ * shifted down). */
 static bool emit_transpose(Emit *e, const Uop *u)
 {
     unsigned lane = uop_lane_log2(u->type);
@@ -291,7 +290,7 @@ static bool emit_transpose(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 /* Bytes imm.. of b:a, b above a. */
 static bool emit_extract(Emit *e, const Uop *u)
@@ -323,36 +322,22 @@ bool emit_vec_perm(Emit *e, const Uop *u)
 {
     switch (u->op) {
     case UOP_BITCAST:
-    case UOP_LOWV:
-        return emit_bitcast(e, u);
-    case UOP_ZEXTV:
-        return emit_zextv(e, u);
-    case UOP_VCONST:
-        return emit_vconst(e, u);
-    case UOP_SPLAT:
-        return emit_splat(e, u);
-    case UOP_SPLATL:
-        return emit_splat_lane(e, u);
-    case UOP_GETLANE:
-        return emit_get_lane(e, u);
-    case UOP_SETLANE:
-        return emit_set_lane(e, u);
-    case UOP_INSLANE:
-        return emit_ins_lane(e, u);
+    case UOP_LOWV: return emit_bitcast(e, u);
+    case UOP_ZEXTV: return emit_zextv(e, u);
+    case UOP_VCONST: return emit_vconst(e, u);
+    case UOP_SPLAT: return emit_splat(e, u);
+    case UOP_SPLATL: return emit_splat_lane(e, u);
+    case UOP_GETLANE: return emit_get_lane(e, u);
+    case UOP_SETLANE: return emit_set_lane(e, u);
+    case UOP_INSLANE: return emit_ins_lane(e, u);
     case UOP_ZIP1:
-    case UOP_ZIP2:
-        return emit_zip(e, u);
+    case UOP_ZIP2: return emit_zip(e, u);
     case UOP_UZP1:
-    case UOP_UZP2:
-        return emit_unzip(e, u);
+    case UOP_UZP2: return emit_unzip(e, u);
     case UOP_TRN1:
-    case UOP_TRN2:
-        return emit_transpose(e, u);
-    case UOP_EXTV:
-        return emit_extract(e, u);
-    case UOP_REVL:
-        return emit_reverse(e, u);
-    default:
-        return false;
+    case UOP_TRN2: return emit_transpose(e, u);
+    case UOP_EXTV: return emit_extract(e, u);
+    case UOP_REVL: return emit_reverse(e, u);
+    default: return false;
     }
 }

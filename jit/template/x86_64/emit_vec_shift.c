@@ -1,20 +1,22 @@
 /*
- * emit_vec_shift.c - lane-wise shifts and rotates: by immediates, by lanes, rounding, saturating; bits reversed.
+ * emit_vec_shift.c - lane-wise shifts and rotates: by immediates, by lanes, rounding, saturating;
+ * bits reversed.
  *
- * Bytes have no shifts of their own on the host. With GFNI one affine transformation by a constant bit matrix does any of them, else words are shifted and
- * masked.
+ * Bytes have no shifts of their own on the host. With GFNI one affine transformation by a constant
+ * bit matrix does any of them, else words are shifted and masked.
  */
 #include "jit/template/x86_64/vec.h"
 
-static const VecOp padd[4] = { V_PADDB, V_PADDW, V_PADDD, V_PADDQ };
-static const VecOp psub[4] = { V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ };
-static const VecOp pcmpeq[4] = { V_PCMPEQB, V_PCMPEQW, V_PCMPEQD, V_PCMPEQQ };
-static const VecOp left_imm[4] = { 0, V_PSLLW_I, V_PSLLD_I, V_PSLLQ_I };
-static const VecOp right_imm[4] = { 0, V_PSRLW_I, V_PSRLD_I, V_PSRLQ_I };
+static const VecOp padd[4] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
+static const VecOp psub[4] = {V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ};
+static const VecOp pcmpeq[4] = {V_PCMPEQB, V_PCMPEQW, V_PCMPEQD, V_PCMPEQQ};
+static const VecOp left_imm[4] = {0, V_PSLLW_I, V_PSLLD_I, V_PSLLQ_I};
+static const VecOp right_imm[4] = {0, V_PSRLW_I, V_PSRLD_I, V_PSRLQ_I};
 
-/* ---- shifts by an immediate ----------------------------------------------------------------------------- */
+/* ---- shifts by an immediate ------------------------------------------------------------------ */
 
-/* The matrix of a map of bits: from[i] is the source of bit i, negative for zero. Row for bit i stands in byte 7 - i. */
+/* The matrix of a map of bits: from[i] is the source of bit i, negative for zero. Row for bit i
+ * stands in byte 7 - i. */
 static V128 bit_matrix(const int from[8])
 {
     uint64_t m = 0;
@@ -118,7 +120,8 @@ static bool emit_rotate(Emit *e, const Uop *u)
     }
     int a = vec_use(e, u->a);
     if (lane >= 2 && vec_has(e, JIT_HOST_AVX512)) {
-        vec_shift_imm(e, lane == 2 ? E(V_PROLD_I_E) : E(V_PROLQ_I_E), vec_def_over(e, u), a, (bits - n) & (bits - 1));
+        vec_shift_imm(e, lane == 2 ? E(V_PROLD_I_E) : E(V_PROLQ_I_E), vec_def_over(e, u), a,
+                      (bits - n) & (bits - 1));
         return true;
     }
     int t = vec_tmp(e), d = vec_def(e, u);
@@ -130,7 +133,7 @@ static bool emit_rotate(Emit *e, const Uop *u)
 
 static bool emit_bitrev(Emit *e, const Uop *u)
 {
-    static const int reversed[8] = { 7, 6, 5, 4, 3, 2, 1, 0 };
+    static const int reversed[8] = {7, 6, 5, 4, 3, 2, 1, 0};
     if (uop_lane_log2(u->type) != 0) {
         return false;
     }
@@ -158,7 +161,7 @@ static bool emit_bitrev(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- rounding and saturating, by an immediate --------------------------------------------------------------- */
+/* ---- rounding and saturating, by an immediate ------------------------------------------------ */
 
 /* (a >> n) + bit n - 1 of a. */
 static bool emit_rshr(Emit *e, const Uop *u)
@@ -195,13 +198,13 @@ static bool emit_shl_sat(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- by lanes -------------------------------------------------------------------------------------------------- */
+/* ---- by lanes -------------------------------------------------------------------------------- */
 
-/* The host's shifts by lanes take the whole lane as an unsigned amount, and one of the width or more gives 0 (or the sign). Words, and doublewords with their
- * sign: AVX-512. */
-static const VecOp left_var[4] = { 0, E(V_PSLLVW_E), V_PSLLVD, V_PSLLVQ };
-static const VecOp right_var[4] = { 0, E(V_PSRLVW_E), V_PSRLVD, V_PSRLVQ };
-static const VecOp asr_var[4] = { 0, E(V_PSRAVW_E), V_PSRAVD, E(V_PSRAVQ_E) };
+/* The host's shifts by lanes take the whole lane as an unsigned amount, and one of the width or
+ * more gives 0 (or the sign). Words, and doublewords with their sign: AVX-512. */
+static const VecOp left_var[4] = {0, E(V_PSLLVW_E), V_PSLLVD, V_PSLLVQ};
+static const VecOp right_var[4] = {0, E(V_PSRLVW_E), V_PSRLVD, V_PSRLVQ};
+static const VecOp asr_var[4] = {0, E(V_PSRAVW_E), V_PSRAVD, E(V_PSRAVQ_E)};
 
 /* d = s shifted right by `by`. d may be `by`. */
 static void right_by(Emit *e, unsigned lane, bool is_signed, int d, int s, int by)
@@ -210,7 +213,8 @@ static void right_by(Emit *e, unsigned lane, bool is_signed, int d, int s, int b
         vec_op(e, is_signed ? asr_var[lane] : right_var[lane], d, s, by);
         return;
     }
-    int sign = vec_tmp(e), t = vec_tmp(e); /* negative ones: the complement of the complement's shift */
+    int sign = vec_tmp(e),
+        t = vec_tmp(e); /* negative ones: the complement of the complement's shift */
     vec_sign_mask(e, lane, sign, s);
     vec_op(e, V_PXOR, t, s, sign);
     vec_op(e, V_PSRLVQ, d, t, by);
@@ -219,13 +223,15 @@ static void right_by(Emit *e, unsigned lane, bool is_signed, int d, int s, int b
     vec_tmp_free(e, t);
 }
 
-/* d = s shifted by the signed low bytes of `by`: left when positive, right (rounding) when negative. d, s, by are different registers. */
+/* d = s shifted by the signed low bytes of `by`: left when positive, right (rounding) when
+ * negative. d, s, by are different registers. */
 static void shift_by_lanes(Emit *e, unsigned lane, bool is_signed, bool round, int d, int s, int by)
 {
     int r = vec_tmp(e), t = vec_tmp(e);
     vec_zero(e, t);
     vec_op(e, psub[lane], r, t, by);
-    vec_op_const(e, V_PAND, r, r, vec_repeat(lane, 0xff));  /* 129 .. 255 where `by` is positive, 0 where it's 0 */
+    vec_op_const(e, V_PAND, r, r,
+                 vec_repeat(lane, 0xff)); /* 129 .. 255 where `by` is positive, 0 where it's 0 */
     vec_op_const(e, V_PAND, t, by, vec_repeat(lane, 0xff)); /* 128 .. 255 where it's negative */
     vec_op(e, left_var[lane], d, s, t);
     if (round) { /* the last bit shifted out */
@@ -270,13 +276,14 @@ static void saturate_lost(Emit *e, unsigned lane, bool is_signed, int d, int s, 
 }
 
 /*
- * Bytes go through words (words, without AVX-512, through doublewords) with the lane on top: lefts lose what they must, and of a right shift the bit below the
- * lane is the one to round by. `by` is in both halves; only its low byte counts.
+ * Bytes go through words (words, without AVX-512, through doublewords) with the lane on top: lefts
+ * lose what they must, and of a right shift the bit below the lane is the one to round by. `by` is
+ * in both halves; only its low byte counts.
  */
 static bool shlv_wider(Emit *e, const Uop *u, unsigned lane)
 {
-    static const VecOp low[2] = { V_PUNPCKLBW, V_PUNPCKLWD }, high[2] = { V_PUNPCKHBW, V_PUNPCKHWD };
-    static const VecOp pack[2] = { V_PACKUSWB, V_PACKUSDW };
+    static const VecOp low[2] = {V_PUNPCKLBW, V_PUNPCKLWD}, high[2] = {V_PUNPCKHBW, V_PUNPCKHWD};
+    static const VecOp pack[2] = {V_PACKUSWB, V_PACKUSDW};
     bool is_signed = u->sub & UOP_SIGNED;
     unsigned bits = 8u << lane;
     int a = vec_use(e, u->a), b = vec_use(e, u->b), d = vec_def(e, u);
@@ -319,23 +326,14 @@ static bool emit_shlv(Emit *e, const Uop *u)
 bool emit_vec_shift(Emit *e, const Uop *u)
 {
     switch (u->op) {
-    case UOP_SHL:
-        return emit_shift(e, u, VEC_SHL);
-    case UOP_LSR:
-        return emit_shift(e, u, VEC_LSR);
-    case UOP_ASR:
-        return emit_shift(e, u, VEC_ASR);
-    case UOP_ROR:
-        return emit_rotate(e, u);
-    case UOP_BITREV:
-        return emit_bitrev(e, u);
-    case UOP_RSHR:
-        return emit_rshr(e, u);
-    case UOP_SHLSAT:
-        return emit_shl_sat(e, u);
-    case UOP_SHLV:
-        return emit_shlv(e, u);
-    default:
-        return false;
+    case UOP_SHL: return emit_shift(e, u, VEC_SHL);
+    case UOP_LSR: return emit_shift(e, u, VEC_LSR);
+    case UOP_ASR: return emit_shift(e, u, VEC_ASR);
+    case UOP_ROR: return emit_rotate(e, u);
+    case UOP_BITREV: return emit_bitrev(e, u);
+    case UOP_RSHR: return emit_rshr(e, u);
+    case UOP_SHLSAT: return emit_shl_sat(e, u);
+    case UOP_SHLV: return emit_shlv(e, u);
+    default: return false;
     }
 }

@@ -45,7 +45,8 @@ void ra_def_at(Emit *e, Val v, ValKind kind, unsigned reg);
 /* A spill slot for `bytes` (1..16) that is the caller's up to micro-op `until`; its offset in
  * struct Cpu. */
 uint32_t ra_slot(Emit *e, unsigned bytes, uint32_t until);
-/* v is used up to micro-op `until`, which its definition didn't know; so is the slot that it may have been spilled to. */
+/* v is used up to micro-op `until`, which its definition didn't know; so is the slot that it may
+ * have been spilled to. */
 void ra_extend(Emit *e, Val v, uint32_t until);
 /* v also stands at this offset of the register file. */
 void ra_note_home(Emit *e, Val v, uint32_t off);
