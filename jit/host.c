@@ -32,25 +32,23 @@ uint64_t jit_host_features(uint64_t off)
     }
     if (c >> 27 & 1) /* OSXSAVE */
         xcr0 = read_xcr0();
-#define BIT(word, n, name)                                                                         \
-    if ((word) >> (n)&1)                                                                           \
+/* clang-format off */
+#define BIT(word, n, name) \
+    if ((word) >> (n) & 1) \
         f |= JIT_HOST_##name;
-    BIT(c, 0, SSE3)
-    BIT(c, 9, SSSE3)
-    BIT(c, 19, SSE41) BIT(c, 20, SSE42) BIT(c, 23, POPCNT) BIT(c, 22, MOVBE) BIT(c, 25, AES)
-        BIT(c, 1, PCLMUL) BIT(c, 13, CX16) BIT(c81, 5, LZCNT) BIT(c81, 0, LAHF) BIT(b7, 3, BMI1)
-            BIT(b7, 8, BMI2) BIT(b7, 29, SHA) BIT(d7, 4, FSRM) BIT(c7, 8, GFNI) if ((xcr0 & 6) == 6)
-    {
-        BIT(c, 28, AVX)
-        BIT(c, 12, FMA) BIT(c, 29, F16C) BIT(b7, 5, AVX2) BIT(c7, 9, VAES) BIT(c7, 10, VPCLMUL)
+    BIT(c, 0, SSE3) BIT(c, 9, SSSE3) BIT(c, 19, SSE41) BIT(c, 20, SSE42) BIT(c, 23, POPCNT) BIT(c, 22, MOVBE)
+    BIT(c, 25, AES) BIT(c, 1, PCLMUL) BIT(c, 13, CX16) BIT(c81, 5, LZCNT) BIT(c81, 0, LAHF)
+    BIT(b7, 3, BMI1) BIT(b7, 8, BMI2) BIT(b7, 29, SHA) BIT(d7, 4, FSRM) BIT(c7, 8, GFNI)
+    if ((xcr0 & 6) == 6) {
+        BIT(c, 28, AVX) BIT(c, 12, FMA) BIT(c, 29, F16C) BIT(b7, 5, AVX2) BIT(c7, 9, VAES) BIT(c7, 10, VPCLMUL)
     }
     /* F 16, DQ 17, BW 30, VL 31; opmask and both halves of the upper state saved. */
     if ((xcr0 & 0xe6) == 0xe6 && (b7 >> 16 & b7 >> 17 & b7 >> 30 & b7 >> 31 & 1)) {
         f |= JIT_HOST_AVX512;
-        BIT(c7, 1, VBMI)
-        BIT(c7, 11, VNNI) BIT(c7, 12, BITALG) BIT(c7, 14, VPOPCNT) BIT(a71, 5, BF16)
+        BIT(c7, 1, VBMI) BIT(c7, 11, VNNI) BIT(c7, 12, BITALG) BIT(c7, 14, VPOPCNT) BIT(a71, 5, BF16)
     }
 #undef BIT
+    /* clang-format on */
     f &= ~off;
     /* Levels build on each other. */
     if (!(f & JIT_HOST_SSE3))
