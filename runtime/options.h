@@ -38,8 +38,8 @@ typedef struct Options {
                     there */
     bool reaped; /* a guest above this process adopts orphans */
     int filters; /* descriptor of the seccomp filters that hold already; -1: none */
-    bool limits_as; /* the guest's RLIMIT_AS, which must not bind xemu itself */
-    uint64_t as_soft, as_hard;
+    bool limits_as, limits_data; /* the guest's RLIMIT_AS, RLIMIT_DATA, which must not bind xemu */
+    uint64_t as_soft, as_hard, data_soft, data_hard;
     /* Options as they are given again when the guest executes another program. */
     const char **carry;
     unsigned ncarry;

@@ -188,9 +188,15 @@ void process_exit(Process *p, int status)
     }
 }
 
-/* The limit that the guest set before it executed this program, or what the host says. */
-static void set_space_limit(Process *p)
+/* The limits that the guest set before it executed this program, or what the host says. */
+static void set_space_limits(Process *p)
 {
+    if (p->options->limits_data) {
+        p->data_limit = (struct rlimit){p->options->data_soft, p->options->data_hard};
+        p->mem->most_data = p->options->data_soft;
+    } else {
+        getrlimit(RLIMIT_DATA, &p->data_limit);
+    }
     if (p->options->limits_as) {
         p->as_limit = (struct rlimit){p->options->as_soft, p->options->as_hard};
         p->mem->most = p->options->as_soft;
@@ -300,7 +306,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         p->mem->store = code_store_open(options, p->frontend);
     }
     path_set_prefix(p, options->prefix);
-    set_space_limit(p);
+    set_space_limits(p);
 
     LoadError error;
     GuestAddr entry, sp;

@@ -73,7 +73,7 @@ typedef struct Process {
     StackInfo stack;
     uint64_t personality;
     /* Limits that must not bind xemu itself are the guest's only. */
-    struct rlimit stack_limit, as_limit;
+    struct rlimit stack_limit, as_limit, data_limit;
     int exe_fd; /* xemu's own executable, opened before the guest changes its root; -1: by
                    /proc/self/exe */
     /* It adopts orphans (pid 1, or a subreaper); one above it does; its children will be in another

@@ -19,7 +19,7 @@ GuestAddr mem_brk(Mem *mem, GuestAddr want)
     }
     if (want_end > have_end) {
         uint64_t len = want_end - have_end;
-        if (mem->map.bytes + len > mem->most) {
+        if (!mem_fits(mem, len, true)) {
             goto out;
         }
         long p = host_raw6(SYS_mmap, have_end, len, PROT_READ | PROT_WRITE,

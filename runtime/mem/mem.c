@@ -15,7 +15,8 @@ enum { HOST_ONLY_MAP_FLAGS = 0x40 | 0x80 };
 
 void mem_init(Mem *mem, GuestAddr limit)
 {
-    *mem = (Mem){.limit = limit ? limit : MEM_TASK_SIZE, .most = UINT64_MAX};
+    *mem =
+        (Mem){.limit = limit ? limit : MEM_TASK_SIZE, .most = UINT64_MAX, .most_data = UINT64_MAX};
     map_init(&mem->map);
 }
 
@@ -177,6 +178,28 @@ static struct CodeFile *code_file(Mem *mem, uint64_t prot, uint64_t flags, int f
     return code ? code_store_file(mem->store, fd) : NULL;
 }
 
+/* include/linux/mm.h, is_data_mapping() */
+static bool is_data(uint64_t prot, uint32_t flags)
+{
+    return prot & PROT_WRITE && !(flags & (MAP_FLAG_SHARED | MAP_FLAG_STACK));
+}
+
+bool mem_fits(const Mem *mem, uint64_t len, bool data)
+{
+    if (mem->map.bytes > mem->most || len > mem->most - mem->map.bytes) {
+        return false;
+    }
+    if (!data || mem->most_data == UINT64_MAX) {
+        return true;
+    }
+    uint64_t sum = 0;
+    MapRange r;
+    for (GuestAddr at = 0; map_next(&mem->map, at, &r); at = r.end) {
+        sum += is_data(r.prot, r.flags) ? r.end - r.start : 0;
+    }
+    return sum <= mem->most_data && len <= mem->most_data - sum;
+}
+
 static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags,
                         int fd, uint64_t offset, struct CodeFile *file)
 {
@@ -184,7 +207,7 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     if (err) {
         return err;
     }
-    if (mem->map.bytes > mem->most || len > mem->most - mem->map.bytes) {
+    if (!mem_fits(mem, len, (prot & PROT_WRITE) && (flags & MAP_TYPE) == MAP_PRIVATE)) {
         return -ENOMEM;
     }
     long p;
@@ -370,7 +393,7 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
     if (!map_find(&mem->map, old, &r) || (old_len && !map_covers(&mem->map, old, old + old_len))) {
         return -EFAULT;
     }
-    if (new_len > old_len && mem->map.bytes + (new_len - old_len) > mem->most) {
+    if (new_len > old_len && !mem_fits(mem, new_len - old_len, is_data(r.prot, r.flags))) {
         return -ENOMEM;
     }
     bool code = had_code(mem, old, old + (old_len > new_len ? old_len : new_len));

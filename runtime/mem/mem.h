@@ -43,12 +43,16 @@ typedef struct Mem {
     bool guarded;            /* there is, or was, a guarded page */
     GuestAddr limit;         /* the kernel-chosen addresses lie below */
     uint64_t most;           /* bytes that may be mapped: the guest's RLIMIT_AS */
+    uint64_t most_data;      /* of private memory to write to: its RLIMIT_DATA */
     GuestAddr brk_start, brk; /* brk area: [brk_start, page_up(brk)) is mapped */
     GuestAddr stack_low,
         stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */
     GuestAddr stack_reserve;
     GuestAddr vdso, vdso_end;
 } Mem;
+
+/* Under the lock: do the guest's limits allow so many bytes more? data: private, to be written. */
+bool mem_fits(const Mem *mem, uint64_t len, bool data);
 
 static inline uint64_t mem_page_down(uint64_t a)
 {

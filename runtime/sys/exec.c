@@ -25,7 +25,7 @@
 enum {
     HEAD_BYTES = 256, /* what the kernel looks at (BINPRM_BUF_SIZE) */
     SCRIPT_DEPTH = 5,
-    EXTRA_WORDS = 16, /* beside the carried options */
+    EXTRA_WORDS = 20, /* beside the carried options */
 };
 
 typedef enum Kind { KIND_HOST, KIND_GUEST, KIND_SCRIPT } Kind;
@@ -170,19 +170,38 @@ static long exec_xemu(Thread *t, const char *const *argv, GuestAddr envp)
     return r;
 }
 
+/* Sets a limit as the guest has it, as far as the hard one goes; *own: what it was. */
+static void bind(int resource, const struct rlimit *guest, struct rlimit *own)
+{
+    getrlimit(resource, own);
+    struct rlimit set = {.rlim_cur = guest->rlim_cur, .rlim_max = own->rlim_max};
+    set.rlim_cur = set.rlim_cur < set.rlim_max ? set.rlim_cur : set.rlim_max;
+    setrlimit(resource, &set);
+}
+
+/* Tells the next xemu of a limit that it keeps for the guest. text: room for the word. */
+static void add_limit(Words *w, const char *option, const struct rlimit *limit, char text[48])
+{
+    if (limit->rlim_max != RLIM_INFINITY || limit->rlim_cur != RLIM_INFINITY) {
+        snprintf(text, 48, "%llu,%llu", (unsigned long long)limit->rlim_cur,
+                 (unsigned long long)limit->rlim_max);
+        words_add(w, option);
+        words_add(w, text);
+    }
+}
+
 static long exec_host(Thread *t, int dirfd, const char *path, GuestAddr argv, GuestAddr envp,
                       int flags)
 {
-    /* The limit on address space that was kept from binding xemu binds that program. */
-    struct rlimit own, as = t->process->as_limit;
-    getrlimit(RLIMIT_AS, &own);
-    as.rlim_max = own.rlim_max;
-    as.rlim_cur = as.rlim_cur < as.rlim_max ? as.rlim_cur : as.rlim_max;
-    setrlimit(RLIMIT_AS, &as);
+    /* The limits on memory that were kept from binding xemu bind that program. */
+    struct rlimit own_as, own_data;
+    bind(RLIMIT_AS, &t->process->as_limit, &own_as);
+    bind(RLIMIT_DATA, &t->process->data_limit, &own_data);
     hand_over(t, false);
     long r = host_raw5(SYS_execveat, dirfd, path, argv, envp, flags);
     hand_over(t, true);
-    setrlimit(RLIMIT_AS, &own);
+    setrlimit(RLIMIT_AS, &own_as);
+    setrlimit(RLIMIT_DATA, &own_data);
     return r;
 }
 
@@ -205,7 +224,7 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
                        const char *interp_path, int program_fd)
 {
     const Options *o = t->process->options;
-    char fd_text[16], exe_text[16], filter_text[16], limit_text[48];
+    char fd_text[16], exe_text[16], filter_text[16], as_text[48], data_text[48];
     Words w;
     long given = count_words(target->argv), r;
     if (given < 0) {
@@ -252,13 +271,8 @@ static long exec_guest(Thread *t, const Target *target, const Script *scripts, u
     if (t->process->reaps || t->process->reaped) {
         words_add(&w, "--reaped");
     }
-    const struct rlimit *as = &t->process->as_limit;
-    if (as->rlim_max != RLIM_INFINITY || as->rlim_cur != RLIM_INFINITY) {
-        snprintf(limit_text, sizeof limit_text, "%llu,%llu", (unsigned long long)as->rlim_cur,
-                 (unsigned long long)as->rlim_max);
-        words_add(&w, "--rlimit-as");
-        words_add(&w, limit_text);
-    }
+    add_limit(&w, "--rlimit-as", &t->process->as_limit, as_text);
+    add_limit(&w, "--rlimit-data", &t->process->data_limit, data_text);
     words_add(&w, "--");
     words_add(&w, nscripts ? interp_path : target->shown);
     /* Interpreters from the innermost: each gets its argument, then the script that named it. */

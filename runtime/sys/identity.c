@@ -58,28 +58,30 @@ static long stack_limit(Process *p, const struct rlimit *set, struct rlimit *old
     return 0;
 }
 
-/* RLIMIT_AS would bind xemu's own memory too: the guest's map is held to it instead (kernel/sys.c,
- * do_prlimit). */
-static long space_limit(Process *p, const struct rlimit *set, struct rlimit *old)
+/* RLIMIT_AS and RLIMIT_DATA would bind xemu's own memory too: the guest's map is held to them
+ * instead (kernel/sys.c, do_prlimit). */
+static long space_limit(struct rlimit *have, uint64_t *most, const struct rlimit *set,
+                        struct rlimit *old)
 {
-    *old = p->as_limit;
+    *old = *have;
     if (!set) {
         return 0;
     }
     if (set->rlim_cur > set->rlim_max) {
         return -EINVAL;
     }
-    if (set->rlim_max > p->as_limit.rlim_max && geteuid() != 0) {
+    if (set->rlim_max > have->rlim_max && geteuid() != 0) {
         return -EPERM;
     }
-    p->as_limit = *set;
-    p->mem->most = set->rlim_cur;
+    *have = *set;
+    *most = set->rlim_cur;
     return 0;
 }
 
 static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limit,
                   GuestAddr old_limit)
 {
+    Process *p = t->process;
     struct rlimit set, old;
     if (new_limit && guest_read(&set, new_limit, sizeof set)) {
         return -EFAULT;
@@ -89,7 +91,9 @@ static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limi
     if (own && (uint32_t)resource == RLIMIT_STACK) {
         r = stack_limit(t->process, new_limit ? &set : NULL, &old);
     } else if (own && (uint32_t)resource == RLIMIT_AS) {
-        r = space_limit(t->process, new_limit ? &set : NULL, &old);
+        r = space_limit(&p->as_limit, &p->mem->most, new_limit ? &set : NULL, &old);
+    } else if (own && (uint32_t)resource == RLIMIT_DATA) {
+        r = space_limit(&p->data_limit, &p->mem->most_data, new_limit ? &set : NULL, &old);
     } else {
         r = host_call(&t->cpu, SYS_prlimit64, pid, resource, new_limit ? (uintptr_t)&set : 0,
                       (uintptr_t)&old);

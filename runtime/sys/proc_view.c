@@ -154,6 +154,7 @@ static bool view_own(Process *p, ProcView *v)
     lock_release(&p->mem->lock);
     note_signals(v, p->sig);
     v->as_limit = p->as_limit;
+    v->data_limit = p->data_limit;
     const Thread *t = thread_current;
     v->seccomp = t ? t->seccomp : 0;
     for (const Filter *f = t ? t->filter : NULL; f; f = f->earlier) {
@@ -190,6 +191,7 @@ static bool view_other(int pid, ProcView *v)
     if (ok) {
         note_signals(v, table);
         v->as_limit = p->as_limit;
+        v->data_limit = p->data_limit;
         /* It may change meanwhile: then once more. */
         for (int tries = 0; tries < 3 && !map_walk(&mem->map, peek_remote, add_remote, &remote);
              tries++) {

@@ -33,7 +33,7 @@ typedef struct ProcView {
     uint64_t handled,
         ignored; /* synchronous signals (SIGNALS_SYNC), which the host can't tell of */
     uint32_t seccomp, filters;
-    struct rlimit as_limit; /* of the address space, which the host doesn't enforce */
+    struct rlimit as_limit, data_limit; /* which the host doesn't enforce */
 } ProcView;
 
 /* false if it isn't an xemu's, or can't be read. proc_view_end() afterwards. */

@@ -64,11 +64,15 @@ void procfs_limits(Text *x, const ProcView *v, const char *path)
         return;
     }
     for (char *line; (line = lines_next(&l));) {
-        if (!strncmp(line, "Max address space", 17)) {
+        const char *name = !strncmp(line, "Max address space", 17) ? "Max address space"
+                           : !strncmp(line, "Max data size", 13)   ? "Max data size"
+                                                                   : NULL;
+        if (name) {
+            const struct rlimit *limit = name[4] == 'a' ? &v->as_limit : &v->data_limit;
             char soft[24], hard[24];
-            put_limit(soft, v->as_limit.rlim_cur);
-            put_limit(hard, v->as_limit.rlim_max);
-            text_print(x, "%-25s %-20s %-20s bytes     \n", "Max address space", soft, hard);
+            put_limit(soft, limit->rlim_cur);
+            put_limit(hard, limit->rlim_max);
+            text_print(x, "%-25s %-20s %-20s bytes     \n", name, soft, hard);
         } else {
             text_print(x, "%s\n", line);
         }

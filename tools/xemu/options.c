@@ -535,19 +535,31 @@ static int set_filters(Parse *p, const char *word)
     return 0;
 }
 
+static bool two_sizes(const char *word, uint64_t *first, uint64_t *second)
+{
+    char text[32];
+    const char *comma = strchr(word, ',');
+    size_t n = comma ? (size_t)(comma - word) : sizeof text;
+    if (n >= sizeof text) {
+        return false;
+    }
+    memcpy(text, word, n);
+    text[n] = 0;
+    return parse_size(text, first) && parse_size(comma + 1, second);
+}
+
 static int set_rlimit_as(Parse *p, const char *word)
 {
-    char soft[32];
-    const char *comma = strchr(word, ',');
-    size_t n = comma ? (size_t)(comma - word) : sizeof soft;
-    if (n >= sizeof soft) {
-        return refuse(p, "wants two sizes");
-    }
-    memcpy(soft, word, n);
-    soft[n] = 0;
     Options *o = &p->cl->options;
-    o->limits_as = parse_size(soft, &o->as_soft) && parse_size(comma + 1, &o->as_hard);
+    o->limits_as = two_sizes(word, &o->as_soft, &o->as_hard);
     return o->limits_as ? 0 : refuse(p, "wants two sizes");
+}
+
+static int set_rlimit_data(Parse *p, const char *word)
+{
+    Options *o = &p->cl->options;
+    o->limits_data = two_sizes(word, &o->data_soft, &o->data_hard);
+    return o->limits_data ? 0 : refuse(p, "wants two sizes");
 }
 
 /* ---- the tables ------------------------------------------------------------------------------ */
@@ -592,9 +604,9 @@ static void carry(Parse *p, const char *word)
 
 static bool is_carried(const OptionRow *row)
 {
-    static const char *const once[] = {"0",         "E",       "U",       "h",
-                                       "version",   "help",    "exec_fd", "exe_fd",
-                                       "rlimit_as", "filters", "reaped"};
+    static const char *const once[] = {"0",         "E",           "U",       "h",
+                                       "version",   "help",        "exec_fd", "exe_fd",
+                                       "rlimit_as", "rlimit_data", "filters", "reaped"};
     for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
         if (strcmp(row->name, once[i]) == 0) {
             return false;
