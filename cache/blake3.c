@@ -95,8 +95,7 @@ static void parent_cv(uint32_t cv[8], const uint32_t left[8], const uint32_t rig
     compress(cv, block, BLOCK, 0, PARENT | root);
 }
 
-/* ---- eight inputs side by side ----------------------------------------------------------------
- */
+/* ---- eight inputs side by side --------------------------------------------------------------- */
 
 /* Interleaves of two vectors, as the steps of an 8 x 8 transposition. */
 #define LO32(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
@@ -165,8 +164,7 @@ CLONES static void hash_lanes(const uint8_t *data, size_t stride, unsigned block
     memcpy(out, cv, sizeof cv);
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 /* A complete subtree of n chunks, n a power of two from 8 to BLAKE3_PIECE / CHUNK. */
 static void complete_cv(uint32_t cv[8], const uint8_t *data, unsigned n, uint64_t counter)

@@ -61,8 +61,7 @@ void gc_each(Cache *c, int layer, GcVisit fn, void *ctx)
     each_name(dir_sub(c, layer, "code", false), visit_dir, &w);
 }
 
-/* ---- what there is ------------------------------------------------------------------------------
- */
+/* ---- what there is --------------------------------------------------------------------------- */
 
 typedef struct Found {
     char dir[17], file[65];

@@ -59,8 +59,7 @@ static inline const PartHeader *image_first(const EntryImage *i)
     return (const PartHeader *)(const void *)(i->bytes + sizeof(EntryHeader));
 }
 
-/* ---- dir.c: folders and whom they may belong to ------------------------------------------------
- */
+/* ---- dir.c: folders and whom they may belong to ---------------------------------------------- */
 
 /* The folder of a layer, checked; `make`: made if it is missing. A descriptor or -errno (-EPERM:
  * refused). */
@@ -75,15 +74,13 @@ int dir_write(int dirfd, const char *name, const void *const *bytes, const size_
 /* All of [0, size) or an error. */
 int dir_read(int fd, void *to, size_t size);
 
-/* ---- key.c -------------------------------------------------------------------------------------
- */
+/* ---- key.c ----------------------------------------------------------------------------------- */
 bool key_content(Cache *c, CacheFile *file);
 void key_of(const CacheFile *file, const CacheTarget *target, uint8_t key[CACHE_KEY_SIZE]);
 void key_name(const uint8_t quick[8], const uint8_t key[CACHE_KEY_SIZE], EntryName *name);
 void key_hex(const uint8_t *bytes, unsigned n, char *text);
 
-/* ---- load.c ------------------------------------------------------------------------------------
- */
+/* ---- load.c ---------------------------------------------------------------------------------- */
 /* Header and table of an entry are what they should be (key NULL: any). */
 bool entry_valid(const uint8_t *bytes, size_t size, const uint8_t *key);
 /* Every frame, too. */
@@ -96,13 +93,11 @@ void entry_free(EntryImage *image);
 bool frame_read(Cache *c, const EntryImage *i, const PartHeader *p, unsigned frame, void *to,
                 uint32_t size);
 
-/* ---- store.c -----------------------------------------------------------------------------------
- */
+/* ---- store.c --------------------------------------------------------------------------------- */
 /* Merges an entry into the layer; 0 or -errno. */
 int store_image(Cache *c, int layer, const EntryImage *from);
 
-/* ---- gc.c --------------------------------------------------------------------------------------
- */
+/* ---- gc.c ------------------------------------------------------------------------------------ */
 /* Now and then: keeps the limit. */
 void gc_after_store(Cache *c, int layer_fd, uint64_t stored);
 /* Removes what was left by killed processes, and the entries that were used longest ago until all

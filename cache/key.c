@@ -90,8 +90,7 @@ void cache_identify_memory(const char *name, const void *bytes, size_t size, Cac
     snprintf(file->path, sizeof file->path, "/%s", name);
 }
 
-/* ---- memos -------------------------------------------------------------------------------------
- */
+/* ---- memos ----------------------------------------------------------------------------------- */
 
 static void memo_name(const CacheFile *f, char name[33])
 {
@@ -163,8 +162,7 @@ static void memo_put(Cache *c, const CacheFile *f)
         close(layer);
 }
 
-/* ---- the content -------------------------------------------------------------------------------
- */
+/* ---- the content ----------------------------------------------------------------------------- */
 
 static bool read_piece(void *ctx, uint64_t offset, uint8_t *to, size_t n)
 {

@@ -20,8 +20,7 @@
  * levels are a fifth larger and a tenth faster. */
 enum { LEVEL = 1, LOCK_MS = 3000 };
 
-/* ---- the lock ----------------------------------------------------------------------------------
- */
+/* ---- the lock -------------------------------------------------------------------------------- */
 
 static int lock_entry(Cache *c, int layer, const EntryName *name)
 {
@@ -45,8 +44,7 @@ static int lock_entry(Cache *c, int layer, const EntryName *name)
     return fd;
 }
 
-/* ---- putting the file together -----------------------------------------------------------------
- */
+/* ---- putting the file together --------------------------------------------------------------- */
 
 /* A part as it will be written: its header and frame headers, and where its frames' bytes are now.
  */
@@ -191,8 +189,7 @@ static int write_entry(int dir, const EntryName *name, EntryHeader *h, Piece *pi
     return err;
 }
 
-/* ---- merging -----------------------------------------------------------------------------------
- */
+/* ---- merging --------------------------------------------------------------------------------- */
 
 /* What an entry has already and the new parts, without doubles and damaged ones. With too many,
  * those that say least go. */
@@ -322,8 +319,7 @@ int cache_store(Cache *c, CacheFile *file, const CacheTarget *target, const Cach
     return err;
 }
 
-/* ---- whole entries (archive.c) -----------------------------------------------------------------
- */
+/* ---- whole entries (archive.c) --------------------------------------------------------------- */
 
 int store_image(Cache *c, int layer, const EntryImage *from)
 {

@@ -8,8 +8,7 @@
 #include "jit/stock.h"
 #include "jit/template/template.h"
 
-/* ---- modules ------------------------------------------------------------------------------------
- */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 static bool covers(const KeepModule *m, GuestAddr addr)
 {

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- parts ------------------------------------------------------------------------------------
- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static bool fits_module(const KeepModule *m, const StockInfo *i)
 {
@@ -55,8 +54,7 @@ void stock_free(Jit *j, KeepModule *m)
     }
 }
 
-/* ---- cells ------------------------------------------------------------------------------------
- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static uint32_t frame_size(const Jit *j, const StockPart *s, unsigned n)
 {
@@ -107,8 +105,7 @@ static const uint8_t *cell_bytes(Jit *j, const StockPart *s, uint32_t cell, uint
     return j->shelf->slots[n].bytes;
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 typedef struct Reader {
     const uint8_t *p, *end;
@@ -241,8 +238,7 @@ bool stock_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
     return found;
 }
 
-/* ---- taking one -------------------------------------------------------------------------------
- */
+/* ---- taking one ------------------------------------------------------------------------------ */
 
 typedef struct Taking {
     Jit *j;

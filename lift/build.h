@@ -165,7 +165,7 @@ void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile);
 V flags_test(Lift *l, FlagVal *f, unsigned cond);     /* i1 */
 void flags_raise(Lift *l, FlagVal *f, unsigned cond); /* FCMP: the exceptions */
 
-/* ---- checks of float results (checks.c): around each micro-op; instead of its result `fast` ----
+/* ---- checks of float results (checks.c): around each micro-op; instead of its result `fast` ---
  */
 void checks_before(Lift *l, const Uop *u);
 void checks_after(Lift *l, const Uop *u);

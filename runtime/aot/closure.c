@@ -21,8 +21,7 @@ typedef struct Search {
     bool read;
 } Search;
 
-/* ---- members -----------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 static bool is_member(const Closure *c, const struct stat *st)
 {

@@ -63,8 +63,7 @@ static void *add_bytes(Bytes *b, const void *from, size_t n)
     return to;
 }
 
-/* ---- names -------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static int by_addr(const void *a, const void *b)
 {
@@ -155,8 +154,7 @@ static bool piece_name(const ElfOut *o, const Piece *piece, char *text, size_t s
     return piece->addr == start && !piece->tag && !piece->cold;
 }
 
-/* ---- code --------------------------------------------------------------------------------------
- */
+/* ---- code ------------------------------------------------------------------------------------ */
 
 ElfOut *elfout_new(const Plan *plan)
 {

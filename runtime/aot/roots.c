@@ -7,8 +7,7 @@ static void found(const Roots *r, RootKind kind, uint64_t addr, uint64_t size)
     r->found(r->ctx, kind, addr, size);
 }
 
-/* ---- symbols -----------------------------------------------------------------------------------
- */
+/* ---- symbols --------------------------------------------------------------------------------- */
 
 static void symbols(const Roots *r, const uint8_t *p, uint64_t bytes)
 {
@@ -90,8 +89,7 @@ static void section_symbols(const View *v, const Roots *r)
     }
 }
 
-/* ---- pointers ----------------------------------------------------------------------------------
- */
+/* ---- pointers -------------------------------------------------------------------------------- */
 
 static void words(const View *v, const Roots *r, uint64_t addr, uint64_t bytes)
 {

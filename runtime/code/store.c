@@ -39,8 +39,7 @@ struct CodeStore {
  * has been added to several times, so few don't pay for writing it anew; sooner if it is large. */
 enum { FEW_PARTS = 16, FEW_LARGE_PARTS = 6, LEAST_BLOCKS = 16, LARGE = 512 << 10 };
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* The linker's hash of this executable: another build makes other code. */
 static void build_id(char *text, size_t size)

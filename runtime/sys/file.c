@@ -62,8 +62,7 @@ long sys_pwrite64(Thread *t, const uint64_t a[6])
     return r;
 }
 
-/* ---- reading: files of /proc may have to be made again ----------------------------------------
- */
+/* ---- reading: files of /proc may have to be made again --------------------------------------- */
 
 static long read_from(Thread *t, long nr, const uint64_t a[6], uint64_t fd, uint64_t at)
 {
@@ -433,10 +432,15 @@ long sys_landlock_restrict_self(Thread *t, const uint64_t a[6])
 
 /* xemu starts itself again for every program that the guest executes: it has to be found after the
  * root has changed, and where /proc isn't what it was. */
-long sys_chroot(Thread *t, const uint64_t a[6])
+static long keeping_exe(Thread *t, long number, const uint64_t a[6])
 {
     own_fd_keep_exe(t->process);
-    long r = host_syscall(&t->cpu, SYS_chroot, a);
+    return host_syscall(&t->cpu, number, a);
+}
+
+long sys_chroot(Thread *t, const uint64_t a[6])
+{
+    long r = keeping_exe(t, SYS_chroot, a);
     if (!r) {
         t->process->prefix[0] = 0; /* the new root is the guest's own */
     }
@@ -445,24 +449,20 @@ long sys_chroot(Thread *t, const uint64_t a[6])
 
 long sys_pivot_root(Thread *t, const uint64_t a[6])
 {
-    own_fd_keep_exe(t->process);
-    return host_syscall(&t->cpu, SYS_pivot_root, a);
+    return keeping_exe(t, SYS_pivot_root, a);
 }
 
 long sys_mount(Thread *t, const uint64_t a[6])
 {
-    own_fd_keep_exe(t->process);
-    return host_syscall(&t->cpu, SYS_mount, a);
+    return keeping_exe(t, SYS_mount, a);
 }
 
 long sys_umount2(Thread *t, const uint64_t a[6])
 {
-    own_fd_keep_exe(t->process);
-    return host_syscall(&t->cpu, SYS_umount2, a);
+    return keeping_exe(t, SYS_umount2, a);
 }
 
 long sys_move_mount(Thread *t, const uint64_t a[6])
 {
-    own_fd_keep_exe(t->process);
-    return host_syscall(&t->cpu, SYS_move_mount, a);
+    return keeping_exe(t, SYS_move_mount, a);
 }

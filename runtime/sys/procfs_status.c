@@ -59,20 +59,25 @@ static void put_limit(char to[24], rlim_t v)
 
 void procfs_limits(Text *x, const ProcView *v, const char *path)
 {
+    const struct {
+        const char *name;
+        const struct rlimit *limit;
+    } own[] = {{"Max address space", &v->as_limit}, {"Max data size", &v->data_limit}};
+    enum { OWN = sizeof own / sizeof *own };
     Lines l;
     if (!lines_open(&l, path)) {
         return;
     }
     for (char *line; (line = lines_next(&l));) {
-        const char *name = !strncmp(line, "Max address space", 17) ? "Max address space"
-                           : !strncmp(line, "Max data size", 13)   ? "Max data size"
-                                                                   : NULL;
-        if (name) {
-            const struct rlimit *limit = name[4] == 'a' ? &v->as_limit : &v->data_limit;
+        unsigned k = 0;
+        while (k < OWN && strncmp(line, own[k].name, strlen(own[k].name))) {
+            k++;
+        }
+        if (k < OWN) {
             char soft[24], hard[24];
-            put_limit(soft, limit->rlim_cur);
-            put_limit(hard, limit->rlim_max);
-            text_print(x, "%-25s %-20s %-20s bytes     \n", name, soft, hard);
+            put_limit(soft, own[k].limit->rlim_cur);
+            put_limit(hard, own[k].limit->rlim_max);
+            text_print(x, "%-25s %-20s %-20s bytes     \n", own[k].name, soft, hard);
         } else {
             text_print(x, "%s\n", line);
         }

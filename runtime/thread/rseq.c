@@ -135,8 +135,7 @@ static void aborts(Cpu *cpu)
 static const CriticalHost critical_host = {
     .store = rseq_store, .enter = enter, .interrupt = interrupt, .aborts = aborts};
 
-/* ---- threads, signals --------------------------------------------------------------------------
- */
+/* ---- threads, signals ------------------------------------------------------------------------ */
 
 void rseq_thread(Thread *t)
 {

@@ -121,8 +121,7 @@ static void make_op_info(void)
     op_info[UOP_STORE] |= OP_QUICK;
 }
 
-/* ---- a new value ------------------------------------------------------------------------------
- */
+/* ---- a new value ----------------------------------------------------------------------------- */
 
 /* How far a definition looks for the PUT of its value. */
 enum { HINT_REACH = 6 };

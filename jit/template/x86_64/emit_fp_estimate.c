@@ -193,8 +193,7 @@ void fp_estimate_singles(Emit *e, bool root, int d, int a, int t, int x)
     (root ? root_reciprocal : reciprocal)(e, &u, &f, d, a, t, x);
 }
 
-/* ---- unsigned integers -------------------------------------------------------------------------
- */
+/* ---- unsigned integers ----------------------------------------------------------------------- */
 
 /* The operand's bit 31 is 1/2: the bits behind the first one are placed in a single's fraction.
  * What has no estimate, below 1/2 or 1/4, gives all ones. */

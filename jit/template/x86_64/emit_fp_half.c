@@ -163,8 +163,7 @@ static bool arithmetic(Emit *e, const Uop *u, VecOp ps, VecOp ss)
     return true;
 }
 
-/* ---- fused multiply-add, through doubles -------------------------------------------------------
- */
+/* ---- fused multiply-add, through doubles ----------------------------------------------------- */
 
 /* d = four lanes of x, or the scalar with zeros above, as doubles. */
 static void widen_to_double(Emit *e, uint8_t type, bool high, int d, int x)
@@ -263,8 +262,7 @@ static bool fused(Emit *e, const Uop *u)
     return true;
 }
 
-/* ---- comparison, minimum, maximum ---------------------------------------------------------------
- */
+/* ---- comparison, minimum, maximum ------------------------------------------------------------ */
 
 /* Signaling NaNs raise invalid when they are widened. */
 static bool compare(Emit *e, const Uop *u)
