@@ -49,6 +49,7 @@ typedef enum CpuExit {
     CPU_EXIT_INTERRUPT, /* `interrupt` was set; pc is where to go on */
     CPU_EXIT_FAULT,     /* a host fault in translated code, made precise: pc at the instruction; the
                            runtime's handler noted the rest */
+    CPU_EXIT_NO_MEMORY, /* pc can't be run: not even to interpret it there is memory */
 } CpuExit;
 
 /* A per-thread cache of indirect branch targets: direct-mapped by pc; looked up by emitted code.

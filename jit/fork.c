@@ -69,6 +69,7 @@ void jit_fork_learn(Cpu *cpu)
 int jit_fork_prepare(Jit *j, bool alone)
 {
     if (!alone) {
+        pthread_mutex_lock(&j->poor_lock);
         pthread_mutex_lock(&j->lock);
     }
     return j->code.rx ? codebuf_fork_prepare(&j->code) : 0;
@@ -81,6 +82,7 @@ void jit_fork_parent(Jit *j, bool alone, bool forked)
     }
     if (!alone) {
         pthread_mutex_unlock(&j->lock);
+        pthread_mutex_unlock(&j->poor_lock);
     }
 }
 
@@ -104,6 +106,7 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone)
         j->threads = t;
         j->nthreads = 1;
         pthread_mutex_unlock(&j->lock);
+        pthread_mutex_unlock(&j->poor_lock);
     }
 }
 
@@ -155,9 +158,7 @@ void jit_exec_failed(Jit *j)
 {
     if (j->code.rx && j->code.left) {
         pthread_mutex_lock(&j->lock);
-        if (jit_empty_arena(j) != 0) {
-            abort(); /* nothing can be run */
-        }
+        jit_forget_code(j);
         pthread_mutex_unlock(&j->lock);
     }
 }

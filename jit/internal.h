@@ -104,6 +104,8 @@ struct Jit {
     uint64_t ndrops;            /* written under the lock (atomic) */
     uint32_t put_off;           /* links that weren't made because the code is shared */
     uint32_t forks;             /* fork.c */
+    UopBlock poor;              /* for threads without memory of their own to translate in, */
+    pthread_mutex_t poor_lock;  /* one at a time; taken before `lock` */
     struct KeepModule *modules; /* keep.h */
     MetaSlab *keep_slab;        /* for blocks of segments; of this generation */
     uint8_t *keep_room;         /* under the lock: what is read of segments */
@@ -164,6 +166,9 @@ bool jit_may_link(Jit *j);
 /* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code
  * leave it at their next poll. 0 or -errno. */
 int jit_empty_arena(Jit *j);
+/* Under the lock: every translation is dropped; if there is no memory for a fresh arena, the old
+ * one goes on being filled. */
+void jit_forget_code(Jit *j);
 /* Under the lock: no thread finds b's code any more by an indirect branch or a return. */
 void jit_forget_block(Jit *j, const Block *b);
 /* Under the lock: was guest code of b invalidated since ndrops was `drops`? More than are
@@ -183,6 +188,8 @@ void jit_link(Jit *j, Link *link, Block *to);
 bool jit_can_translate(JitThread *t);
 /* The micro-ops of the block at pc, optimized, in t->uops (after jit_can_translate()). */
 void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insns);
+/* The same of as many instructions at the thread's pc as there is memory for; false: not of one. */
+bool jit_build_some(JitThread *t);
 /* Runs the micro-ops of a block by the interpreter. */
 CpuExit jit_run_interp(JitThread *t, const Block *b);
 void jit_watch_end(JitThread *t);

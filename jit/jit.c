@@ -131,6 +131,7 @@ int jit_create(Jit **out, const Frontend *frontend, const JitOptions *options, c
         j->start_ns = now_ns();
     }
     pthread_mutex_init(&j->lock, NULL);
+    pthread_mutex_init(&j->poor_lock, NULL);
     int err = blockmap_create(&j->blocks, frontend->pc_mask);
     if (!err && options->tiers & JIT_TIERS_NATIVE) {
         err = codebuf_create(&j->code, options->arena_size ? options->arena_size : DEFAULT_ARENA,
@@ -189,6 +190,8 @@ void jit_destroy(Jit *j)
     free_slabs(j->slabs);
     free_retired(j, JIT_OUTSIDE);
     keep_destroy(j);
+    uop_block_free(&j->poor);
+    pthread_mutex_destroy(&j->poor_lock);
     pthread_mutex_destroy(&j->lock);
     free(j);
 }
@@ -249,7 +252,10 @@ int jit_thread_start(Jit *j, Cpu *cpu)
         t->next->prev = &t->next;
     }
     j->threads = t;
-    j->nthreads++;
+    if (++j->nthreads > 1 && !j->poor.cap) { /* the first has run already */
+        uop_block_free(&j->poor);
+        uop_block_init(&j->poor);
+    }
     pthread_mutex_unlock(&j->lock);
     return 0;
 }
@@ -332,6 +338,25 @@ static uint64_t oldest_epoch(const Jit *j)
     return oldest;
 }
 
+/* Nothing of the arena is run any more, and nothing is added to it. */
+static void forget_code(Jit *j)
+{
+    j->spare = NULL;
+    j->dead_bytes = 0;
+    j->ended.arena_flushes++;
+    keep_emptied(j);
+    blockmap_each(&j->blocks, free_block_uops, NULL);
+    blockmap_clear(&j->blocks);
+    /* In this order: who has joined the new generation finds no block of the old one any more (its
+     * caches of targets would lead there), and who notes the new epoch, after which the old arena
+     * may go, joins the generation next. */
+    __atomic_store_n(&j->generation, j->generation + 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&j->epoch, j->epoch + 1, __ATOMIC_SEQ_CST);
+    for (JitThread *t = j->threads; t; t = t->next) {
+        jit_interrupt(t->cpu);
+    }
+}
+
 int jit_empty_arena(Jit *j)
 {
     Retired *r = calloc(1, sizeof *r);
@@ -356,23 +381,17 @@ int jit_empty_arena(Jit *j)
     j->code = fresh;
     j->slabs = NULL;
     j->nslabs = 0;
-    j->spare = NULL;
     j->spare_slabs = NULL;
-    j->dead_bytes = 0;
-    j->ended.arena_flushes++;
     j->keep_slab = NULL;
-    keep_emptied(j);
-    blockmap_each(&j->blocks, free_block_uops, NULL);
-    blockmap_clear(&j->blocks);
-    /* In this order: who has joined the new generation finds no block of the old one any more (its
-     * caches of targets would lead there), and who notes the new epoch, after which the old arena
-     * may go, joins the generation next. */
-    __atomic_store_n(&j->generation, j->generation + 1, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&j->epoch, j->epoch + 1, __ATOMIC_SEQ_CST);
-    for (JitThread *t = j->threads; t; t = t->next) {
-        jit_interrupt(t->cpu);
-    }
+    forget_code(j);
     return 0;
+}
+
+void jit_forget_code(Jit *j)
+{
+    if (jit_empty_arena(j) != 0) {
+        forget_code(j);
+    }
 }
 
 /* A thread that finds a newer generation lets go of everything it had of the old one. */
@@ -524,7 +543,8 @@ bool jit_can_translate(JitThread *t)
 {
     if (!t->can_translate) {
         uop_block_init(&t->uops);
-        t->can_translate = !(t->jit->options.tiers & JIT_TIERS_NATIVE) || template_prepare(t) == 0;
+        t->can_translate = !t->uops.error && (!(t->jit->options.tiers & JIT_TIERS_NATIVE) ||
+                                              template_prepare(t) == 0);
         if (!t->can_translate) {
             uop_block_free(&t->uops);
         }
@@ -596,6 +616,9 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
     t->stats.uops += t->uops.count;
     if (dump && j->options.dump & JIT_DUMP_UOP) {
         jit_dump_uops(j, &t->uops, "micro-ops");
+    }
+    if (t->uops.error) {
+        return; /* it is made again, shorter */
     }
     optimize(t, &fc);
     if (dump && j->options.dump & JIT_DUMP_UOP_OPT) {
@@ -690,7 +713,9 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
         b->guest_len = t->uops.guest_len ? t->uops.guest_len : 1;
         b->ninsns = t->uops.ninsns;
         b->no_promotion = t->uops.is_critical;
-        if (templ) {
+        if (t->uops.error) {
+            err = t->uops.ninsns > 1 ? -ENOSPC : -ENOMEM;
+        } else if (templ) {
             err = template_emit(t, &t->uops, b);
         } else {
             /* A fork waits for this lock: no child begins with a heap that another thread was about
@@ -824,6 +849,15 @@ CpuExit jit_run_interp(JitThread *t, const Block *b)
     return r;
 }
 
+bool jit_build_some(JitThread *t)
+{
+    uint32_t n = t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS;
+    do {
+        jit_build_uops(t, t->cpu->pc, t->cpu->mode, n);
+    } while (t->uops.error && (n /= 2));
+    return !t->uops.error;
+}
+
 /* Interprets the block at pc if it isn't translated. */
 static bool interpret_new(JitThread *t, CpuExit *r)
 {
@@ -841,10 +875,48 @@ static bool interpret_new(JitThread *t, CpuExit *r)
     }
     t->interpret--;
     jit_interrupt_critical(t);
-    jit_build_uops(t, cpu->pc, cpu->mode, t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS);
+    if (!jit_build_some(t)) {
+        *r = CPU_EXIT_NO_MEMORY;
+        return true;
+    }
     Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops};
     *r = jit_run_interp(t, &b);
     return true;
+}
+
+/* Interprets the block at pc in memory that all threads share. */
+static CpuExit run_poor(JitThread *t)
+{
+    Jit *j = t->jit;
+    Cpu *cpu = t->cpu;
+    CpuExit r = CPU_EXIT_NO_MEMORY;
+    jit_interrupt_critical(t);
+    pthread_mutex_lock(&j->poor_lock);
+    t->uops = j->poor;
+    if (t->uops.cap && jit_build_some(t)) {
+        Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops};
+        r = jit_run_interp(t, &b);
+    }
+    j->poor = t->uops;
+    memset(&t->uops, 0, sizeof t->uops);
+    pthread_mutex_unlock(&j->poor_lock);
+    return r;
+}
+
+/* The block at pc was neither found nor made. If the arena was emptied, or its bytes changed
+ * meanwhile, the next attempt makes it; where there is no memory (a limit on address space) what
+ * isn't translated is interpreted, which needs none, and some blocks later memory is asked for
+ * again. */
+static CpuExit go_without(JitThread *t, uint64_t generation)
+{
+    enum { INTERPRETED = 16 };
+    if (!jit_can_translate(t)) {
+        return run_poor(t);
+    }
+    if (generation == t->generation && t->interpret < INTERPRETED) {
+        t->interpret = INTERPRETED;
+    }
+    return CPU_EXIT_NONE;
 }
 
 CpuExit jit_run(Cpu *cpu)
@@ -877,6 +949,7 @@ CpuExit jit_run(Cpu *cpu)
         Block *b = jit_block(t, cpu->pc, cpu->mode);
         if (!b) {
             link = NULL;
+            r = go_without(t, generation);
             continue;
         }
         if (link && generation == t->generation && !(j->options.stress && stress_unlinked(t))) {
@@ -902,10 +975,12 @@ CpuExit jit_run(Cpu *cpu)
 CpuExit jit_step(Cpu *cpu)
 {
     JitThread *t = cpu->jit;
-    if (!jit_can_translate(t)) {
-        return cpu->exit_reason = CPU_EXIT_INTERRUPT; /* no memory: try again */
+    if (jit_can_translate(t)) {
+        jit_build_uops(t, cpu->pc, cpu->mode, 1);
     }
-    jit_build_uops(t, cpu->pc, cpu->mode, 1);
+    if (!t->can_translate || t->uops.error) {
+        return cpu->exit_reason = CPU_EXIT_NO_MEMORY;
+    }
     Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = &t->uops};
     CpuExit r = jit_run_interp(t, &b);
     return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;

@@ -30,9 +30,11 @@ static bool same(JitThread *t, const Kept *k, GuestAddr pc, uint32_t mode)
     return bytes && avail >= k->len && memcmp(bytes, k->bytes, k->len) == 0;
 }
 
-/* The micro-ops of the block at pc: kept ones, or t->uops. */
-static UopBlock *uops_at(JitThread *t, GuestAddr pc, uint32_t mode)
+/* The micro-ops of the block at pc: kept ones, or t->uops. NULL: no memory. */
+static UopBlock *uops_at(JitThread *t)
 {
+    GuestAddr pc = t->cpu->pc;
+    uint32_t mode = t->cpu->mode;
     if (!t->watch_cache) {
         t->watch_cache = calloc(1, sizeof *t->watch_cache);
     }
@@ -41,7 +43,9 @@ static UopBlock *uops_at(JitThread *t, GuestAddr pc, uint32_t mode)
     if (k && same(t, k, pc, mode)) {
         return k->uops;
     }
-    jit_build_uops(t, pc, mode, t->jit->options.one_insn_per_block ? 1 : JIT_MAX_INSNS);
+    if (!jit_build_some(t)) {
+        return NULL;
+    }
     size_t avail = 0, len = t->uops.guest_len;
     const uint8_t *bytes =
         t->jit->host.fetch(t->jit->host.ctx, pc & t->jit->frontend->pc_mask, &avail);
@@ -82,11 +86,9 @@ CpuExit jit_run_watched(Cpu *cpu)
             r = CPU_EXIT_INTERRUPT;
             break;
         }
-        if (!jit_can_translate(t)) {
-            continue; /* no memory: try again */
-        }
-        Block b = {.pc = cpu->pc, .mode = cpu->mode, .uops = uops_at(t, cpu->pc, cpu->mode)};
-        r = jit_run_interp(t, &b);
+        Block b = {.pc = cpu->pc, .mode = cpu->mode};
+        b.uops = jit_can_translate(t) ? uops_at(t) : NULL;
+        r = b.uops ? jit_run_interp(t, &b) : CPU_EXIT_NO_MEMORY;
     }
     return cpu->exit_reason = r;
 }

@@ -119,6 +119,15 @@ void process_remove_thread(Process *p, Thread *t)
     lock_release(&p->threads_lock);
 }
 
+/* As a kernel ends a process that it finds no memory for. */
+static void no_memory(void)
+{
+    static const char text[] =
+        "xemu: no memory to run the program; raise the limit on address space\n";
+    host_raw3(SYS_write, STDERR_FILENO, text, sizeof text - 1);
+    host_raw2(SYS_kill, (uint64_t)getpid(), SIGKILL);
+}
+
 void thread_loop(Thread *t)
 {
     Cpu *cpu = &t->cpu;
@@ -138,6 +147,7 @@ void thread_loop(Thread *t)
         case CPU_EXIT_SYSCALL: sys_call(t); break;
         case CPU_EXIT_TRAP: signal_trap(t); break;
         case CPU_EXIT_FAULT: signal_fault(t); break;
+        case CPU_EXIT_NO_MEMORY: no_memory(); break;
         case CPU_EXIT_INTERRUPT: /* jit_run() has cleared the request */
         case CPU_EXIT_NONE: break;
         }

@@ -58,11 +58,27 @@ static long stack_limit(Process *p, const struct rlimit *set, struct rlimit *old
     return 0;
 }
 
+/* Another process may have set a lower one for this, with the host. */
+static void lift_host_limit(int resource, const struct rlimit *set)
+{
+    struct rlimit host;
+    if (!getrlimit(resource, &host) && host.rlim_cur < set->rlim_cur) {
+        host.rlim_max = host.rlim_max < set->rlim_max ? set->rlim_max : host.rlim_max;
+        host.rlim_cur = set->rlim_cur;
+        (void)setrlimit(resource, &host);
+    }
+}
+
 /* RLIMIT_AS and RLIMIT_DATA would bind xemu's own memory too: the guest's map is held to them
  * instead (kernel/sys.c, do_prlimit). */
-static long space_limit(struct rlimit *have, uint64_t *most, const struct rlimit *set,
+static long space_limit(int resource, struct rlimit *have, uint64_t *most, const struct rlimit *set,
                         struct rlimit *old)
 {
+    struct rlimit host;
+    if (!getrlimit(resource, &host)) {
+        have->rlim_cur = host.rlim_cur < have->rlim_cur ? host.rlim_cur : have->rlim_cur;
+        have->rlim_max = host.rlim_max < have->rlim_max ? host.rlim_max : have->rlim_max;
+    }
     *old = *have;
     if (!set) {
         return 0;
@@ -75,6 +91,7 @@ static long space_limit(struct rlimit *have, uint64_t *most, const struct rlimit
     }
     *have = *set;
     *most = set->rlim_cur;
+    lift_host_limit(resource, set);
     return 0;
 }
 
@@ -91,9 +108,10 @@ static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limi
     if (own && (uint32_t)resource == RLIMIT_STACK) {
         r = stack_limit(t->process, new_limit ? &set : NULL, &old);
     } else if (own && (uint32_t)resource == RLIMIT_AS) {
-        r = space_limit(&p->as_limit, &p->mem->most, new_limit ? &set : NULL, &old);
+        r = space_limit(RLIMIT_AS, &p->as_limit, &p->mem->most, new_limit ? &set : NULL, &old);
     } else if (own && (uint32_t)resource == RLIMIT_DATA) {
-        r = space_limit(&p->data_limit, &p->mem->most_data, new_limit ? &set : NULL, &old);
+        r = space_limit(RLIMIT_DATA, &p->data_limit, &p->mem->most_data, new_limit ? &set : NULL,
+                        &old);
     } else {
         r = host_call(&t->cpu, SYS_prlimit64, pid, resource, new_limit ? (uintptr_t)&set : 0,
                       (uintptr_t)&old);
