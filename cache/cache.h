@@ -112,4 +112,8 @@ typedef bool (*CacheWanted)(void *ctx, Cache *c, const CacheEntry *e);
 int cache_store(Cache *c, CacheFile *file, const CacheTarget *target, const CachePart *part,
                 CacheWanted wanted, void *ctx);
 
+/* A number remembered under a key; 0: none. It may be forgotten at any time. */
+uint64_t cache_recall(Cache *c, const uint8_t key[CACHE_KEY_SIZE]);
+void cache_remember(Cache *c, const uint8_t key[CACHE_KEY_SIZE], uint64_t value);
+
 #endif

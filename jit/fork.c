@@ -149,6 +149,11 @@ void jit_close_optimizer(Jit *j)
     tier_close(j);
 }
 
+uint64_t jit_learned_ns(const Jit *j)
+{
+    return tier_learned_ns(j);
+}
+
 void jit_hide_children(Jit *j, bool on)
 {
     tier_hide(j, on);

@@ -118,6 +118,9 @@ typedef struct JitHost {
     uint32_t (*kept_size)(void *ctx, void *file, unsigned part, unsigned frame);
     bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to,
                        uint32_t size);
+    /* The most processor time that an earlier run of the same command took, if it compiled for tier
+     * 2 (jit_learned_ns()); 0: there was none. May be NULL. */
+    uint64_t (*earlier_ns)(void *ctx);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none.
      */
     const int *exe_fd;
@@ -164,6 +167,9 @@ void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
  * blocks. Other threads may go on. Returns the number of calls. */
 typedef void (*JitSaveFn)(void *ctx, void *file, const JitPart *part);
 unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
+/* The processor time of this process, in nanoseconds, if tier 2 was asked for what was hot; else 0.
+ */
+uint64_t jit_learned_ns(const Jit *jit);
 /* False: jit_save() has nothing to tell of, as in most children of fork. */
 bool jit_may_save(const Jit *jit);
 /* The frames of a stored part that list its blocks; false: it isn't one. */

@@ -142,6 +142,11 @@ bool keep_relocatable(const JitThread *t)
     return t->module && !t->module->info.fixed;
 }
 
+bool keep_has_some(const JitThread *t)
+{
+    return t->module && t->module->segments;
+}
+
 bool keep_have_pair(JitThread *t)
 {
     Jit *j = t->jit;

@@ -176,6 +176,8 @@ void keep_give(JitThread *t);
 void keep_leave_pair(JitThread *t);
 /* Addresses made of the pc are told apart in the code to come. */
 bool keep_relocatable(const JitThread *t);
+/* Is anything stored of the file that the thread is at? */
+bool keep_has_some(const JitThread *t);
 /* A pair with room; false: the arena is full. */
 bool keep_have_pair(JitThread *t);
 /* Under the lock. The process was forked: what was translated before is the parent's to save. */

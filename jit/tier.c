@@ -368,8 +368,10 @@ struct Tier {
     Client *client;
     Pending pending[CHANNEL_SLOTS];
     uint64_t lost;
-    bool patient;      /* see may_ask() */
-    uint64_t spent_ns; /* what compiling has cost, by estimate */
+    bool patient; /* see may_ask() */
+    bool asked, recalled;
+    uint64_t earlier_ns; /* JitHost.earlier_ns, once it is recalled */
+    uint64_t spent_ns;   /* what compiling has cost, by estimate */
 };
 
 int tier_create(Jit *j)
@@ -629,28 +631,55 @@ static bool is_worth_it(const Region *r)
     return !calls || r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state);
 }
 
+static uint64_t used_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t tier_learned_ns(const Jit *j)
+{
+    const struct Tier *tier = j->tier;
+    return tier && tier->patient && tier->asked && !tier->lost ? used_ns() : 0;
+}
+
+/* Has an earlier run of the same command, as far as this one has come, compiled what is hot of the
+ * file there? What it left in tier 1 is worth it only in a run that is longer by far. */
+static bool is_learned(const JitThread *t, struct Tier *tier, uint64_t used)
+{
+    const JitHost *h = &t->jit->host;
+    if (!keep_has_some(t)) {
+        return false;
+    }
+    if (!tier->recalled) {
+        tier->earlier_ns = h->earlier_ns ? h->earlier_ns(h->ctx) : 0;
+        tier->recalled = true;
+    }
+    return used / 2 < tier->earlier_ns;
+}
+
 /* A program that ends soon gets no optimizer, and compiling never takes more than a tenth of the
  * processor time that the process has used. Where every access to memory may be looked at (a
  * program with a handler for SIGSEGV) tier 1 is the better one. */
-static bool may_ask(const struct Tier *tier, const Block *entry)
+static bool may_ask(const JitThread *t, struct Tier *tier, const Block *entry)
 {
     static const uint64_t first = 300000000, advance = 100000000;
-    struct timespec ts;
     if (!tier->patient) {
         return true;
     }
     if (entry->mode & CPU_MODE_PRECISE) {
         return false;
     }
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    uint64_t used = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-    return used >= first && tier->spent_ns < used / SHARE + advance;
+    uint64_t used = used_ns();
+    return used >= first && tier->spent_ns < used / SHARE + advance && !is_learned(t, tier, used);
 }
 
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
-    bool can = client_has_room(tier->client) && may_ask(tier, entry) && jit_can_translate(t);
+    keep_enter(t, entry->pc);
+    bool can = client_has_room(tier->client) && may_ask(t, tier, entry) && jit_can_translate(t);
     Region *r = can ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;
@@ -664,7 +693,6 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
-    keep_enter(t, entry->pc);
     if (collect(r, entry->pc)) {
         LiftRegion lr = lift_region(r);
         Pending p = {.entry = entry,
@@ -692,7 +720,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             tier->pending[slot] = p;
             tier->spent_ns += (uint64_t)NS_PER_INSN * r->insns;
             entry->no_promotion = true;
-            asked = true;
+            asked = tier->asked = true;
             t->stats.promotions++;
         } else if (slot == -E2BIG || !worth_it) {
             entry->no_promotion = true;
@@ -843,6 +871,12 @@ void tier_hot(JitThread *t, GuestAddr pc)
 {
     (void)pc;
     tier_reset_counters(t->cpu);
+}
+
+uint64_t tier_learned_ns(const Jit *j)
+{
+    (void)j;
+    return 0;
 }
 
 void tier_reset_counters(Cpu *cpu)

@@ -17,6 +17,8 @@ void tier_destroy(Jit *j, bool forked);
 /* In a child of fork: the optimizer is the parent's, another is started when it's needed. */
 void tier_forked(Jit *j, bool alone);
 void tier_close(Jit *j);
+/* jit_learned_ns() */
+uint64_t tier_learned_ns(const Jit *j);
 /* jit_hide_children() */
 void tier_hide(Jit *j, bool on);
 /* A counter of tier 1 has run out on the way to pc; the thread goes on there. */

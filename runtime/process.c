@@ -324,6 +324,9 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         fail(error.text);
         return error.status;
     }
+    if (p->mem->store) {
+        code_store_command(p->mem->store, p->exe, argv);
+    }
     int err = start_jit(p);
     Thread *t = err ? NULL : thread_alloc(p, p->pool);
     if (!t) {

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
+#include "cache/blake3.h"
 #include "jit/ownmem.h"
 #include "runtime/mem/mem.h"
 
@@ -31,6 +32,7 @@ struct CodeStore {
     CacheTarget target;
     CodeFile *files;
     uint64_t root_dev, root_ino;
+    uint8_t command[BLAKE3_SIZE]; /* what is run: code_store_command() */
     char build[64];
     char guest[512];
 };
@@ -149,6 +151,54 @@ CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, s
     return f;
 }
 
+/* ---- how long commands take ------------------------------------------------------------------ */
+
+void code_store_command(CodeStore *s, const char *exe, char *const *argv)
+{
+    struct stat st = {0};
+    uint8_t room[4096], last[BLAKE3_SIZE];
+    (void)stat(exe, &st);
+    struct {
+        uint64_t dev, ino, size, mtime, ctime;
+        char build[sizeof s->build];
+    } file = {.dev = st.st_dev,
+              .ino = st.st_ino,
+              .size = (uint64_t)st.st_size,
+              .mtime = (uint64_t)st.st_mtim.tv_nsec ^ (uint64_t)st.st_mtim.tv_sec << 30,
+              .ctime = (uint64_t)st.st_ctim.tv_nsec ^ (uint64_t)st.st_ctim.tv_sec << 30};
+    memcpy(file.build, s->build, sizeof file.build);
+    blake3(&file, sizeof file, last);
+    /* A chain: each piece behind the hash of all that is before it. */
+    for (; *argv; argv++) {
+        for (size_t at = 0, len = strlen(*argv) + 1, n; at < len; at += n) {
+            n = len - at < sizeof room - sizeof last ? len - at : sizeof room - sizeof last;
+            memcpy(room, last, sizeof last);
+            memcpy(room + sizeof last, *argv + at, n);
+            blake3(room, sizeof last + n, last);
+        }
+    }
+    memcpy(s->command, last, sizeof last);
+}
+
+static uint64_t earlier_ns(void *ctx)
+{
+    CodeStore *s = ((const Mem *)ctx)->store;
+    lock_take(&s->lock);
+    uint64_t ns = same_root(s) ? cache_recall(s->cache, s->command) : 0;
+    lock_release(&s->lock);
+    return ns;
+}
+
+static void remember_time(CodeStore *s, const Jit *jit)
+{
+    uint64_t ns = jit_learned_ns(jit);
+    lock_take(&s->lock);
+    if (ns && ns > cache_recall(s->cache, s->command)) {
+        cache_remember(s->cache, s->command, ns);
+    }
+    lock_release(&s->lock);
+}
+
 /* ---- what the jit asks ----------------------------------------------------------------------- */
 
 static CacheTarget target_of(const CodeStore *s, bool ahead)
@@ -219,6 +269,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_info = kept_info;
     host->kept_size = kept_size;
     host->kept_frame = kept_frame;
+    host->earlier_ns = earlier_ns;
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */
@@ -325,6 +376,7 @@ void code_store_save(CodeStore *s, Jit *jit)
     bool had = sigismember(&pending, SIGXFSZ) == 1;
     sigprocmask(SIG_BLOCK, &all, &before);
     jit_save(jit, 1, save_part, s);
+    remember_time(s, jit);
     if (!had) {
         sigtimedwait(&xfsz, NULL, &now);
     }

@@ -16,6 +16,8 @@ typedef struct CodeFile CodeFile;
 
 /* NULL: nothing is kept. */
 CodeStore *code_store_open(const Options *options, const Frontend *frontend);
+/* The command line that is run, and its executable: how long it takes is remembered. */
+void code_store_command(CodeStore *s, const char *exe, char *const *argv);
 /* The file that is open as fd; NULL if it isn't one that code is kept of. */
 CodeFile *code_store_file(CodeStore *s, int fd);
 /* Bytes that are the same in every process and stand in no file. */

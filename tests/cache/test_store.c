@@ -228,3 +228,20 @@ Test(store, export_is_deterministic_and_comes_back)
     free(bytes[1]);
     world_end(&w);
 }
+
+Test(store, numbers_are_remembered)
+{
+    World w;
+    uint8_t key[CACHE_KEY_SIZE] = {1, 2, 3}, other[CACHE_KEY_SIZE] = {1, 2, 4};
+    world_begin(&w);
+    cr_assert_eq(cache_recall(w.c, key), 0);
+    cache_remember(w.c, key, 7);
+    cr_assert_eq(cache_recall(w.c, key), 7);
+    cr_assert_eq(cache_recall(w.c, other), 0);
+    cache_remember(w.c, key, UINT64_C(1) << 60);
+    cr_assert_eq(cache_recall(w.c, key), UINT64_C(1) << 60);
+    other[31] = 1; /* the same file's name but another key */
+    memcpy(other, key, 16);
+    cr_assert_eq(cache_recall(w.c, other), 0);
+    world_end(&w);
+}

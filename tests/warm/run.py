@@ -121,6 +121,24 @@ class Warm:
                 report(f"regions {os.path.basename(program)} {first}", problem)
 
     @test
+    def what_a_command_compiled_is_enough(self):
+        """A run that isn't longer than an earlier one of the same command asks for no region, whatever is hot in it."""
+        program, tiers = self.program("lasting"), {"XEMU_TIERS": "1,2"}
+        self.clear()
+        long, short = self.run(program, LASTING="1200", **tiers), self.run(program, LASTING="600", **tiers)
+        other = self.run(program, "another", LASTING="600", **tiers)
+        problem = None
+        if (short.status, short.out) != (long.status, long.out) or long.status:
+            problem = f"statuses {long.status} {short.status} {short.errors[-1:]}"
+        elif not long.promotions or not long.optimizers:
+            problem = f"nothing promoted in {long.stats}"
+        elif short.promotions or short.optimizers or short.regions:
+            problem = f"promoted again: {short.stats}"
+        elif other.status:
+            problem = f"with an argument: {other.errors[-1:]}"
+        report("what a command compiled is enough", problem)
+
+    @test
     def the_name_does_not_matter(self):
         self.clear()
         first = self.run(self.program("sort"))
