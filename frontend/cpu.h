@@ -68,7 +68,6 @@ typedef struct ShadowEntry {
 #define CPU_SHADOW_SIZE 128 /* entries: emitted code lets the index wrap as a byte */
 
 #define CPU_FILE_SIZE 1024
-#define CPU_HOT_SIZE  256 /* counters of tier 1's edges, by hash */
 
 /* Addresses whose use stops the thread before the instruction that uses them: the interpreter
  * looks. */
@@ -136,12 +135,15 @@ typedef struct Cpu {
                           rest */
     int32_t
         quick_left; /* executions of quick blocks until the runtime looks at one (jit/quick.h) */
+    _Atomic int32_t polls_left; /* where tier 2 follows: polls of tier 1's code until the runtime
+                                   hears of one (jit/tier.c). An interrupt makes it negative; as
+                                   another thread's it may get lost while code counts: then the code
+                                   goes on for the polls that are left, some thousands */
     _Alignas(64) uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
     V128 tmp[4]; /* operands and result of operations run by C for emitted code: [0] result, [1..3]
                     a, b, c */
     uint64_t spill[64]; /* tier 1 spill slots (vector values take two) */
     ShadowEntry shadow[CPU_SHADOW_SIZE];
-    int32_t hot[CPU_HOT_SIZE]; /* executions left until the runtime hears of it (tier 2) */
     /* exclusive monitor (LL/SC) */
     GuestAddr ll_addr; /* ~0: no reservation */
     V128 ll_value;

@@ -235,7 +235,7 @@ int jit_thread_start(Jit *j, Cpu *cpu)
     cpu->jit = t;
     cpu->ll_addr = ~(GuestAddr)0;
     memset(cpu->shadow, (uint8_t)JIT_NO_PC, sizeof cpu->shadow);
-    tier_reset_counters(cpu);
+    tier_reset_counter(cpu);
     cpu->quick_left = (int32_t)j->options.quick;
     j->frontend->reset(cpu);
     cpu->mode |= j->options.stress & 1 ? CPU_MODE_PRECISE : 0;

@@ -156,6 +156,7 @@ CpuExit jit_run_watched(Cpu *cpu);
 static inline void jit_interrupt(Cpu *cpu)
 {
     __atomic_store_n((uint32_t *)&cpu->interrupt, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n((int32_t *)&cpu->polls_left, -1, __ATOMIC_RELAXED);
 }
 
 /* The guest code in [start, start + len) may have changed or gone: no thread runs old translations

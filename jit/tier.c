@@ -450,19 +450,25 @@ static uint32_t heat_wanted(const Jit *j)
     return n < UINT8_MAX ? n : UINT8_MAX;
 }
 
+/* At random about that number: a loop of which each round has as many edges as divide it would be
+ * met at the same one for ever. */
 static int32_t fresh_counter(JitThread *t)
 {
     const Jit *j = t->jit;
-    return !j->tier            ? INT32_MAX
-           : j->options.stress ? (int32_t)stress_counter(t)
-                               : (int32_t)counter_start(j);
+    if (!j->tier) {
+        return INT32_MAX;
+    }
+    if (j->options.stress) {
+        return (int32_t)stress_counter(t);
+    }
+    uint32_t mean = counter_start(j);
+    t->sampled = t->sampled * 1664525u + 1013904223u;
+    return (int32_t)(mean / 2 + (t->sampled >> 8) % (mean + 1));
 }
 
-void tier_reset_counters(Cpu *cpu)
+void tier_reset_counter(Cpu *cpu)
 {
-    for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
-        cpu->hot[i] = fresh_counter(jit_thread(cpu));
-    }
+    cpu->polls_left = fresh_counter(jit_thread(cpu));
 }
 
 void tier_stats(const Jit *j, JitStats *out)
@@ -789,11 +795,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
 {
     struct Tier *tier = t->jit->tier;
     Cpu *cpu = t->cpu;
-    for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
-        if (cpu->hot[i] < 0) {
-            cpu->hot[i] = fresh_counter(t);
-        }
-    }
+    tier_reset_counter(cpu);
     if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) ||
         pthread_mutex_trylock(&tier->lock) != 0) {
         return;
@@ -870,7 +872,7 @@ void tier_hide(Jit *j, bool on)
 void tier_hot(JitThread *t, GuestAddr pc)
 {
     (void)pc;
-    tier_reset_counters(t->cpu);
+    tier_reset_counter(t->cpu);
 }
 
 uint64_t tier_learned_ns(const Jit *j)
@@ -879,11 +881,9 @@ uint64_t tier_learned_ns(const Jit *j)
     return 0;
 }
 
-void tier_reset_counters(Cpu *cpu)
+void tier_reset_counter(Cpu *cpu)
 {
-    for (unsigned i = 0; i < CPU_HOT_SIZE; i++) {
-        cpu->hot[i] = INT32_MAX;
-    }
+    cpu->polls_left = INT32_MAX;
 }
 
 void tier_stats(const Jit *j, JitStats *out)

@@ -23,7 +23,7 @@ uint64_t tier_learned_ns(const Jit *j);
 void tier_hide(Jit *j, bool on);
 /* A counter of tier 1 has run out on the way to pc; the thread goes on there. */
 void tier_hot(JitThread *t, GuestAddr pc);
-void tier_reset_counters(Cpu *cpu);
+void tier_reset_counter(Cpu *cpu);
 /* What the optimizer's processes have cost. */
 void tier_stats(const Jit *j, JitStats *out);
 

@@ -220,7 +220,7 @@ enum { QUICK_DEFAULT = 8000 };
 
 uint32_t process_tiers(const Options *o)
 {
-    return o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE;
+    return o->tiers ? o->tiers : JIT_TIER_INTERP | JIT_TIER_TEMPLATE | JIT_TIER_LLVM;
 }
 
 static int start_jit(Process *p)

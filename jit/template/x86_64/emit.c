@@ -576,6 +576,8 @@ static void out_of_line(Emit *e, uint32_t hot_len)
         uint8_t *p = e->a.p;
         l->stub = emit_arena_off(e, p);
         asm_patch32(emit_rw(e, l->site), p);
+        if (e->also[k])
+            asm_patch32(e->also[k], p);
         uint32_t to_stub = (uint32_t)(link_stub - (p + 5)),
                  tag = k << TAG_LINK_SHIFT | (uint32_t)(p + 5 - e->cold_start);
         p[0] = 0xe8; /* emit_tagged_call, of which there are two in most blocks */

@@ -180,6 +180,7 @@ typedef struct Emit {
     uint32_t nrelocs;
     bool bound; /* the code is good for this place of the guest file only */
     Link links[EMIT_MAX_LINKS];
+    uint8_t *also[EMIT_MAX_LINKS]; /* another jump to the stub of the link; NULL: none */
     uint32_t nlinks;
     FaultMap faults;
     uint8_t fault_bytes[16384];

@@ -1,12 +1,15 @@
 /* emit_exit.c - leaving a block: direct exits that get linked, calls and returns through the shadow
  * stack, indirect jumps, traps.
  *
- *     direct exit      jmp / jcc rel32 -> stub (cold):  call stub_link     linked: -> the target
- * block backward exit    cmp [interrupt], 0; je rel32 -> ...; jmp -> leave (cold) call
- * shadow[++top] = { return pc, continuation }; the continuation's address comes from a lea, linked
- * like an exit; then an exit return           cmp shadow[top].pc, target; jne miss; top--; jmp
- * shadow[top + 1].code indirect         cmp target, [cache]; je rel32 -> the block cached here;
- * ibtc look-up; jmp [ibtc.code]; miss (cold): call stub_miss
+ *     direct exit      jmp / jcc rel32 -> stub (cold): call stub_link
+ *                      linked: -> the target
+ *     backward exit    cmp [interrupt], 0; je rel32 -> as above; jmp -> the same stub
+ *       (counted)      sub [polls_left], 1; jns rel32 -> as above; jmp -> the same stub
+ *     call             shadow[++top] = { return pc, continuation }; the continuation's address
+ *                      comes from a lea, linked like an exit; then an exit
+ *     return           cmp shadow[top].pc, target; jne miss; top--; jmp shadow[top + 1].code
+ *     indirect         cmp target, [cache]; je rel32 -> the block cached here; ibtc look-up;
+ *                      jmp [ibtc.code]; miss (cold): call stub_miss
  *
  * Shadow_top counts in units of 2 modulo 256 in a byte: times 8 it is the byte offset of a 16-byte
  * entry.
@@ -32,6 +35,7 @@ static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t
         e->failed = true;
         return 0;
     }
+    e->also[e->nlinks] = NULL;
     e->links[e->nlinks] =
         (Link){.target = target, .site = emit_arena_off(e, site), .kind = (uint8_t)kind};
     return e->nlinks++;
@@ -49,33 +53,18 @@ static bool counts(const Emit *e)
     return e->quick || promotes(e);
 }
 
-/* jmp to a guest pc. */
-static void jump_to(Emit *e, GuestAddr target)
+/* jmp to a guest pc; out: NULL, or a jump to where that exit goes while it isn't linked. */
+static void jump_to(Emit *e, GuestAddr target, uint8_t *out)
 {
-    if (target == e->pc && !e->jit->options.count_blocks && !counts(e)) {
-        asm_jmp(&e->a, e->entry);
-        return;
-    }
     emit_pad_patchable(e, 1);
-    new_link(e, LINK_JUMP, target, asm_jmp32(&e->a));
+    uint32_t link = new_link(e, LINK_JUMP, target, asm_jmp32(&e->a));
+    e->also[link] = out;
 }
 
 static void jump_if(Emit *e, unsigned cc, GuestAddr target)
 {
-    if (target == e->pc && !e->jit->options.count_blocks && !counts(e)) {
-        asm_jcc(&e->a, cc, e->entry);
-        return;
-    }
     emit_pad_patchable(e, 2);
     new_link(e, LINK_JUMP, target, asm_jcc32(&e->a, cc));
-}
-
-/* arg: guest pc */
-static void cold_leave(Emit *e, const ColdPiece *p)
-{
-    asm_patch32(p->from, e->a.p);
-    emit_mov_guest(e, HR_RAX, p->arg);
-    asm_jmp(&e->a, emit_stub(e, STUB_LEAVE_PC));
 }
 
 /* imm: the register with the guest pc */
@@ -104,28 +93,31 @@ static void cold_hot_reg(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_HOT));
 }
 
-/* Counts down the counter of `key`, or the one of all quick blocks; when it has run out the runtime
- * hears of it. */
-static uint8_t *count_down(Emit *e, GuestAddr key)
+/* Counts down the thread's counter, that of quick blocks or the other: when it has run out the
+ * runtime hears of it. */
+static void count_down(Emit *e)
 {
-    uint32_t at = (uint32_t)(key >> e->jit->frontend->insn_shift) % CPU_HOT_SIZE;
-
-    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(e->quick ? OFF(quick_left) : OFF(hot) + 4 * at), 1);
-    return asm_jcc32(&e->a, CC_S);
+    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(e->quick ? OFF(quick_left) : OFF(polls_left)), 1);
 }
 
-/* Goes to target, with a look at Cpu.interrupt if that closes a cycle. */
+/* Goes to target, with a poll if that closes a cycle: of the counter where executions are counted
+ * (cpu.h), else of Cpu.interrupt. What asks leads out as the unlinked exit does. */
 void emit_go_to(Emit *e, GuestAddr target)
 {
+    bool counted = promotes(e);
     if (target > insn_pc(e)) {
-        jump_to(e, target);
+        jump_to(e, target, NULL);
         return;
     }
     if (counts(e))
-        emit_cold(e, cold_hot, count_down(e, target))->arg = target;
-    asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
-    jump_if(e, CC_E, target);
-    emit_cold(e, cold_leave, asm_jmp32(&e->a))->arg = target;
+        count_down(e);
+    if (e->quick)
+        emit_cold(e, cold_hot, asm_jcc32(&e->a, CC_S))->arg = target;
+    if (!counted)
+        asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
+    emit_pad_patchable(e, 2);
+    uint32_t link = new_link(e, LINK_JUMP, target, asm_jcc32(&e->a, counted ? CC_NS : CC_E));
+    e->also[link] = asm_jmp32(&e->a);
 }
 
 /* ---- conditional ----------------------------------------------------------------------------- */
@@ -278,10 +270,14 @@ static void indirect(Emit *e, unsigned target)
 {
     unsigned t1 = ra_tmp_g(e), t2 = ra_tmp_g(e);
 
-    if (counts(e))
-        emit_cold(e, cold_hot_reg, count_down(e, insn_pc(e)))->imm = target;
-    asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
-    emit_cold(e, cold_leave_reg, asm_jcc32(&e->a, CC_NE))->imm = target;
+    if (counts(e)) {
+        count_down(e);
+        emit_cold(e, cold_hot_reg, asm_jcc32(&e->a, CC_S))->imm = target;
+    }
+    if (!promotes(e)) {
+        asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
+        emit_cold(e, cold_leave_reg, asm_jcc32(&e->a, CC_NE))->imm = target;
+    }
     uint8_t *cache = emit_data(e, 8);
     uint64_t none = JIT_NO_PC;
     memcpy(cache, &none, 8);
@@ -330,8 +326,16 @@ void emit_return_to(Emit *e, unsigned target)
 void emit_call_to(Emit *e, GuestAddr target)
 {
     push_return(e);
-    if (counts(e) && target > insn_pc(e))
-        emit_cold(e, cold_hot, count_down(e, target))->arg = target;
+    if (promotes(e) && target > insn_pc(e)) {
+        count_down(e);
+        uint8_t *out = asm_jcc32(&e->a, CC_S);
+        jump_to(e, target, out);
+        return;
+    }
+    if (e->quick && target > insn_pc(e)) {
+        count_down(e);
+        emit_cold(e, cold_hot, asm_jcc32(&e->a, CC_S))->arg = target;
+    }
     emit_go_to(e, target);
 }
 

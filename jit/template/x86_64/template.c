@@ -131,6 +131,10 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     if (reason == TEMPLATE_LINK) {
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
         *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;
+        if (cpu->polls_left < 0) {
+            tier_hot(t, cpu->pc);
+            *link = NULL; /* its block may be gone */
+        }
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS) {
