@@ -181,6 +181,13 @@ static int successor(const Lift *l, uint32_t index, const Uop *u)
     return k;
 }
 
+/* Does the exit u of block `index` lead to nowhere but a block of the region? The way out of a back
+ * edge's poll is that block's (flow_live); a return may find another address than the call's. */
+static bool stays(const Lift *l, uint32_t index, const Uop *u)
+{
+    return u->sub != UOP_EXIT_RET && successor(l, index, u) >= 0;
+}
+
 /* Successors within the region, by each exit. */
 static unsigned successors(const Lift *l, uint32_t index, uint32_t *out, unsigned max)
 {
@@ -255,7 +262,9 @@ static bool scan(Lift *l, uint32_t index)
             break;
         case UOP_EXIT_IF:
         case UOP_EXIT:
-            use_dirty(s, &dirty);
+            if (!stays(l, index, u)) {
+                use_dirty(s, &dirty);
+            }
             changed |= dirty_at_exit(l, index, u, &dirty);
             note_back_edge(l, index, u, pc);
             break;
