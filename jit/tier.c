@@ -21,7 +21,15 @@
 #include "jit/template/template.h"
 #include "lift/lift.h"
 
-enum { MAX_BLOCKS = 200, MAX_CONTEXTS = 24, CALLEE_BLOCKS = 8, CALLEE_INSNS = 60, MAX_DEPTH = 2 };
+enum {
+    MAX_BLOCKS = 200,
+    MAX_CONTEXTS = 24,
+    CALLEE_BLOCKS = 8,
+    CALLEE_INSNS = 60,
+    MAX_DEPTH = 2,
+    OWN_BLOCKS = 40,
+    OWN_BYTES = 2048
+};
 
 typedef struct Region {
     JitThread *t;
@@ -34,6 +42,7 @@ typedef struct Region {
     uint32_t ncontexts;
     UopBlock *owned[MAX_BLOCKS];
     uint32_t nowned;
+    bool recursive;
 } Region;
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -164,6 +173,35 @@ static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr re
     add(r, return_pc, context);
 }
 
+/* Does the function at `target` lead to the region's entry without leaving for others? Then the
+ * region is part of it, and its call a call of itself. */
+static bool is_own_function(Region *r, GuestAddr target)
+{
+    GuestAddr entry = r->blocks[0].ub->pc, pcs[OWN_BLOCKS] = {target};
+    if (target > entry || entry - target > OWN_BYTES) {
+        return false;
+    }
+    for (unsigned i = 0, n = 1; i < n; i++) {
+        const UopBlock *ub = pcs[i] == entry ? NULL : uops_at(r, pcs[i]);
+        if (pcs[i] == entry) {
+            return true;
+        }
+        for (uint32_t k = 0; ub && k < ub->count; k++) {
+            const Uop *u = &ub->uops[k];
+            bool exit = u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE);
+            GuestAddr to = u->sub == UOP_EXIT_CALL ? ub->pc + ub->guest_len : u->imm64;
+            bool seen = !exit || (u->sub != UOP_EXIT_CALL && u->sub != UOP_EXIT_JUMP);
+            for (unsigned m = 0; m < n && !seen; m++) {
+                seen = pcs[m] == to;
+            }
+            if (!seen && n < OWN_BLOCKS) {
+                pcs[n++] = to;
+            }
+        }
+    }
+    return false;
+}
+
 /* ---- growing --------------------------------------------------------------------------------- */
 
 static void grow(Region *r, const LiftBlock *b)
@@ -176,6 +214,10 @@ static void grow(Region *r, const LiftBlock *b)
         } else if (u->op == UOP_EXIT && u->a == VAL_NONE) {
             if (u->sub == UOP_EXIT_JUMP) {
                 add(r, u->imm64, b->context);
+            } else if (u->sub == UOP_EXIT_CALL && !b->context && is_own_function(r, u->imm64)) {
+                r->recursive = true;
+                add(r, u->imm64, 0);
+                add(r, ub->pc + ub->guest_len, 0);
             } else if (u->sub == UOP_EXIT_CALL) {
                 add_call(r, u->imm64, b->context, ub->pc + ub->guest_len);
             }
@@ -634,7 +676,8 @@ static bool is_worth_it(const Region *r)
         const Uop *last = &ub->uops[ub->count - 1];
         calls |= last->op == UOP_EXIT && (last->sub == UOP_EXIT_CALL || last->sub == UOP_EXIT_RET);
     }
-    return !calls || r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state);
+    return !calls || r->recursive || r->insns >= SHORT_INSNS || r->ncontexts > 1 ||
+           closes(r, 0, state);
 }
 
 static uint64_t used_ns(void)

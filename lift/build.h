@@ -76,6 +76,8 @@ typedef struct Pending {
 } Pending;
 enum { MAX_PENDING = 12 };
 
+enum { MAX_RETURNS = 4 };
+
 typedef struct Lift {
     const LiftRegion *r;
     const Frontend *frontend;
@@ -115,6 +117,9 @@ typedef struct Lift {
     } * exits;
     uint32_t fallbacks;
     bool failed;
+    V top; /* Cpu.shadow_top is kept here; NULL: the region neither calls nor returns */
+    uint32_t returns[MAX_RETURNS]; /* blocks that returns may lead to within the region */
+    unsigned nreturns;
     V stubs[LIFT_STUBS];
     V moved; /* the word behind CodeObject.moved; NULL: not needed so far */
     V md_strict, md_dynamic, tbaa_cpu, tbaa_guest, md_unlikely;
@@ -154,6 +159,11 @@ FlagVal regs_get_flags(Lift *l);
 void regs_put_flags(Lift *l, const FlagVal *f);
 /* Stores what is dirty to struct Cpu: all of it, or what isn't pinned. Doesn't make it clean. */
 void regs_store(Lift *l, bool pinned_too);
+/* On the way out, but for what is pinned; the shadow stack's top as well. */
+void regs_leave(Lift *l);
+/* The shadow stack's top within the region: i8. */
+V regs_top(Lift *l);
+void regs_move_top(Lift *l, int by);
 void regs_commit(Lift *l);        /* stores all and makes it clean */
 void regs_reload(Lift *l);        /* struct Cpu has changed */
 void regs_args(Lift *l, V *args); /* cpu and pinned registers, for a jump: 1 + 10 + 8 */
@@ -190,6 +200,9 @@ V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
 void lift_may_fault(Lift *l);
 /* The region's block for a pc in a context, or -1. */
 int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context);
+/* The region's block that a call at the end of block `index` leads to, or -1: of a context made for
+ * the call, or of the function itself that the region is part of, which calls itself. */
+int lift_callee(const LiftRegion *r, uint32_t index, GuestAddr target);
 uint8_t lift_result_type(const Lift *l, const Uop *u);
 
 /* ---- llvm.c, object.c ------------------------------------------------------------------------ */

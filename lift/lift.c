@@ -25,6 +25,19 @@ int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context)
     return -1;
 }
 
+int lift_callee(const LiftRegion *r, uint32_t index, GuestAddr target)
+{
+    const LiftBlock *b = &r->blocks[index];
+    GuestAddr back = b->ub->pc + b->ub->guest_len;
+    int k = -1;
+    for (unsigned c = 1; c < r->ncontexts && k < 0; c++) {
+        if (r->contexts[c].parent == b->context && r->contexts[c].return_pc == back) {
+            k = lift_find(r, target, c);
+        }
+    }
+    return k < 0 && !b->context ? lift_find(r, target, 0) : k;
+}
+
 /* ---- the module ------------------------------------------------------------------------------ */
 
 static V string_md(Lift *l, const char *s)

@@ -62,7 +62,7 @@ static V new_cell(Lift *l, GuestAddr number)
 
 static void leave_by(Lift *l, V stub, V pc)
 {
-    regs_store(l, false);
+    regs_leave(l);
     regs_cpu_store(l, pc, 0, false);
     jump_to(l, stub);
 }
@@ -74,7 +74,7 @@ static void leave(Lift *l, LiftStub stub, V pc)
 
 static void exit_to(Lift *l, GuestAddr target)
 {
-    regs_store(l, false);
+    regs_leave(l);
     if (target == l->r->blocks[0].ub->pc) {
         jump_to(l, l->fn);
     } else {
@@ -180,16 +180,10 @@ static V cpu_access(Lift *l, V access)
     return access;
 }
 
-static void move_top(Lift *l, V top)
-{
-    regs_cpu_store(l, top, OFF(shadow_top), false);
-}
-
 static void push_return(Lift *l, GuestAddr pc)
 {
-    V top = LLVMBuildAdd(l->b, regs_cpu_load(l, l->i8, OFF(shadow_top), false),
-                         LLVMConstInt(l->i8, 2, false), "");
-    move_top(l, top);
+    regs_move_top(l, 2);
+    V top = regs_top(l);
     V code = LLVMBuildPtrToInt(l->b, new_exit(l, pc, LIFT_EXIT_LEA), l->i64, "");
     cpu_access(l, LLVMBuildStore(l->b, lift_guest(l, pc), shadow_slot(l, top, 0)));
     cpu_access(l, LLVMBuildStore(l->b, code, shadow_slot(l, top, 8)));
@@ -205,7 +199,7 @@ static void look_up(Lift *l, V target)
 
 static void indirect(Lift *l, V target)
 {
-    regs_store(l, false);
+    regs_leave(l);
     LLVMBasicBlockRef hit = lift_bb(l, "cached"), other = lift_bb(l, ""), on = lift_bb(l, ""),
                       empty = lift_bb(l, "empty"), quiet = lift_bb(l, "");
     lift_branch_unlikely(l, is_asked(l), on, quiet);
@@ -227,10 +221,10 @@ static void indirect(Lift *l, V target)
 
 static void do_return(Lift *l, V target)
 {
-    regs_store(l, false);
-    V top = regs_cpu_load(l, l->i8, OFF(shadow_top), false);
+    V top = regs_top(l);
     V pc = cpu_access(l, LLVMBuildLoad2(l->b, l->i64, shadow_slot(l, top, 0), ""));
-    move_top(l, LLVMBuildSub(l->b, top, LLVMConstInt(l->i8, 2, false), ""));
+    regs_move_top(l, -2);
+    regs_leave(l);
     LLVMBasicBlockRef miss = lift_bb(l, "return.miss"), hit = lift_bb(l, "return");
     lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, pc, target, ""), miss, hit);
     jump_to(l, cpu_access(l, LLVMBuildLoad2(l->b, l->ptr, shadow_slot(l, top, 8), "")));
@@ -251,25 +245,32 @@ static void inlined_return(Lift *l, V target)
     LLVMBasicBlockRef other = lift_bb(l, "other"), back = lift_bb(l, "");
     lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, target, lift_guest(l, c->return_pc), ""),
                          other, back);
-    V top = regs_cpu_load(l, l->i8, OFF(shadow_top), false);
-    move_top(l, LLVMBuildSub(l->b, top, LLVMConstInt(l->i8, 2, false), ""));
+    regs_move_top(l, -2);
     to_block(l, (uint32_t)k);
     LLVMPositionBuilderAtEnd(l->b, other);
     do_return(l, target);
 }
 
+/* Of the function that the region is part of, which calls itself. */
+static void return_inside(Lift *l, V target)
+{
+    for (unsigned n = 0; n < l->nreturns; n++) {
+        GuestAddr pc = l->r->blocks[l->returns[n]].ub->pc;
+        LLVMBasicBlockRef back = lift_bb(l, "back"), other = lift_bb(l, "other");
+        LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntEQ, target, lift_guest(l, pc), ""), back,
+                        other);
+        LLVMPositionBuilderAtEnd(l->b, back);
+        regs_move_top(l, -2);
+        go_on(l, pc, (int)l->returns[n]);
+        LLVMPositionBuilderAtEnd(l->b, other);
+    }
+    do_return(l, target);
+}
+
 static void call(Lift *l, GuestAddr target)
 {
-    GuestAddr ret = l->insn_pc + l->insn_len;
-    unsigned context = l->r->blocks[l->index].context;
-    int k = -1;
-    push_return(l, ret);
-    for (unsigned c = 1; c < l->r->ncontexts && k < 0; c++) {
-        if (l->r->contexts[c].parent == context && l->r->contexts[c].return_pc == ret) {
-            k = lift_find(l->r, target, c);
-        }
-    }
-    go_on(l, target, k);
+    push_return(l, l->insn_pc + l->insn_len);
+    go_on(l, target, lift_callee(l->r, l->index, target));
 }
 
 /* ---- the micro-operations -------------------------------------------------------------------- */
@@ -296,7 +297,7 @@ void lift_exit(Lift *l, const Uop *u)
         } else if (l->r->blocks[l->index].context) {
             inlined_return(l, target);
         } else {
-            do_return(l, target);
+            return_inside(l, target);
         }
         break;
     case UOP_EXIT_CALL:

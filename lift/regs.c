@@ -153,7 +153,8 @@ static void use_dirty(BlockState *s, const UnitSet *dirty)
     }
 }
 
-/* The block of the region that the exit u of block `index` leads to, or -1. */
+/* The block of the region that the exit u of block `index` leads to, or -1; a return of a function
+ * that is part of the region without a context of its own: see regs_returns(). */
 static int successor(const Lift *l, uint32_t index, const Uop *u)
 {
     const LiftBlock *lb = &l->r->blocks[index];
@@ -166,19 +167,27 @@ static int successor(const Lift *l, uint32_t index, const Uop *u)
     if (u->sub == UOP_EXIT_JUMP && u->a == VAL_NONE) {
         return lift_find(l->r, u->imm64, lb->context);
     }
-    int k = -1;
     if (u->sub == UOP_EXIT_CALL && u->a == VAL_NONE) {
-        GuestAddr ret = lb->ub->pc + lb->ub->guest_len;
-        for (unsigned c = 1; c < l->r->ncontexts && k < 0; c++) {
-            if (l->r->contexts[c].parent == lb->context && l->r->contexts[c].return_pc == ret) {
-                k = lift_find(l->r, u->imm64, c);
-            }
-        }
-    } else if (u->sub == UOP_EXIT_RET && lb->context) {
-        const LiftContext *c = &l->r->contexts[lb->context];
-        k = lift_find(l->r, c->return_pc, c->parent);
+        return lift_callee(l->r, index, u->imm64);
     }
-    return k;
+    if (u->sub == UOP_EXIT_RET && lb->context) {
+        const LiftContext *c = &l->r->contexts[lb->context];
+        return lift_find(l->r, c->return_pc, c->parent);
+    }
+    return -1;
+}
+
+/* All blocks of the region that it may lead to. */
+static unsigned targets(const Lift *l, uint32_t index, const Uop *u, uint32_t out[MAX_RETURNS])
+{
+    if (u->op == UOP_EXIT && u->sub == UOP_EXIT_RET && u->a != VAL_NONE &&
+        !l->r->blocks[index].context) {
+        memcpy(out, l->returns, sizeof *out * l->nreturns);
+        return l->nreturns;
+    }
+    int k = successor(l, index, u);
+    out[0] = (uint32_t)k;
+    return k >= 0;
 }
 
 /* Does the exit u of block `index` lead to nowhere but a block of the region? The way out of a back
@@ -193,13 +202,33 @@ static unsigned successors(const Lift *l, uint32_t index, uint32_t *out, unsigne
 {
     const UopBlock *ub = l->r->blocks[index].ub;
     unsigned n = 0;
-    for (const Uop *u = ub->uops; u < ub->uops + ub->count && n < max; u++) {
-        int k = successor(l, index, u);
-        if (k >= 0) {
-            out[n++] = (uint32_t)k;
-        }
+    for (const Uop *u = ub->uops; u < ub->uops + ub->count && n + MAX_RETURNS <= max; u++) {
+        n += targets(l, index, u, out + n);
     }
     return n;
+}
+
+/* Where calls within the region come back to whose callee, the function that the region is part
+ * of, has no context. */
+static void find_returns(Lift *l)
+{
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        const UopBlock *ub = l->r->blocks[i].ub;
+        const Uop *last = ub->uops + ub->count - 1;
+        if (!ub->count || l->r->blocks[i].context || last->op != UOP_EXIT ||
+            last->sub != UOP_EXIT_CALL || last->a != VAL_NONE) {
+            continue;
+        }
+        int callee = lift_callee(l->r, i, last->imm64),
+            back = lift_find(l->r, ub->pc + ub->guest_len, 0);
+        bool known = callee < 0 || l->r->blocks[callee].context || back < 0;
+        for (unsigned k = 0; k < l->nreturns; k++) {
+            known |= l->returns[k] == (uint32_t)back;
+        }
+        if (!known && l->nreturns < MAX_RETURNS) {
+            l->returns[l->nreturns++] = (uint32_t)back;
+        }
+    }
 }
 
 static bool add_all(UnitSet *to, const UnitSet *from)
@@ -212,18 +241,26 @@ static bool add_all(UnitSet *to, const UnitSet *from)
     return more != 0;
 }
 
-/* At an exit of block `index`: what is dirty there, and no more, is so in the block it leads to. */
+/* At an exit of block `index`: what is dirty there, and no more, is so in the blocks it leads to.
+ */
 static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *dirty)
 {
-    int k = successor(l, index, u);
-    return k >= 0 && add_all(&l->bs[k].dirty_in, dirty);
+    uint32_t to[MAX_RETURNS];
+    unsigned n = targets(l, index, u, to);
+    bool changed = false;
+    for (unsigned k = 0; k < n; k++) {
+        changed |= add_all(&l->bs[to[k]].dirty_in, dirty);
+    }
+    return changed;
 }
 
 static void note_back_edge(Lift *l, uint32_t index, const Uop *u, GuestAddr pc)
 {
-    int k = u->sub == UOP_EXIT_RET ? -1 : successor(l, index, u);
-    if (k >= 0 && u->imm64 <= pc) {
-        l->bs[k].polled = true;
+    uint32_t to[MAX_RETURNS];
+    unsigned n =
+        u->sub == UOP_EXIT_RET && l->r->blocks[index].context ? 0 : targets(l, index, u, to);
+    for (unsigned k = 0; k < n; k++) {
+        l->bs[to[k]].polled |= l->r->blocks[to[k]].ub->pc <= pc;
     }
 }
 
@@ -328,6 +365,7 @@ void regs_plan(Lift *l)
 {
     uint32_t succ[64];
     find_units(l);
+    find_returns(l);
     for (uint32_t i = 0; i < l->r->nblocks; i++) {
         unsigned n = successors(l, i, succ, 64);
         for (unsigned k = 0; k < n; k++) {
@@ -414,8 +452,44 @@ static void load_unit(Lift *l, const Unit *u)
     }
 }
 
+static bool moves_top(const Lift *l)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < l->r->nblocks && !any; i++) {
+        const UopBlock *ub = l->r->blocks[i].ub;
+        const Uop *last = ub->uops + ub->count - 1;
+        any = ub->count && last->op == UOP_EXIT &&
+              (last->sub == UOP_EXIT_CALL || last->sub == UOP_EXIT_RET);
+    }
+    return any;
+}
+
+V regs_top(Lift *l)
+{
+    return LLVMBuildLoad2(l->b, l->i8, l->top, "");
+}
+
+void regs_move_top(Lift *l, int by)
+{
+    V by8 = LLVMConstInt(l->i8, (unsigned long long)(long long)by, true);
+    LLVMBuildStore(l->b, LLVMBuildAdd(l->b, regs_top(l), by8, ""), l->top);
+}
+
+void regs_leave(Lift *l)
+{
+    regs_store(l, false);
+    if (l->top) {
+        regs_cpu_store(l, regs_top(l), (uint32_t)offsetof(Cpu, shadow_top), false);
+    }
+}
+
 void regs_prologue(Lift *l)
 {
+    if (moves_top(l)) {
+        l->top = LLVMBuildAlloca(l->b, l->i8, "");
+        LLVMBuildStore(l->b, regs_cpu_load(l, l->i8, (uint32_t)offsetof(Cpu, shadow_top), false),
+                       l->top);
+    }
     for (unsigned k = 0; k < l->nunits; k++) {
         Unit *u = &l->units[k];
         if (u->flags) {
