@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -133,21 +134,6 @@ long sys_process_vm_writev(Thread *t, const uint64_t a[6])
 
 /* ---------------------------------------------------------------------------------------------- */
 
-/* Calls `nr` with its path argument, number `at`, looked up. */
-static long with_path(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow)
-{
-    PathRoom room;
-    const char *path;
-    uint64_t args[6];
-    long r = path_arg(t->process, a[at], follow, &room, &path);
-    if (r) {
-        return r;
-    }
-    memcpy(args, a, sizeof args);
-    args[at] = (uintptr_t)path;
-    return host_syscall(&t->cpu, nr, args);
-}
-
 long sys_openat(Thread *t, const uint64_t a[6])
 {
     PathRoom room;
@@ -209,7 +195,7 @@ long sys_open_by_handle_at(Thread *t, const uint64_t a[6])
 
 long sys_name_to_handle_at(Thread *t, const uint64_t a[6])
 {
-    return with_path(t, SYS_name_to_handle_at, a, 1, a[4] & AT_SYMLINK_FOLLOW);
+    return path_call(t, SYS_name_to_handle_at, a, 1, a[4] & AT_SYMLINK_FOLLOW);
 }
 
 long sys_fanotify_init(Thread *t, const uint64_t a[6])
@@ -350,38 +336,38 @@ long sys_statx(Thread *t, const uint64_t a[6])
 {
     return (a[2] & AT_EMPTY_PATH) && !a[1]
                ? host_syscall(&t->cpu, SYS_statx, a)
-               : with_path(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
+               : path_call(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
 }
 
 long sys_statfs(Thread *t, const uint64_t a[6])
 {
-    return with_path(t, SYS_statfs, a, 0, true);
+    return path_call(t, SYS_statfs, a, 0, true);
 }
 
 long sys_faccessat(Thread *t, const uint64_t a[6])
 {
-    return with_path(t, SYS_faccessat, a, 1, true);
+    return path_call(t, SYS_faccessat, a, 1, true);
 }
 
 long sys_faccessat2(Thread *t, const uint64_t a[6])
 {
-    return with_path(t, SYS_faccessat2, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW));
+    return path_call(t, SYS_faccessat2, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW));
 }
 
 long sys_utimensat(Thread *t, const uint64_t a[6])
 {
-    return a[1] ? with_path(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW))
+    return a[1] ? path_call(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW))
                 : host_syscall(&t->cpu, SYS_utimensat, a);
 }
 
 long sys_chdir(Thread *t, const uint64_t a[6])
 {
-    return with_path(t, SYS_chdir, a, 0, true);
+    return path_call(t, SYS_chdir, a, 0, true);
 }
 
 long sys_inotify_add_watch(Thread *t, const uint64_t a[6])
 {
-    return with_path(t, SYS_inotify_add_watch, a, 1, true);
+    return path_call(t, SYS_inotify_add_watch, a, 1, true);
 }
 
 long sys_readlinkat(Thread *t, const uint64_t a[6])
@@ -452,9 +438,12 @@ long sys_pivot_root(Thread *t, const uint64_t a[6])
     return keeping_exe(t, SYS_pivot_root, a);
 }
 
+/* The source may be /proc/self/exe: container runtimes protect themselves by a mount of it. */
 long sys_mount(Thread *t, const uint64_t a[6])
 {
-    return keeping_exe(t, SYS_mount, a);
+    own_fd_keep_exe(t->process);
+    return (a[3] & MS_BIND) && a[0] ? path_call(t, SYS_mount, a, 0, true)
+                                    : host_syscall(&t->cpu, SYS_mount, a);
 }
 
 long sys_umount2(Thread *t, const uint64_t a[6])

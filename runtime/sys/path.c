@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "runtime/sys/own_fd.h"
-
 #include "runtime/sys/proc_view.h"
 
 static void open_prefix(Process *p)
@@ -99,4 +98,21 @@ long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const cha
     }
     *host = path_lookup(p, room->guest, follow, room->host);
     return 0;
+}
+
+long path_call(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow)
+{
+    PathRoom room;
+    const char *path;
+    uint64_t args[6];
+    if (!a[at]) {
+        return host_syscall(&t->cpu, nr, a); /* some take the descriptor itself then */
+    }
+    long r = path_arg(t->process, a[at], follow, &room, &path);
+    if (r) {
+        return r;
+    }
+    memcpy(args, a, sizeof args);
+    args[at] = (uintptr_t)path;
+    return host_syscall(&t->cpu, nr, args);
 }

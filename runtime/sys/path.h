@@ -22,4 +22,7 @@ typedef struct PathRoom {
 } PathRoom;
 long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const char **host);
 
+/* Makes the host's call `nr`, its argument number `at` being a path that is looked up so. */
+long path_call(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow);
+
 #endif
