@@ -305,6 +305,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .reaps = getpid() == 1,
         .reaped = options->reaped,
         .prefix_fd = -1,
+        .program_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
     };
     process_first = p;

@@ -80,6 +80,7 @@ typedef struct Process {
      * namespace of processes. */
     bool reaps, reaped, new_namespace;
     int prefix_fd;         /* the -L folder, -1: none */
+    int program_fd;        /* the guest's program, where `exe` doesn't lead to it; -1: it does */
     char prefix[PATH_MAX]; /* "" : none; absolute, without a slash at its end */
     char exe[PATH_MAX];    /* the guest program: what /proc/self/exe says */
     Tracer *tracer;        /* what this process traces */

@@ -234,7 +234,8 @@ int aot_run(const Options *options, const AotRequest *q)
                         .frontend = &frontend_aarch64,
                         .mem = &memory,
                         .exe_fd = -1,
-                        .prefix_fd = -1};
+                        .prefix_fd = -1,
+                        .program_fd = -1};
     if (q->emit_elf && mkdir(q->emit_elf, 0777) && errno != EEXIST) {
         fprintf(stderr, "xemu: --emit-elf: %s: cannot be made: %s; give a folder\n", q->emit_elf,
                 strerror(errno));

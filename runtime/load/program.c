@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/load/vdso.h"
+#include "runtime/sys/own_fd.h"
 #include "runtime/sys/path.h"
 
 /* Where distributions put the libraries of other architectures, before and after the architecture's
@@ -147,6 +148,16 @@ static uint64_t random_bits(const uint8_t *random, unsigned from, unsigned bits)
     return v >> (64 - bits);
 }
 
+/* Not a file in memory, one that was deleted, or one by a mount of its own. */
+static bool leads_to(const char *path, int fd)
+{
+    struct statx there, here;
+    return !host_raw5(SYS_statx, AT_FDCWD, path, 0, STATX_INO | STATX_MNT_ID, &there) &&
+           !host_raw5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &here) &&
+           there.stx_ino == here.stx_ino && there.stx_mnt_id == here.stx_mnt_id &&
+           there.stx_dev_major == here.stx_dev_major && there.stx_dev_minor == here.stx_dev_minor;
+}
+
 static void note_exe(Process *p, int fd, const char *path)
 {
     char link[32];
@@ -156,6 +167,10 @@ static void note_exe(Process *p, int fd, const char *path)
         p->exe[n] = 0;
     } else {
         snprintf(p->exe, sizeof p->exe, "%s", path);
+    }
+    if (!leads_to(p->exe, fd)) {
+        long other = host_raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+        p->program_fd = other < 0 ? -1 : own_fd_high((int)other);
     }
 }
 

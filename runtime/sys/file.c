@@ -239,7 +239,7 @@ static long hide_own(const Process *p, int dir, GuestAddr entries, long n)
         }
         char *end;
         long fd = strtol(e.name, &end, 10);
-        bool own = end != e.name && *end == 0 && (fd == p->exe_fd || fd == p->prefix_fd);
+        bool own = end != e.name && *end == 0 && own_fd_is(p, (int)fd);
         if (own) {
             snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
             long length = host_raw4(SYS_readlinkat, AT_FDCWD, link, folder, sizeof folder - 1);
@@ -268,7 +268,7 @@ long sys_getdents64(Thread *t, const uint64_t a[6])
     long r, all;
     do {
         r = all = host_syscall(&t->cpu, SYS_getdents64, a);
-        if (r > 0 && (p->exe_fd >= 0 || p->prefix_fd >= 0)) {
+        if (r > 0 && own_fd_any(p)) {
             r = hide_own(p, (int)a[0], a[1], r);
         }
     } while (r == 0 && all > 0); /* nothing but those: what comes next */
@@ -426,6 +426,7 @@ static long keeping_exe(Thread *t, long number, const uint64_t a[6])
 
 long sys_chroot(Thread *t, const uint64_t a[6])
 {
+    own_fd_keep_program(t->process);
     long r = keeping_exe(t, SYS_chroot, a);
     if (!r) {
         t->process->prefix[0] = 0; /* the new root is the guest's own */
@@ -435,6 +436,7 @@ long sys_chroot(Thread *t, const uint64_t a[6])
 
 long sys_pivot_root(Thread *t, const uint64_t a[6])
 {
+    own_fd_keep_program(t->process);
     return keeping_exe(t, SYS_pivot_root, a);
 }
 

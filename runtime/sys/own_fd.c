@@ -55,11 +55,31 @@ void own_fd_keep_exe(Process *p)
     }
 }
 
+void own_fd_keep_program(Process *p)
+{
+    if (p->program_fd < 0) {
+        long fd = host_raw3(SYS_openat, AT_FDCWD, p->exe, O_PATH | O_CLOEXEC);
+        p->program_fd = fd < 0 ? -1 : own_fd_high((int)fd);
+    }
+}
+
+/* Where the process notes descriptor fd, if that is one of xemu's. */
+static int *own_at(Process *p, int fd)
+{
+    int *const all[] = {&p->exe_fd, &p->prefix_fd, &p->program_fd};
+    for (unsigned i = 0; fd >= 0 && i < sizeof all / sizeof *all; i++) {
+        if (*all[i] == fd) {
+            return all[i];
+        }
+    }
+    return NULL;
+}
+
 /* The lowest of them from `from` on, -1: none. */
 static int64_t next_own(const Process *p, uint64_t from)
 {
     int64_t next = -1;
-    const int own[] = {p->exe_fd, p->prefix_fd};
+    const int own[] = {p->exe_fd, p->prefix_fd, p->program_fd};
     for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
         if (own[i] >= 0 && (uint64_t)own[i] >= from && (next < 0 || own[i] < next)) {
             next = own[i];
@@ -68,26 +88,29 @@ static int64_t next_own(const Process *p, uint64_t from)
     return next;
 }
 
-static bool is_own(const Process *p, int fd)
+bool own_fd_is(const Process *p, int fd)
 {
-    return fd >= 0 && (fd == p->exe_fd || fd == p->prefix_fd);
+    return fd >= 0 && next_own(p, (uint64_t)fd) == fd;
+}
+
+bool own_fd_any(const Process *p)
+{
+    return next_own(p, 0) >= 0;
 }
 
 long sys_close(Thread *t, const uint64_t a[6])
 {
-    return is_own(t->process, (int)a[0]) ? -EBADF : host_syscall(&t->cpu, SYS_close, a);
+    return own_fd_is(t->process, (int)a[0]) ? -EBADF : host_syscall(&t->cpu, SYS_close, a);
 }
 
 long sys_dup3(Thread *t, const uint64_t a[6])
 {
     Process *p = t->process;
-    if (is_own(p, (int)a[0])) {
+    if (own_fd_is(p, (int)a[0])) {
         return -EBADF;
     }
-    int *own = (int)a[1] == p->exe_fd      ? &p->exe_fd
-               : (int)a[1] == p->prefix_fd ? &p->prefix_fd
-                                           : NULL;
-    if (own && *own >= 0) {
+    int *own = own_at(p, (int)a[1]);
+    if (own) {
         long moved = host_raw3(SYS_fcntl, *own, F_DUPFD_CLOEXEC, 64);
         *own = moved < 0 ? -1 : (int)moved;
     }

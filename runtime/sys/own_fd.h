@@ -12,4 +12,11 @@ int own_fd_high(int fd);
  * more. */
 void own_fd_keep_exe(Process *p);
 
+/* The same with the guest's program, p->program_fd. */
+void own_fd_keep_program(Process *p);
+
+/* Is fd one of them, is there any? */
+bool own_fd_is(const Process *p, int fd);
+bool own_fd_any(const Process *p);
+
 #endif

@@ -88,9 +88,12 @@ long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const cha
     ProcPath pp;
     if (proc_path_parse(room->guest, &pp)) {
         if (follow && !strcmp(pp.name, "exe")) {
-            if (pp.own) {
+            if (pp.own && p->program_fd < 0) {
                 *host = p->exe;
-            } else if (proc_exe(pp.pid, room->host) > 0) {
+            } else if (pp.own) {
+                snprintf(room->host, sizeof room->host, "/proc/self/fd/%d", p->program_fd);
+                *host = room->host;
+            } else if (proc_exe_file(pp.pid, room->host) > 0) {
                 *host = room->host;
             }
         }

@@ -104,16 +104,28 @@ static bool read_process(int pid, Process *p)
            peek(pid, p, there, sizeof *p);
 }
 
-long proc_exe(int pid, char buf[PATH_MAX])
+static long exe_of(int pid, bool file, char buf[PATH_MAX])
 {
     Process *p = malloc(sizeof *p);
     long r = -EACCES;
     if (p && read_process(pid, p)) {
         p->exe[PATH_MAX - 1] = 0;
-        r = snprintf(buf, PATH_MAX, "%s", p->exe);
+        r = file && p->program_fd >= 0
+                ? snprintf(buf, PATH_MAX, "/proc/%d/fd/%d", pid, p->program_fd)
+                : snprintf(buf, PATH_MAX, "%s", p->exe);
     }
     free(p);
     return r;
+}
+
+long proc_exe(int pid, char buf[PATH_MAX])
+{
+    return exe_of(pid, false, buf);
+}
+
+long proc_exe_file(int pid, char buf[PATH_MAX])
+{
+    return exe_of(pid, true, buf);
 }
 
 static void note_signals(ProcView *v, const SigTable *table)

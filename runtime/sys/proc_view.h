@@ -42,4 +42,7 @@ void proc_view_end(ProcView *v);
 /* The guest program of another xemu: what its /proc/PID/exe leads to. Its length or -errno. */
 long proc_exe(int pid, char buf[PATH_MAX]);
 
+/* The same, a name that leads to the file wherever it is. */
+long proc_exe_file(int pid, char buf[PATH_MAX]);
+
 #endif

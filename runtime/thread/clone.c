@@ -332,6 +332,9 @@ long sys_clone(Thread *t, const uint64_t a[6])
         return -EINVAL;
     }
     args.flags &= ~(uint64_t)CLONE_DETACHED;
+    if (args.flags & (CLONE_THREAD | CLONE_PARENT)) {
+        args.exit_signal = 0; /* clone() takes no notice of it, clone3() refuses it */
+    }
     return do_clone(t, &args, a[1]);
 }
 

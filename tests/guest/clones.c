@@ -86,6 +86,17 @@ int main(void)
     run(CLONE_VM | CLONE_SIGHAND, child_handles, NULL);
     printf("shared actions %d\n", signal(SIGUSR2, SIG_DFL) == SIG_IGN);
 
+    // A child of the same parent; clone() takes no notice of the signal then.
+    pid_t brother_of = fork();
+    if (!brother_of) {
+        int brother = (int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+        _exit(brother < 0 ? 1 : brother ? 2 : 3);
+    }
+    int first = 0, second = 0;
+    wait(&first);
+    wait(&second);
+    printf("brothers %d\n", WEXITSTATUS(first) + WEXITSTATUS(second));
+
     // Ids in memory, a descriptor of the child, a given exit signal.
     static int parent_tid, child_tid, pidfd = -1;
     struct clone_args a = {.flags = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_PIDFD,
