@@ -42,6 +42,25 @@ static bool default_layer(Cache *c)
     return n <= 0 || (size_t)n >= sizeof path || add_layer(c, path, (size_t)n);
 }
 
+/* In memory, where what was decompressed costs no disk and goes with the machine. */
+static void find_shared(Cache *c, const char *path)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char own[4096];
+    int n;
+
+    if (c->secure || (path && !strcmp(path, "off")))
+        return;
+    if (path && path[0] == '/')
+        n = snprintf(own, sizeof own, "%s", path);
+    else if (runtime && runtime[0] == '/')
+        n = snprintf(own, sizeof own, "%s/xemu", runtime);
+    else
+        n = snprintf(own, sizeof own, "/dev/shm/xemu-%u", (unsigned)geteuid());
+    if (n > 0 && (size_t)n < sizeof own)
+        c->shared = strdup(own);
+}
+
 Cache *cache_open(const CacheConfig *config)
 {
     Cache *c = config->mode == CACHE_OFF ? NULL : calloc(1, sizeof *c);
@@ -66,6 +85,7 @@ Cache *cache_open(const CacheConfig *config)
     }
     c->writable = c->mode == CACHE_RW && !c->secure && c->nlayers &&
                   !(config->path && config->path[0] == ':');
+    find_shared(c, config->shared);
     if (!good || !c->nlayers) {
         cache_close(c);
         return NULL;
@@ -77,8 +97,10 @@ void cache_close(Cache *c)
 {
     for (unsigned i = 0; c && i < c->nlayers; i++)
         free(c->layers[i]);
-    if (c)
+    if (c) {
         ZSTD_freeDCtx(c->dctx);
+        free(c->shared);
+    }
     free(c);
 }
 

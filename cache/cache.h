@@ -29,6 +29,8 @@ typedef struct CacheConfig {
     bool secure; /* the process has more rights than its user (AT_SECURE): only what root alone can
                     write */
     uint64_t limit;              /* bytes in the writable folder; 0: the default */
+    const char *shared;          /* folder of shared copies; "off": none; NULL or "": the user's own
+                                    in memory */
     void *(*place)(size_t size); /* where mappings of so many bytes should go; NULL: anywhere */
 } CacheConfig;
 
@@ -42,7 +44,9 @@ typedef struct CacheConfig {
     X(corrupt, "damaged entries or parts dropped")                                                 \
     X(refused, "folders or files that others could have written, not used")                        \
     X(hashed_bytes, "bytes of guest files hashed")                                                 \
-    X(evicted, "entries removed to keep the size limit")
+    X(evicted, "entries removed to keep the size limit")                                           \
+    X(shared, "parts used as shared copies")                                                       \
+    X(shared_stores, "shared copies made")
 
 typedef struct CacheCounters {
 #define CACHE_COUNTER(name, text) uint64_t name;
@@ -104,6 +108,18 @@ uint32_t cache_frame_size(const CacheEntry *e, unsigned part,
 /* False: damaged (the whole part must not be used then), or `size` isn't the frame's. */
 bool cache_frame(Cache *c, const CacheEntry *e, unsigned part, unsigned frame, void *to,
                  uint32_t size);
+
+/* What parts are when they are decompressed and put together, for all processes of the user to map
+ * (shared.c). What the bytes mean is the caller's affair, `format` tells versions of that apart. */
+const char *cache_shared_path(const Cache *c); /* the folder; NULL: there are none */
+enum { CACHE_SHARED_AT = 4096 };               /* where they begin in the file */
+/* A descriptor to read and map *size bytes from; -errno: there is none. Damage of the part itself
+ * is noticed. */
+int cache_shared_open(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
+                      uint64_t *size);
+/* The pieces' bytes one behind the other; without data: zeros. 0 or -errno. */
+int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
+                       const CacheFrame *pieces, unsigned n);
 
 /* Adds the part to the file's entry in the writable folder. `known` is asked once the lock is held:
  * false if what is stored by now makes the part superfluous (`e`: what is there, NULL: nothing). 0

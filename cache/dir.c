@@ -75,6 +75,18 @@ int dir_layer(Cache *c, unsigned layer, bool make)
     return fd;
 }
 
+int dir_shared(Cache *c, bool make)
+{
+    int fd = c->shared ? open_dir(c, AT_FDCWD, c->shared) : -ENOENT;
+
+    if (fd == -ENOENT && c->shared && make) {
+        if (mkdir(c->shared, 0700) && errno != EEXIST)
+            return -errno;
+        fd = open_dir(c, AT_FDCWD, c->shared);
+    }
+    return fd;
+}
+
 int dir_sub(Cache *c, int dirfd, const char *name, bool make)
 {
     int fd = open_dir(c, dirfd, name);
@@ -114,7 +126,7 @@ int dir_read(int fd, void *to, size_t size)
     return 0;
 }
 
-static int write_all(int fd, const void *bytes, size_t size)
+int dir_put(int fd, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
 
@@ -130,30 +142,44 @@ static int write_all(int fd, const void *bytes, size_t size)
     return 0;
 }
 
+int dir_begin(int dirfd, DirFile *f)
+{
+    static unsigned counter;
+
+    for (unsigned tries = 0; tries < 100; tries++) {
+        snprintf(f->temporary, sizeof f->temporary, ".%d-%u.tmp", (int)getpid(), counter++);
+        f->fd =
+            openat(dirfd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (f->fd >= 0)
+            return 0;
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -EEXIST;
+}
+
+int dir_end(int dirfd, const DirFile *f, const char *name, int err)
+{
+    if (close(f->fd) && !err)
+        err = -errno;
+    if (!err && renameat(dirfd, f->temporary, dirfd, name))
+        err = -errno;
+    if (err)
+        unlinkat(dirfd, f->temporary, 0);
+    return err;
+}
+
 int dir_write(int dirfd, const char *name, const void *const *bytes, const size_t *sizes,
               unsigned n, bool sync)
 {
-    static unsigned counter;
-    char temporary[64];
-    int fd = -1, err = 0;
+    DirFile f;
+    int err = dir_begin(dirfd, &f);
 
-    for (unsigned tries = 0; fd < 0 && tries < 100; tries++) {
-        snprintf(temporary, sizeof temporary, ".%d-%u.tmp", (int)getpid(), counter++);
-        fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0 && errno != EEXIST)
-            return -errno;
-    }
-    if (fd < 0)
-        return -EEXIST;
-    for (unsigned i = 0; i < n && !err; i++)
-        err = write_all(fd, bytes[i], sizes[i]);
-    if (!err && sync && fdatasync(fd))
-        err = -errno;
-    if (close(fd) && !err)
-        err = -errno;
-    if (!err && renameat(dirfd, temporary, dirfd, name))
-        err = -errno;
     if (err)
-        unlinkat(dirfd, temporary, 0);
-    return err;
+        return err;
+    for (unsigned i = 0; i < n && !err; i++)
+        err = dir_put(f.fd, bytes[i], sizes[i]);
+    if (!err && sync && fdatasync(f.fd))
+        err = -errno;
+    return dir_end(dirfd, &f, name, err);
 }

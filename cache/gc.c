@@ -14,8 +14,7 @@
 
 enum { TEMPORARY_SECONDS = 600, MEMO_SECONDS = 90 * 24 * 3600 };
 
-/* Calls fn for each name in the folder but . and ..; takes the descriptor. */
-static void each_name(int fd, void (*fn)(void *ctx, int dir, const char *name), void *ctx)
+void gc_names(int fd, void (*fn)(void *ctx, int dir, const char *name), void *ctx)
 {
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
@@ -52,13 +51,13 @@ static void visit_dir(void *ctx, int code, const char *name)
     Walk *w = ctx;
 
     w->dir_name = name;
-    each_name(dir_sub(w->c, code, name, false), visit_file, w);
+    gc_names(dir_sub(w->c, code, name, false), visit_file, w);
 }
 
 void gc_each(Cache *c, int layer, GcVisit fn, void *ctx)
 {
     Walk w = {c, fn, ctx, NULL};
-    each_name(dir_sub(c, layer, "code", false), visit_dir, &w);
+    gc_names(dir_sub(c, layer, "code", false), visit_dir, &w);
 }
 
 /* ---- what there is --------------------------------------------------------------------------- */
@@ -123,29 +122,48 @@ static void drop_old_memo(void *ctx, int dir, const char *name)
         unlinkat(dir, name, 0);
 }
 
+static void drop(Cache *c, const Found *f, int code)
+{
+    int dir = f->dir[0] ? dir_sub(c, code, f->dir, false) : code;
+
+    c->counters.evicted += dir >= 0 && !unlinkat(dir, f->file, 0);
+    if (dir >= 0 && dir != code) {
+        close(dir);
+        unlinkat(code, f->dir, AT_REMOVEDIR); /* if that was its last */
+    }
+}
+
+/* Those used longest ago go until the rest is within the limit. */
+static void drop_oldest(Cache *c, List *l, int code, uint64_t limit)
+{
+    if (l->n)
+        qsort(l->found, l->n, sizeof *l->found, by_use);
+    for (size_t i = 0; i < l->n && l->bytes > limit && code >= 0; i++) {
+        drop(c, &l->found[i], code);
+        l->bytes -= l->found[i].size;
+    }
+    free(l->found);
+}
+
 void gc_run(Cache *c, int layer, uint64_t limit)
 {
     List l = {.now = time(NULL)};
     int code = dir_sub(c, layer, "code", false);
 
     gc_each(c, layer, list_file, &l);
-    if (l.n)
-        qsort(l.found, l.n, sizeof *l.found, by_use);
-    for (size_t i = 0; i < l.n && l.bytes > limit && code >= 0; i++) {
-        int dir = dir_sub(c, code, l.found[i].dir, false);
-        if (dir < 0)
-            continue;
-        if (!unlinkat(dir, l.found[i].file, 0)) {
-            l.bytes -= l.found[i].size;
-            c->counters.evicted++;
-        }
-        close(dir);
-        unlinkat(code, l.found[i].dir, AT_REMOVEDIR); /* if that was its last */
-    }
-    each_name(dir_sub(c, layer, "memo", false), drop_old_memo, &l);
-    free(l.found);
+    drop_oldest(c, &l, code, limit);
+    gc_names(dir_sub(c, layer, "memo", false), drop_old_memo, &l);
     if (code >= 0)
         close(code);
+}
+
+void gc_folder(Cache *c, int fd, uint64_t limit)
+{
+    List l = {.now = time(NULL)};
+    Walk w = {c, list_file, &l, ""};
+
+    gc_names(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), visit_file, &w);
+    drop_oldest(c, &l, fd, limit);
 }
 
 void gc_after_store(Cache *c, int layer, uint64_t stored)

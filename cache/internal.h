@@ -16,16 +16,24 @@ struct Cache {
     unsigned nlayers;
     bool writable;              /* layer 0 may be written to */
     char *layers[CACHE_LAYERS]; /* absolute or relative paths, owned */
+    char *shared;               /* folder of shared copies (shared.c), owned; NULL: none */
+    uint64_t shared_limit;
     CacheCounters counters;
     void *(*place)(size_t size); /* CacheConfig.place */
     void *dctx;                  /* zstd's, made when first needed */
 };
+
+/* Which file it is, and that it hasn't been written since. */
+typedef struct FileIdentity {
+    uint64_t dev, ino, size, mtime_ns, ctime_ns;
+} FileIdentity;
 
 /* A file of the cache in memory, its header and table verified. */
 typedef struct EntryImage {
     uint8_t *bytes;
     size_t size;
     bool mapped;
+    FileIdentity identity;
 } EntryImage;
 
 struct CacheEntry {
@@ -68,6 +76,18 @@ int dir_layer(Cache *c, unsigned layer, bool make);
 int dir_sub(Cache *c, int dirfd, const char *name, bool make);
 /* A file in it, to read; *st as fstat says. */
 int dir_file(Cache *c, int dirfd, const char *name, struct stat *st);
+/* The folder of shared copies, checked. */
+int dir_shared(Cache *c, bool make);
+/* A file that gets its name when it is complete: to be written to `fd`. 0 or -errno. */
+typedef struct DirFile {
+    int fd;
+    char temporary[64];
+} DirFile;
+int dir_begin(int dirfd, DirFile *f);
+/* err: it didn't become complete. */
+int dir_end(int dirfd, const DirFile *f, const char *name, int err);
+/* All of [0, size), where the file stands. */
+int dir_put(int fd, const void *bytes, size_t size);
 /* Writes a file anew under that name. `sync`: on disk before the name is. 0 or -errno. */
 int dir_write(int dirfd, const char *name, const void *const *bytes, const size_t *sizes,
               unsigned n, bool sync);
@@ -79,6 +99,7 @@ bool key_content(Cache *c, CacheFile *file);
 void key_of(const CacheFile *file, const CacheTarget *target, uint8_t key[CACHE_KEY_SIZE]);
 void key_name(const uint8_t quick[8], const uint8_t key[CACHE_KEY_SIZE], EntryName *name);
 void key_hex(const uint8_t *bytes, unsigned n, char *text);
+void key_identity(const struct stat *st, FileIdentity *out);
 
 /* ---- load.c ---------------------------------------------------------------------------------- */
 /* Header and table of an entry are what they should be (key NULL: any). */
@@ -103,6 +124,10 @@ void gc_after_store(Cache *c, int layer_fd, uint64_t stored);
 /* Removes what was left by killed processes, and the entries that were used longest ago until all
  * are within `limit`. */
 void gc_run(Cache *c, int layer_fd, uint64_t limit);
+/* The same for a folder of plain files; keeps `limit`. */
+void gc_folder(Cache *c, int fd, uint64_t limit);
+/* Calls fn for each name in the folder but . and ..; takes the descriptor. */
+void gc_names(int fd, void (*fn)(void *ctx, int dir, const char *name), void *ctx);
 /* Calls fn for each file of an entry below the layer's folder. */
 typedef void (*GcVisit)(void *ctx, int dir, const char *dir_name, const char *name,
                         const struct stat *st);

@@ -40,13 +40,25 @@ void key_hex(const uint8_t *bytes, unsigned n, char *text)
     text[2 * n] = 0;
 }
 
+void key_identity(const struct stat *st, FileIdentity *out)
+{
+    out->dev = st->st_dev;
+    out->ino = st->st_ino;
+    out->size = (uint64_t)st->st_size;
+    out->mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+    out->ctime_ns = (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec;
+}
+
 static void identity_of(const struct stat *st, CacheFile *f)
 {
-    f->dev = st->st_dev;
-    f->ino = st->st_ino;
-    f->size = (uint64_t)st->st_size;
-    f->mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
-    f->ctime_ns = (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec;
+    FileIdentity i;
+
+    key_identity(st, &i);
+    f->dev = i.dev;
+    f->ino = i.ino;
+    f->size = i.size;
+    f->mtime_ns = i.mtime_ns;
+    f->ctime_ns = i.ctime_ns;
 }
 
 static bool same_identity(const CacheFile *a, const CacheFile *b)

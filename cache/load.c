@@ -105,6 +105,7 @@ int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, En
         err = -EBADMSG;
     if (!err) {
         out->size = (size_t)st.st_size;
+        key_identity(&st, &out->identity);
         err = bytes_of(c, fd, out);
         if (!err && !entry_valid(out->bytes, out->size, key))
             err = -EBADMSG;

@@ -31,6 +31,13 @@ const char *cache_layer(const Cache *c, unsigned layer);
 int cache_prune(Cache *c, uint64_t limit);
 /* Damaged entries go. */
 int cache_drop_damaged(Cache *c);
+/* Shared copies (shared.c): how many, of how many bytes; with `verify` each is checked, and damaged
+ * ones go. They are no part of any layer: all caches of the user have them in common. */
+typedef struct CacheShared {
+    uint64_t copies, bytes, damaged;
+} CacheShared;
+CacheShared cache_shared_each(Cache *c, bool verify);
+void cache_shared_clear(Cache *c);
 /* Everything of the cache goes, the folder itself stays. */
 int cache_clear(Cache *c);
 /* One file of all entries of all layers: the same entries make the same bytes. */

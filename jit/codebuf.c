@@ -10,9 +10,50 @@
 
 #include "jit/ownmem.h"
 
+static int map_rx(const CodeBuf *cb, int fd, size_t from, size_t to)
+{
+    return from < to && mmap(cb->rx + from, to - from, PROT_READ | PROT_EXEC,
+                             MAP_SHARED | MAP_FIXED, fd, (off_t)from) == MAP_FAILED
+               ? -errno
+               : 0;
+}
+
+/* The executable view of a copy, in place of what is there but for pages that are a file's. 0 or
+ * -errno. */
+static int map_around_shared(const CodeBuf *cb, int fd)
+{
+    size_t from = 0;
+    bool begun = false;
+    int err = 0;
+    for (size_t i = 0; i < cb->size / CODEBUF_CHUNK && !err; i++) {
+        const CodeChunk *c = cb->chunks[i];
+        for (uint32_t n = 0; c && c->shared && n < CODEBUF_CHUNK / CODEBUF_PAGE && !err; n++) {
+            size_t at = i * CODEBUF_CHUNK + n * (size_t)CODEBUF_PAGE;
+            if (c->shared >> n & 1) {
+                err = map_rx(cb, fd, from, at);
+                begun |= !err && from < at;
+                from = at + CODEBUF_PAGE;
+            }
+        }
+    }
+    err = err ? err : map_rx(cb, fd, from, cb->size);
+    if (err && begun) {
+        abort(); /* as below */
+    }
+    return err;
+}
+
 static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed)
 {
-    uint8_t *rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, fd, 0);
+    uint8_t *rx = rx_at;
+    if (fixed) {
+        int err = map_around_shared(cb, fd);
+        if (err) {
+            return err;
+        }
+    } else {
+        rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    }
     if (rx == MAP_FAILED) {
         return -errno;
     }
@@ -270,10 +311,89 @@ bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out)
         c->stubs = false;
         c->segment = NULL;
         c->filled = ~UINT64_C(0);
+        c->shared = 0;
+        memset(c->put_off, 0, sizeof c->put_off);
         c->count = 0;
         __atomic_store_n(&cb->chunks[start / CODEBUF_CHUNK], c, __ATOMIC_RELEASE);
     }
     return true;
+}
+
+/* ---- pages of a file ------------------------------------------------------------------------- */
+
+int codebuf_share(CodeChunk *c, uint32_t first, uint32_t n, int fd, uint64_t at)
+{
+    _Static_assert(CODEBUF_CHUNK / CODEBUF_PAGE == 64, "a bit for each page");
+    uint8_t *rx = c->rx + c->start + (size_t)first * CODEBUF_PAGE;
+    if (mmap(rx, (size_t)n * CODEBUF_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd,
+             (off_t)at) == MAP_FAILED) {
+        return -errno;
+    }
+    uint64_t pages = (n < 64 ? (UINT64_C(1) << n) - 1 : ~UINT64_C(0)) << first;
+    c->shared |= pages;
+    c->filled &= ~pages;
+    return 0;
+}
+
+/* Pages [first, first + n): the arena's own with the same bytes. Other threads may be running them:
+ * the exchange is one step. */
+static bool unshare(CodeChunk *c, uint32_t first, uint32_t n)
+{
+    size_t len = (size_t)n * CODEBUF_PAGE;
+    uint8_t *rx = c->rx + c->start + (size_t)first * CODEBUF_PAGE, *rw = rx + c->rw_delta;
+    memcpy(rw, rx, len);
+    void *hint = ownmem_hint(len);
+    void *twin = mremap(rw, 0, len, MREMAP_MAYMOVE | (hint ? MREMAP_FIXED : 0), hint);
+    if (twin == MAP_FAILED) {
+        return false;
+    }
+    if (mprotect(twin, len, PROT_READ | PROT_EXEC) != 0 ||
+        mremap(twin, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, rx) == MAP_FAILED) {
+        munmap(twin, len);
+        return false;
+    }
+    uint64_t pages = (n < 64 ? (UINT64_C(1) << n) - 1 : ~UINT64_C(0)) << first;
+    c->shared &= ~pages;
+    c->filled |= pages;
+    return true;
+}
+
+static bool is_shared(const CodeBuf *cb, uint32_t at)
+{
+    const CodeChunk *c = cb->chunks[at / CODEBUF_CHUNK];
+    return c && c->shared >> at % CODEBUF_CHUNK / CODEBUF_PAGE & 1;
+}
+
+/* Neighbours go with it: each exchange costs as much as copying some pages. */
+static bool unshare_around(CodeBuf *cb, uint32_t at)
+{
+    enum { TOGETHER = 8 };
+    CodeChunk *c = cb->chunks[at / CODEBUF_CHUNK];
+    uint32_t page = at % CODEBUF_CHUNK / CODEBUF_PAGE, first = page, end = page + 1,
+             low = page / TOGETHER * TOGETHER;
+    while (first > low && c->shared >> (first - 1) & 1) {
+        first--;
+    }
+    while (end < low + TOGETHER && c->shared >> end & 1) {
+        end++;
+    }
+    return unshare(c, first, end - first);
+}
+
+bool codebuf_patchable(CodeBuf *cb, uint32_t at, uint32_t len)
+{
+    return (!is_shared(cb, at) || unshare_around(cb, at)) &&
+           (!is_shared(cb, at + len - 1) || unshare_around(cb, at + len - 1));
+}
+
+bool codebuf_worth_patching(CodeBuf *cb, uint32_t at)
+{
+    enum {
+        PUT_OFF = 64,
+        EIGHTH = CODEBUF_CHUNK / 8
+    }; /* going through the dispatcher costs 0.1 us */
+    return !is_shared(cb, at) ||
+           ++cb->chunks[at / CODEBUF_CHUNK]->put_off[at % CODEBUF_CHUNK / EIGHTH] > PUT_OFF;
 }
 
 CodeChunk *codebuf_chunk(CodeBuf *cb)

@@ -36,6 +36,8 @@ typedef struct CodeChunk {
     struct KeepSegment *segment; /* it holds stored code, of which there are no pieces */
     uint32_t window;             /* where the chunk is in the segment's window */
     uint64_t filled; /* bit n: there's code in the nth 4 KB; all set where it has pieces */
+    uint64_t shared; /* bit n: the nth 4 KB are a file's that others see as well (codebuf_share) */
+    uint8_t put_off[8]; /* links that weren't made in these, by eighths of the chunk */
     uint32_t count;
     CodePiece pieces[CODEBUF_CHUNK_PIECES];
 } CodeChunk;
@@ -96,6 +98,17 @@ CodeChunk *codebuf_chunk(CodeBuf *cb);
 /* n chunks side by side; false: none. Their pages aren't asked for in advance. Without pieces
  * nothing can be committed to them. */
 bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out);
+/* Pages [first, first + n) of the chunk, of CODEBUF_PAGE bytes, show the file's from `at` on, which
+ * nobody changes: they cost nothing until they are run, and no other process anything then. 0 or
+ * -errno (-EPERM: nothing of that file may be executed). */
+enum { CODEBUF_PAGE = 4096 };
+int codebuf_share(CodeChunk *c, uint32_t first, uint32_t n, int fd, uint64_t at);
+/* Under the lock that keeps others from patching: what is written to the writable view of the bytes
+ * at arena offset `at` (within a page, or two) will be seen in the executable one. False: it can't
+ * be. */
+bool codebuf_patchable(CodeBuf *cb, uint32_t at, uint32_t len);
+/* Should an exit there be linked? Not at once in pages that would have to be copied for that. */
+bool codebuf_worth_patching(CodeBuf *cb, uint32_t at);
 /* The chunk that the host pc is in, or NULL. Async-signal-safe. */
 const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc);
 /* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up

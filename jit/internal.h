@@ -111,6 +111,7 @@ struct Jit {
     MetaSlab *keep_slab;        /* for blocks of segments; of this generation */
     uint8_t *keep_room;         /* under the lock: what is read of segments */
     size_t keep_room_size;
+    bool keep_is_child; /* of fork, of which segments were read by its parent */
     struct StockShelf *shelf; /* under the lock */
     bool making;              /* ahead.c: nothing is run */
     JitStats ended;           /* sums of threads that ended */

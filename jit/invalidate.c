@@ -29,15 +29,19 @@ void jit_forget_block(Jit *j, const Block *b)
     }
 }
 
-static void unlink_incoming(Jit *j, Block *b)
+/* False: some exits still lead here. */
+static bool unlink_incoming(Jit *j, Block *b)
 {
+    bool good = true;
+
     for (Link *l = b->incoming, *next; l; l = next) {
         next = l->next_in;
-        template_unlink(j, l);
+        good &= template_unlink(j, l);
         l->to = NULL;
         l->next_in = NULL;
     }
     b->incoming = NULL;
+    return good;
 }
 
 static void unlink_outgoing(Block *b)
@@ -72,7 +76,7 @@ static void retire_uops(Jit *j, Block *b)
 void jit_invalidate(Jit *j, GuestAddr start, uint64_t len)
 {
     pthread_mutex_lock(&j->lock);
-    bool dropped = false;
+    bool dropped = false, stale = false;
     j->drops[j->ndrops % JIT_RECENT_DROPS].start = start;
     j->drops[j->ndrops % JIT_RECENT_DROPS].len = len;
     __atomic_store_n(&j->ndrops, j->ndrops + 1, __ATOMIC_RELEASE);
@@ -89,7 +93,7 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len)
             blockmap_remove(&j->blocks, &b->anchors[i]);
         }
         if (b->code) {
-            unlink_incoming(j, b);
+            stale |= !unlink_incoming(j, b);
             unlink_outgoing(b);
             jit_forget_block(j, b);
         }
@@ -104,6 +108,9 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len)
     if (j->code.rx && j->dead_bytes > DEAD_BYTES_MOST &&
         j->dead_bytes > (uint64_t)j->blocks.count * DEAD_BYTES_PER_BLOCK) {
         (void)jit_empty_arena(j);
+    }
+    if (stale && jit_empty_arena(j) != 0) {
+        abort(); /* no memory for that: old code would be run */
     }
     if (dropped) {
         j->ended.invalidations++;

@@ -829,7 +829,8 @@ static void link_exit(JitThread *t, Link *link, Block *to)
     /* An inline cache is for one target in its life: a thread may stand between its comparison and
      * its jump. */
     bool fits = link->kind != LINK_CACHE || link->target == 0 || link->target == to->pc;
-    if (fits && !link->to && !to->dead && !link->from->dead && jit_may_link(j)) {
+    if (fits && !link->to && !to->dead && !link->from->dead && jit_may_link(j) &&
+        link->from->arena == j->code.rx && codebuf_worth_patching(&j->code, link->site)) {
         jit_link(j, link, to);
     }
     pthread_mutex_unlock(&j->lock);

@@ -121,6 +121,13 @@ typedef struct JitHost {
     /* The most processor time that an earlier run of the same command took, if it compiled for tier
      * 2 (jit_learned_ns()); 0: there was none. May be NULL. */
     uint64_t (*earlier_ns)(void *ctx);
+    /* What such a part is when it is put together, shared by processes: a descriptor that it is
+     * mapped of, from *at on *size bytes (-errno: there is none of this format), to be closed by
+     * the caller; and making one, of pieces without data for zeros. */
+    int (*shared)(void *ctx, void *file, unsigned part, uint32_t format, uint64_t *at,
+                  uint64_t *size);
+    void (*share)(void *ctx, void *file, unsigned part, uint32_t format, const JitFrame *pieces,
+                  unsigned n);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none.
      */
     const int *exe_fd;
@@ -171,7 +178,9 @@ unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
 /* The processor time of this process, in nanoseconds, if tier 2 was asked for what was hot; else 0.
  */
 uint64_t jit_learned_ns(const Jit *jit);
-/* False: jit_save() has nothing to tell of, as in most children of fork. */
+/* Makes shared copies of what was read of stored parts and has none. */
+void jit_share(Jit *jit);
+/* False: neither has anything to do, as in most children of fork. */
 bool jit_may_save(const Jit *jit);
 /* The frames of a stored part that list its blocks; false: it isn't one. */
 bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first,

@@ -76,7 +76,7 @@ static KeepPair *new_pair(Jit *j, KeepModule *m)
     if (p) {
         p->hot = both[0];
         p->cold = both[1];
-        template_stubs(j, p->hot);
+        template_stubs(j, p->hot, m->info.base);
         p->next = m->pairs;
         m->pairs = p;
     }
@@ -191,6 +191,7 @@ static void drop_segments(KeepModule *m)
 
 void keep_forked(Jit *j)
 {
+    j->keep_is_child = true;
     for (KeepModule *m = j->modules; m; m = m->next) {
         /* Freeing them would copy the pages that they are in. */
         if (m->pairs || m->saved)

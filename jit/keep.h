@@ -139,6 +139,11 @@ typedef struct KeepSegment {
     bool opened, spent;  /* its first frame was read; not to be looked into: every block that lives
                             is in the block table, or it is of no use */
     bool damaged;        /* nothing more is found in it */
+    bool shared;         /* placed as a whole: cells, first, index and what cells have are those of
+                            a shared copy (keep_shared.c) */
+    bool copy_tried;     /* to make one */
+    const uint8_t *copy; /* [copy_size] */
+    size_t copy_size;
     void *memory;        /* of what follows, up to `index` */
     KeepCell *cells;     /* [info.ncells] */
     uint64_t *first;     /* [info.nindex] keys */
@@ -202,10 +207,31 @@ void keep_ask(Jit *j, KeepModule *m);
 void keep_free_segment(KeepSegment *s);
 /* Zeroed, lives as long as the arena. */
 void *keep_alloc(Jit *j, size_t size);
+/* The same, its pages when they are used. */
+void *keep_alloc_later(Jit *j, size_t size);
 /* The segment's block at pc; NULL: none. */
 const KeepIndex *keep_search(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode);
 /* False: it can't be. */
 bool keep_place(Jit *j, KeepSegment *s, uint32_t cell);
+
+/* The frame's bytes; false: damaged, or of another size. */
+bool keep_frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size);
+size_t keep_cell_size(const KeepCell *c);
+/* Does what was read make sense? */
+bool keep_sound_cells(const KeepInfo *i, const KeepCell *cells);
+bool keep_sound_blocks(const KeepCell *c, const KeepBlock *blocks);
+bool keep_sound_links(const KeepInfo *i, const KeepCell *cells, uint32_t cell, const KeepLink *l);
+bool keep_sound_index(const KeepInfo *i, const KeepCell *cells, const KeepIndex *index, uint32_t n);
+/* Is there room in the arena for so many chunks of code that is stored? */
+bool keep_has_room(const Jit *j, uint64_t chunks);
+
+/* ---- keep_shared.c: all under the lock ------------------------------------------------------- */
+
+/* The segment, which isn't opened, as a shared copy has it: opened, and placed. False: there is
+ * none. */
+bool keep_attach(Jit *j, KeepSegment *s);
+/* Is there anything that jit_share() would do? Without the lock. */
+bool keep_may_share(const Jit *j);
 
 /* ---- keep_find.c ----------------------------------------------------------------------------- */
 

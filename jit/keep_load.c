@@ -20,9 +20,11 @@ static void *map_memory(size_t size)
 
 void keep_free_segment(KeepSegment *s)
 {
-    for (uint32_t i = 0; s->index && i < s->info.nindex; i++)
+    for (uint32_t i = 0; s->index && !s->shared && i < s->info.nindex; i++)
         free(s->index[i]);
     free(s->memory);
+    if (s->copy)
+        munmap((void *)(uintptr_t)s->copy, s->copy_size);
     free(s);
 }
 
@@ -40,6 +42,20 @@ static bool have_room(Jit *j, size_t size)
     j->keep_room = map_memory(size);
     j->keep_room_size = j->keep_room ? size : 0;
     return j->keep_room != NULL;
+}
+
+void *keep_alloc_later(Jit *j, size_t size)
+{
+    size_t bytes = (sizeof(MetaSlab) + size + 4095) & ~(size_t)4095;
+    MetaSlab *s =
+        mmap(ownmem_hint(bytes), bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (s == MAP_FAILED)
+        return NULL;
+    s->size = s->used = bytes - sizeof *s;
+    s->next = j->slabs;
+    j->slabs = s;
+    return s->bytes;
 }
 
 void *keep_alloc(Jit *j, size_t size)
@@ -65,7 +81,7 @@ void *keep_alloc(Jit *j, size_t size)
 
 /* ---- what is stored -------------------------------------------------------------------------- */
 
-static bool frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
+bool keep_frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
 {
     return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n) == size &&
            (!size ||
@@ -105,14 +121,14 @@ void keep_ask(Jit *j, KeepModule *m)
 }
 
 /* Cells in order, each within one pair. */
-static bool sound_cells(const KeepSegment *s)
+bool keep_sound_cells(const KeepInfo *info, const KeepCell *cells)
 {
     const KeepCell *last = NULL;
 
-    for (uint32_t i = 0; i < s->info.ncells; i++) {
-        const KeepCell *c = &s->cells[i];
+    for (uint32_t i = 0; i < info->ncells; i++) {
+        const KeepCell *c = &cells[i];
         uint32_t hot = c->hot % KEEP_PAIR, cold = c->cold % KEEP_PAIR;
-        if (c->hot / KEEP_PAIR >= s->info.npairs || c->cold / KEEP_PAIR != c->hot / KEEP_PAIR ||
+        if (c->hot / KEEP_PAIR >= info->npairs || c->cold / KEEP_PAIR != c->hot / KEEP_PAIR ||
             hot >= CODEBUF_CHUNK || c->hot_len > CODEBUF_CHUNK - hot || cold < CODEBUF_CHUNK ||
             c->cold_len > KEEP_PAIR - cold || !c->nblocks || c->nblocks > KEEP_CELL_BLOCKS ||
             c->nlinks > c->nblocks * (uint32_t)UINT16_MAX ||
@@ -133,15 +149,17 @@ static bool open_segment(Jit *j, KeepSegment *s)
                   s->info.ncells * sizeof *s->placed;
 
     s->opened = true;
+    if (keep_attach(j, s))
+        return true;
     s->memory = calloc(1, size);
-    if (!s->memory || !frame(j, s, KEEP_HEAD, s->memory, head))
+    if (!s->memory || !keep_frame(j, s, KEEP_HEAD, s->memory, head))
         return false;
     s->cells = s->memory;
     s->first = (uint64_t *)(void *)(s->cells + s->info.ncells);
     s->pairs = (uint8_t **)(void *)(s->first + s->info.nindex);
     s->placed = (KeepPlaced *)(void *)(s->pairs + s->info.npairs);
     s->index = (KeepIndex **)(void *)(s->placed + s->info.ncells);
-    return sound_cells(s);
+    return keep_sound_cells(&s->info, s->cells);
 }
 
 static uint32_t index_count(const KeepSegment *s, uint32_t k)
@@ -150,19 +168,27 @@ static uint32_t index_count(const KeepSegment *s, uint32_t k)
     return left < KEEP_INDEX_BLOCKS ? left : KEEP_INDEX_BLOCKS;
 }
 
+bool keep_sound_index(const KeepInfo *info, const KeepCell *cells, const KeepIndex *index,
+                      uint32_t n)
+{
+    bool good = true;
+
+    for (uint32_t i = 0; good && i < n; i++)
+        good = keep_cell(&index[i]) < info->ncells &&
+               keep_nth(&index[i]) < cells[keep_cell(&index[i])].nblocks;
+    return good;
+}
+
 static KeepIndex *load_index(Jit *j, KeepSegment *s, uint32_t k)
 {
     uint32_t n = index_count(s, k);
     KeepIndex *index = malloc(n * sizeof *index);
     bool good = index && have_room(j, n * sizeof *index) &&
-                frame(j, s, KEEP_INDEX + k, j->keep_room, n * sizeof *index);
+                keep_frame(j, s, KEEP_INDEX + k, j->keep_room, n * sizeof *index);
     if (good)
         columns_get(index, j->keep_room, n, sizeof *index, KEEP_INDEX_DIFFERENCES);
 
-    for (uint32_t i = 0; good && i < n; i++)
-        good = keep_cell(&index[i]) < s->info.ncells &&
-               keep_nth(&index[i]) < s->cells[keep_cell(&index[i])].nblocks;
-    if (!good) {
+    if (!good || !keep_sound_index(&s->info, s->cells, index, n)) {
         free(index);
         return NULL;
     }
@@ -215,6 +241,12 @@ static uint32_t arena_offset(const Jit *j, const KeepSegment *s, uint32_t at)
     return (uint32_t)(keep_address(s, at) - (uintptr_t)j->code.rx);
 }
 
+/* Code that is stored may take three quarters of the arena, the rest is for what is new. */
+bool keep_has_room(const Jit *j, uint64_t chunks)
+{
+    return j->code.used + chunks * CODEBUF_CHUNK <= j->code.size / 4 * 3;
+}
+
 /* Under the lock. */
 static bool have_pair(Jit *j, KeepSegment *s, uint32_t pair)
 {
@@ -222,11 +254,9 @@ static bool have_pair(Jit *j, KeepSegment *s, uint32_t pair)
 
     if (s->pairs[pair])
         return true;
-    /* Code that is stored may take three quarters of the arena, the rest is for what is new. */
-    if (j->code.used + 2 * (uint64_t)CODEBUF_CHUNK > j->code.size / 4 * 3 ||
-        !codebuf_chunks(&j->code, 2, false, both))
+    if (!keep_has_room(j, 2) || !codebuf_chunks(&j->code, 2, false, both))
         return false;
-    template_stubs(j, both[0]);
+    template_stubs(j, both[0], s->module->info.base);
     s->pairs[pair] = both[0]->rx + both[0]->start;
     for (uint32_t i = 0; i < 2; i++) {
         both[i]->window = pair * KEEP_PAIR + i * CODEBUF_CHUNK;
@@ -275,18 +305,18 @@ static bool relocate(Jit *j, const KeepSegment *s, const KeepCell *c, const uint
     return true;
 }
 
-static bool sound_links(const KeepSegment *s, uint32_t cell, const KeepLink *l, uint32_t n)
+bool keep_sound_links(const KeepInfo *info, const KeepCell *cells, uint32_t cell, const KeepLink *l)
 {
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < cells[cell].nlinks; i++) {
         if ((l[i].flags & (KEEP_LINKED | KEEP_FAR)) &&
-            (l[i].cell >= s->info.ncells || l[i].n >= s->cells[l[i].cell].nblocks ||
+            (l[i].cell >= info->ncells || l[i].n >= cells[l[i].cell].nblocks ||
              (l[i].cell != cell) != ((l[i].flags & KEEP_FAR) != 0)))
             return false;
     }
     return true;
 }
 
-static bool sound_blocks(const KeepCell *c, const KeepBlock *blocks)
+bool keep_sound_blocks(const KeepCell *c, const KeepBlock *blocks)
 {
     uint64_t links = 0, faults = 0;
 
@@ -326,7 +356,7 @@ static bool take_tables(Jit *j, KeepSegment *s, uint32_t cell, const uint8_t *li
     columns_get(p->blocks, blocks, c->nblocks, sizeof *p->blocks, KEEP_BLOCK_DIFFERENCES);
     columns_get(p->links, links, c->nlinks, sizeof *p->links, KEEP_LINK_DIFFERENCES);
     memcpy(p->faults_at + nblocks, faults, c->faults_len);
-    if (!sound_blocks(c, p->blocks) || !sound_links(s, cell, p->links, c->nlinks))
+    if (!keep_sound_blocks(c, p->blocks) || !keep_sound_links(&s->info, s->cells, cell, p->links))
         return false;
     for (uint32_t i = 0; i < nblocks; i++) {
         p->links_at[i] = nlinks;
@@ -346,9 +376,9 @@ static void point(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t block, u
     uint32_t site =
         l->site + (l->flags & KEEP_COLD_SITE ? from->cold + b->cold : from->hot + b->hot);
 
-    template_point(j, arena_offset(j, s, site),
-                   arena_offset(j, s, to->hot + s->placed[l->cell].blocks[l->n].hot));
-    l->flags |= KEEP_LINKED;
+    if (template_point(j, arena_offset(j, s, site),
+                       arena_offset(j, s, to->hot + s->placed[l->cell].blocks[l->n].hot)))
+        l->flags |= KEEP_LINKED;
 }
 
 /* The cell's far exits: to where they lead, or, if that isn't placed yet, to wait for it. */
@@ -385,11 +415,17 @@ static void link_in(Jit *j, KeepSegment *s, uint32_t cell)
     p->waiting = NULL;
 }
 
+size_t keep_cell_size(const KeepCell *c)
+{
+    return c->nblocks * sizeof(KeepBlock) + c->nlinks * sizeof(KeepLink) + c->nrelocs * (size_t)4 +
+           c->faults_len + c->hot_len + c->cold_len;
+}
+
 static bool place_cell(Jit *j, KeepSegment *s, uint32_t cell, uint8_t *room, size_t size)
 {
     const KeepCell *c = &s->cells[cell];
 
-    if (!frame(j, s, KEEP_INDEX + s->info.nindex + cell, room, size))
+    if (!keep_frame(j, s, KEEP_INDEX + s->info.nindex + cell, room, size))
         return false;
     const uint8_t *links = room + c->nblocks * sizeof(KeepBlock),
                   *relocs = links + c->nlinks * sizeof(KeepLink),
@@ -413,8 +449,7 @@ bool keep_place(Jit *j, KeepSegment *s, uint32_t cell)
         if (jit_own_code(j) != 0 || generation != j->generation)
             return false;
     }
-    size_t size = c->nblocks * sizeof(KeepBlock) + c->nlinks * sizeof(KeepLink) +
-                  c->nrelocs * (size_t)4 + c->faults_len + c->hot_len + c->cold_len;
+    size_t size = keep_cell_size(c);
     bool good = have_room(j, size) && have_pair(j, s, c->hot / KEEP_PAIR) &&
                 place_cell(j, s, cell, j->keep_room, size);
     if (good) {

@@ -417,7 +417,7 @@ bool jit_may_save(const Jit *j)
 
     while (m && !m->pairs && !m->stash)
         m = m->next;
-    return m != NULL;
+    return m != NULL || keep_may_share(j);
 }
 
 unsigned jit_save(Jit *j, uint32_t least, JitSaveFn fn, void *ctx)

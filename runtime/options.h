@@ -26,6 +26,7 @@ typedef struct Options {
     uint64_t host_features_off;
     int cache;              /* CacheMode (cache/cache.h) */
     const char *cache_path; /* folders; NULL: the user's own */
+    const char *cache_shared; /* folder; "off"; NULL: the user's own */
     uint64_t cache_size;    /* limit in bytes; 0: the default */
     int stats;              /* 0 no, 1 text, 2 JSON */
     bool perf_map;

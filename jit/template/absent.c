@@ -61,10 +61,11 @@ void template_link(Jit *jit, Link *link, const Block *to)
     (void)link;
     (void)to;
 }
-void template_unlink(Jit *jit, Link *link)
+bool template_unlink(Jit *jit, Link *link)
 {
     (void)jit;
     (void)link;
+    return true;
 }
 bool template_fault(JitThread *t, Block *b, void *ucontext)
 {

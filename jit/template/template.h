@@ -10,8 +10,10 @@ int template_create(Jit *jit);
 void template_destroy(Jit *jit);
 /* A fresh arena after the old one was emptied: writes what every arena needs. 0 or -errno. */
 int template_arena(Jit *jit, CodeBuf *code);
-/* Puts a copy of the stubs at the start of a chunk, which code in it uses. */
-void template_stubs(Jit *jit, CodeChunk *c);
+/* Puts a copy of the stubs at the start of a chunk, which code in it uses, and behind them the word
+ * that addresses in a guest file which may lie anywhere are sums with: where its first byte is. All
+ * of it within a page. */
+void template_stubs(Jit *jit, CodeChunk *c, GuestAddr base);
 int template_thread_start(JitThread *t);
 /* Before the thread's first template_emit. 0 or -errno. */
 int template_prepare(JitThread *t);
@@ -37,12 +39,12 @@ int template_place(JitThread *t, const struct CodeObject *o, Block *b);
 CpuExit template_run(Cpu *cpu, Block *b, Link **link);
 
 /* Under Jit.lock, other threads may be running it: the jump that ends at `site` leads to `target`
- * from now on; both are offsets in the arena. */
-void template_point(Jit *jit, uint32_t site, uint32_t target);
-/* Under Jit.lock: patches the exit to jump to link->to's code, or back to its stub. Other threads
- * may be running it. */
+ * from now on; both are offsets in the arena. False: it can't be patched. */
+bool template_point(Jit *jit, uint32_t site, uint32_t target);
+/* Under Jit.lock: patches the exit to jump to link->to's code (if it can be patched), or back to its
+ * stub (false: it can't be, and may lead to where it did). Other threads may be running it. */
 void template_link(Jit *jit, Link *link, const Block *to);
-void template_unlink(Jit *jit, Link *link);
+bool template_unlink(Jit *jit, Link *link);
 
 /* A host fault at ucontext's pc in b's code (or in C code that b called, when in_c): the register
  * file of cpu is completed from the ucontext's registers, cpu->pc set, and the ucontext changed so

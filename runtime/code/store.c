@@ -88,6 +88,7 @@ CodeStore *code_store_open(const Options *o, const Frontend *frontend)
                           .mode = (CacheMode)o->cache,
                           .secure = getauxval(AT_SECURE) != 0,
                           .limit = o->cache_size,
+                          .shared = o->cache_shared,
                           .place = ownmem_hint};
     Cache *cache = cache_open(&config);
     CodeStore *s = cache ? calloc(1, sizeof *s) : NULL;
@@ -260,9 +261,33 @@ static bool kept_frame(void *ctx, void *file, unsigned part, unsigned frame, voi
     return good;
 }
 
+static int shared(void *ctx, void *file, unsigned part, uint32_t format, uint64_t *at,
+                  uint64_t *size)
+{
+    CodeFile *f = file;
+    const CacheEntry *e = entry_of(f, &part);
+    (void)ctx;
+    *at = CACHE_SHARED_AT;
+    lock_take(&f->store->lock);
+    int fd = cache_shared_open(f->store->cache, e, part, format, size);
+    lock_release(&f->store->lock);
+    return fd;
+}
+
+static void share(void *ctx, void *file, unsigned part, uint32_t format, const JitFrame *pieces,
+                  unsigned n)
+{
+    CodeFile *f = file;
+    const CacheEntry *e = entry_of(f, &part);
+    (void)ctx;
+    lock_take(&f->store->lock);
+    (void)cache_shared_store(f->store->cache, e, part, format,
+                             (const CacheFrame *)(const void *)pieces, n);
+    lock_release(&f->store->lock);
+}
+
 void code_store_host(CodeStore *s, JitHost *host)
 {
-    (void)s;
     _Static_assert((int)JIT_PART_INFO == (int)CACHE_INFO_SIZE, "the same bytes");
     host->module = mem_module;
     host->kept_parts = kept_parts;
@@ -270,6 +295,10 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_size = kept_size;
     host->kept_frame = kept_frame;
     host->earlier_ns = earlier_ns;
+    if (cache_shared_path(s->cache)) {
+        host->shared = shared;
+        host->share = share;
+    }
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */
@@ -377,6 +406,7 @@ void code_store_save(CodeStore *s, Jit *jit)
     sigprocmask(SIG_BLOCK, &all, &before);
     jit_save(jit, 1, save_part, s);
     remember_time(s, jit);
+    jit_share(jit);
     if (!had) {
         sigtimedwait(&xfsz, NULL, &now);
     }

@@ -26,7 +26,8 @@ class Aot:
 
     def xemu_run(self, *args, **more):
         base = {k: v for k, v in os.environ.items() if not k.startswith(("XEMU_", "QEMU_", "XDG_CACHE"))}
-        env = {**base, "HOME": self.folder, "XEMU_CACHE_PATH": self.cache, "XEMU_LD_PREFIX": SYSROOT, **more}
+        env = {**base, "HOME": self.folder, "XEMU_CACHE_PATH": self.cache,
+               "XEMU_CACHE_SHARED": os.path.join(self.folder, "shared"), "XEMU_LD_PREFIX": SYSROOT, **more}
         return subprocess.run([self.xemu, *args], stdin=subprocess.DEVNULL, capture_output=True, env=env, cwd=self.folder, timeout=LIMIT)
 
     def ahead(self, *args, **more):

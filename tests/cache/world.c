@@ -39,7 +39,9 @@ void world_begin(World *w)
 
 void world_reopen(World *w)
 {
-    CacheConfig config = {.path = w->cache, .mode = CACHE_RW};
+    char shared[128];
+    snprintf(shared, sizeof shared, "%s/shared", w->dir);
+    CacheConfig config = {.path = w->cache, .mode = CACHE_RW, .shared = shared};
     cache_close(w->c);
     w->c = cache_open(&config);
     cr_assert(w->c);

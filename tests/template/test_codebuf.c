@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,5 +178,73 @@ Test(codebuf, fork_that_fails)
     cr_expect_not(codebuf_may_patch(&cb));
     codebuf_fork_parent(&cb, false);
     cr_expect(codebuf_may_patch(&cb));
+    codebuf_destroy(&cb);
+}
+
+/* A file of two pages, each with a function at its start. */
+static int file_of_two(void)
+{
+    uint8_t pages[2 * CODEBUF_PAGE] = {0};
+    int fd = memfd_create("two", MFD_CLOEXEC);
+
+    write_function(pages, 1);
+    write_function(pages + CODEBUF_PAGE, 2);
+    cr_assert_eq(write(fd, pages, sizeof pages), (ssize_t)sizeof pages);
+    return fd;
+}
+
+Test(codebuf, pages_of_a_file_are_copied_when_they_are_patched)
+{
+    CodeBuf cb = make(2u << 20);
+    CodeChunk *c[2];
+    int fd = file_of_two();
+    uint8_t bytes[6];
+
+    cr_assert(codebuf_chunks(&cb, 2, false, c));
+    uint32_t at = c[1]->start + 3 * CODEBUF_PAGE, far = at + 16 * CODEBUF_PAGE;
+    cr_assert_eq(codebuf_share(c[1], 3, 2, fd, 0), 0);
+    cr_assert_eq(codebuf_share(c[1], 19, 1, fd, CODEBUF_PAGE), 0);
+    cr_expect_eq(call(cb.rx + at), 1u);
+    cr_expect_eq(call(cb.rx + at + CODEBUF_PAGE), 2u);
+    cr_expect_eq(call(cb.rx + far), 2u);
+    cr_assert(codebuf_patchable(&cb, at + 1, 4));
+    write_function(codebuf_rw(&cb, (uintptr_t)cb.rx + at), 7);
+    cr_expect_eq(call(cb.rx + at), 7u);
+    cr_expect_eq(call(cb.rx + at + CODEBUF_PAGE), 2u, "its neighbour keeps what it has");
+    cr_expect_eq(c[1]->shared, UINT64_C(1) << 19, "what is far off is the file's still");
+    cr_assert_eq(pread(fd, bytes, 6, 0), 6);
+    cr_expect_eq(bytes[1], 1, "the file isn't changed");
+    close(fd);
+    codebuf_destroy(&cb);
+}
+
+Test(codebuf, an_own_copy_leaves_pages_of_a_file)
+{
+    CodeBuf cb = make(2u << 20);
+    CodeChunk *c;
+    int fd = file_of_two(), status;
+
+    cr_assert(codebuf_chunks(&cb, 1, false, &c));
+    c->next = c->end;
+    cr_assert_eq(codebuf_share(c, 0, 1, fd, 0), 0);
+    cr_assert_eq(codebuf_share(c, 40, 1, fd, CODEBUF_PAGE), 0);
+    uint8_t *between = cb.rx + c->start + 20 * CODEBUF_PAGE;
+    write_function(codebuf_rw(&cb, (uintptr_t)between), 5);
+    cr_assert_eq(codebuf_fork_prepare(&cb), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        codebuf_fork_child(&cb);
+        bool good = codebuf_own(&cb) == 0 && call(cb.rx + c->start) == 1 &&
+                    call(cb.rx + c->start + 40 * CODEBUF_PAGE) == 2 && call(between) == 5;
+        write_function(codebuf_rw(&cb, (uintptr_t)between), 6);
+        good = good && call(between) == 6 && codebuf_patchable(&cb, c->start, 4);
+        write_function(codebuf_rw(&cb, (uintptr_t)cb.rx + c->start), 9);
+        _exit(good && call(cb.rx + c->start) == 9 ? 0 : 1);
+    }
+    codebuf_fork_parent(&cb, true);
+    cr_assert(waitpid(pid, &status, 0) == pid && status == 0);
+    cr_expect_eq(call(between), 5u);
+    cr_expect_eq(call(cb.rx + c->start), 1u);
+    close(fd);
     codebuf_destroy(&cb);
 }

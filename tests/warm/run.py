@@ -49,7 +49,7 @@ class Warm:
     def environment(self, **more):
         base = {k: v for k, v in os.environ.items() if not k.startswith(("XEMU_", "QEMU_", "XDG_CACHE"))}
         return {**base, "HOME": self.folder, "XEMU_CACHE": "rw", "XEMU_CACHE_PATH": self.cache, "XEMU_LD_PREFIX": SYSROOT,
-                "XEMU_STATS": "json", **more}
+                "XEMU_CACHE_SHARED": os.path.join(self.folder, "shared"), "XEMU_STATS": "json", **more}
 
     def start(self, program, *args, **more):
         return subprocess.Popen([self.xemu, program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -137,6 +137,36 @@ class Warm:
         elif other.status:
             problem = f"with an argument: {other.errors[-1:]}"
         report("what a command compiled is enough", problem)
+
+    @test
+    def copies_are_shared(self):
+        """The second run, which reads what the first learned, leaves it for the third to map."""
+        for name, build in (("sort", "O2-dynamic"), ("cgoto", "O2-static"), ("plugins", "O2-dynamic"), ("threads", "O2-dynamic"),
+                            ("process", "O2-dynamic"), ("patch", "O2-static")):
+            program = self.program(name, build)
+            for tiers in ({}, {"XEMU_TIERS": "1,2", "XEMU_HOT": "1"}):
+                self.clear()
+                expected = self.run(program, XEMU_CACHE="off")
+                runs = [self.run(program, **tiers) for _ in range(4)]
+                alone = self.run(program, XEMU_CACHE_SHARED="off", **tiers)
+                problem = None
+                if any((r.status, r.out) != (expected.status, expected.out) for r in [*runs, alone]):
+                    problem = f"statuses {[r.status for r in runs]} {alone.status} {runs[-1].errors[-1:]}"
+                elif runs[0].cache_shared or not runs[1].cache_shared_stores or not runs[3].cache_shared or alone.cache_shared:
+                    problem = f"{[(r.cache_shared, r.cache_shared_stores) for r in [*runs, alone]]}"
+                elif runs[3].kept_blocks < alone.kept_blocks // 2:
+                    problem = f"{runs[3].kept_blocks} blocks placed, without sharing {alone.kept_blocks}"
+                report(f"shared {os.path.basename(program)} {len(tiers)}", problem)
+        stat = json.loads(self.control("stat", "--json").stdout)
+        report("shared copies are counted", None if stat["shared_copies"] and stat["shared_bytes"] else stat)
+        copies = glob.glob(os.path.join(self.folder, "shared", "*"))
+        with open(copies[0], "r+b") as f:
+            f.seek(5000)
+            f.write(b"damage")
+        verify = json.loads(self.control("verify", "--json").stdout)
+        report("damaged shared copies are found", None if verify["damaged_shared"] == 1 else verify)
+        self.control("clear")
+        report("shared copies are cleared", None if not os.path.exists(os.path.join(self.folder, "shared")) else copies)
 
     @test
     def the_name_does_not_matter(self):

@@ -100,31 +100,40 @@ static int do_ls(Ctl *k)
 static int do_stat(Ctl *k)
 {
     int err = cache_each(k->c, false, count_item, k);
+    CacheShared shared = cache_shared_each(k->c, false);
     const char *format =
         k->json ? "{\"entries\":%lu,\"damaged\":%lu,\"parts\":%" PRIu64 ",\"blocks\":%" PRIu64
                   ",\"guest_bytes\":%" PRIu64 ",\"raw_bytes\":%" PRIu64 ",\"packed_bytes\":%" PRIu64
-                  ",\"disk_bytes\":%" PRIu64 "}\n"
+                  ",\"disk_bytes\":%" PRIu64 ",\"shared_copies\":%" PRIu64
+                  ",\"shared_bytes\":%" PRIu64 "}\n"
                 : "entries       %12lu\ndamaged       %12lu\nparts         %12" PRIu64
                   "\nblocks        %12" PRIu64 "\nguest bytes   %12" PRIu64
                   "\ndecompressed  %12" PRIu64 "\ncompressed    %12" PRIu64
-                  "\non disk       %12" PRIu64 "\n";
-    printf(format, k->entries, k->bad, k->parts, k->units, k->guest, k->raw, k->packed, k->disk);
+                  "\non disk       %12" PRIu64 "\nshared copies %12" PRIu64
+                  "\nin memory     %12" PRIu64 "\n";
+    printf(format, k->entries, k->bad, k->parts, k->units, k->guest, k->raw, k->packed, k->disk,
+           shared.copies, shared.bytes);
     return err ? complain(cache_layer(k->c, 0), err) : 0;
 }
 
 static int do_verify(Ctl *k)
 {
     int err = cache_each(k->c, true, verify_item, k);
+    CacheShared shared = cache_shared_each(k->c, true);
     if (k->json) {
-        printf("{\"entries\":%lu,\"damaged\":%lu,\"damaged_parts\":%lu}\n", k->entries, k->bad,
-               k->bad_parts);
+        printf("{\"entries\":%lu,\"damaged\":%lu,\"damaged_parts\":%lu,\"damaged_shared\":%" PRIu64
+               "}\n",
+               k->entries, k->bad, k->bad_parts, shared.damaged);
     } else {
         printf("%lu entries, %lu damaged\n", k->entries, k->bad);
+        if (shared.damaged) {
+            printf("%" PRIu64 " damaged shared copies\n", shared.damaged);
+        }
     }
     if (k->bad && cache_mode(k->c) == CACHE_RW) {
         cache_drop_damaged(k->c);
     }
-    return err ? complain(cache_layer(k->c, 0), err) : k->bad != 0;
+    return err ? complain(cache_layer(k->c, 0), err) : k->bad || shared.damaged;
 }
 
 /* ---- prune, clear, export, import, path ------------------------------------------------------ */
@@ -149,6 +158,7 @@ static int do_prune(Ctl *k)
 static int do_clear(Ctl *k)
 {
     int err = cache_clear(k->c);
+    cache_shared_clear(k->c);
     return err ? complain(cache_layer(k->c, 0), err)
                : done(k, "evicted", cache_counters(k->c)->evicted);
 }
@@ -228,7 +238,8 @@ static int usage(void)
 
 int cachectl(const Options *o, int argc, char **argv)
 {
-    CacheConfig config = {.path = o->cache_path, .mode = CACHE_RW, .limit = o->cache_size};
+    CacheConfig config = {
+        .path = o->cache_path, .mode = CACHE_RW, .limit = o->cache_size, .shared = o->cache_shared};
     Ctl k = {.limit = o->cache_size ? o->cache_size : (uint64_t)2 << 30};
     const Command *command = NULL;
     const char *file = NULL;

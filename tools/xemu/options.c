@@ -336,6 +336,12 @@ static int set_cache(Parse *p, const char *word)
     return refuse(p, "wants rw, ro or off");
 }
 
+static int set_cache_shared(Parse *p, const char *word)
+{
+    p->cl->options.cache_shared = word;
+    return 0;
+}
+
 static int set_cache_path(Parse *p, const char *word)
 {
     p->cl->options.cache_path = word;

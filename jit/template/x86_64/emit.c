@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "jit/keep.h"
 #include "jit/ownmem.h"
 #include "jit/template/x86_64/emit_ops.h"
 #include "jit/template/x86_64/template.h"
@@ -242,6 +243,12 @@ void emit_mov_guest(Emit *e, unsigned r, GuestAddr addr)
     if (!e->relocatable) {
         e->placed = true;
         asm_mov_ri(&e->a, r, addr);
+        return;
+    }
+    int64_t in_file = (int64_t)(addr - e->file);
+    if (e->file_word && in_file == (int32_t)in_file) {
+        asm_mov_rm(&e->a, 3, r, asm_mem_rip(e->file_word));
+        asm_lea(&e->a, 3, r, asm_mem(r, (int32_t)in_file));
         return;
     }
     asm_mov_ri64(&e->a, r, addr);
@@ -641,6 +648,9 @@ Emit *emit_begin(JitThread *t, Block *b, bool relocatable)
     e->failed = e->in_cold = false;
     e->arena = t->hot->rx + t->hot->rw_delta;
     e->stubs = e->arena + (t->hot->stubs ? t->hot->start : 0);
+    bool moves = keep_relocatable(t);
+    e->file = moves ? t->module->info.base : 0;
+    e->file_word = moves && t->hot->stubs ? e->stubs + shared->file_base : NULL;
     e->a.features = t->jit->features;
     e->a.p = e->entry = e->arena + t->hot->next;
     e->limit = e->arena + t->hot->end - ASM_MARGIN;

@@ -128,10 +128,12 @@ typedef struct Emit {
     Jit *jit;
     Block *b;
     uint32_t mode;
-    GuestAddr pc;     /* of the block */
-    bool relocatable; /* addresses in the guest's file are told apart */
-    bool quick;       /* a quick block is being emitted (emit_snippets.c) */
-    bool placed;      /* what was emitted since this was cleared is good for its place only */
+    GuestAddr pc;             /* of the block */
+    bool relocatable;         /* addresses in the guest's file are told apart */
+    GuestAddr file;           /* where the file is, if so */
+    const uint8_t *file_word; /* the word that says so (template_stubs); NULL: none */
+    bool quick;               /* a quick block is being emitted (emit_snippets.c) */
+    bool placed; /* what was emitted since this was cleared is good for its place only */
     bool failed;
     uint8_t *arena; /* its start (writable view) */
     uint8_t *stubs; /* where those are that the block uses (writable view) */

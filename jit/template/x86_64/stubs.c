@@ -6,6 +6,7 @@
  * its own call.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "jit/interp/interp.h"
 #include "jit/template/x86_64/template.h"
@@ -277,6 +278,9 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     stub_call(&a, (const void *)call_helper, false);
 #undef BEGIN
     s->stubs_end = (uint32_t)(a.p - base);
+    s->file_base = (s->stubs_end + 7u) & ~7u;
+    if (s->file_base + 8 > CODEBUF_PAGE)
+        abort();
     c->next = s->stubs_end; /* nothing else goes into this chunk: no thread has it */
     return 0;
 }

@@ -35,15 +35,16 @@ int template_arena(Jit *jit, CodeBuf *code)
 }
 
 /* They refer to each other by distance, and to C routines by address. */
-void template_stubs(Jit *jit, CodeChunk *c)
+void template_stubs(Jit *jit, CodeChunk *c, GuestAddr base_of_file)
 {
     const TemplateShared *s = jit->tpl;
     uint8_t *base = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx);
 
     memcpy(base + c->start, base, s->stubs_end);
+    memcpy(base + c->start + s->file_base, &base_of_file, sizeof base_of_file);
     c->stubs = true;
     if (c->next == c->start)
-        c->next = c->start + ((s->stubs_end + 63u) & ~63u);
+        c->next = c->start + ((s->file_base + (uint32_t)sizeof base_of_file + 63u) & ~63u);
 }
 
 int template_thread_start(JitThread *t)
@@ -163,22 +164,29 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
 
 /* ---- links ----------------------------------------------------------------------------------- */
 
-void template_point(Jit *jit, uint32_t site, uint32_t target)
+bool template_point(Jit *jit, uint32_t site, uint32_t target)
 {
     int32_t rel = (int32_t)(target - site);
     uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + site - 4;
+
+    if (!codebuf_patchable(&jit->code, site - 4, 4))
+        return false;
 
     /* One store within a cache line (emit_pad_patchable): other threads fetch the old or the new
      * displacement. */
     typedef volatile int32_t __attribute__((aligned(1), may_alias)) Displacement;
     *(Displacement *)(void *)at = rel;
+    return true;
 }
 
-static void set_cache(Jit *jit, const Link *link, GuestAddr pc)
+static bool set_cache(Jit *jit, const Link *link, GuestAddr pc)
 {
     uint8_t *at = codebuf_rw(&jit->code, (uintptr_t)jit->code.rx) + link->cache;
 
+    if (!codebuf_patchable(&jit->code, link->cache, sizeof pc))
+        return false;
     __atomic_store_n((uint64_t *)(void *)at, pc, __ATOMIC_SEQ_CST);
+    return true;
 }
 
 void template_link(Jit *jit, Link *link, const Block *to)
@@ -187,18 +195,17 @@ void template_link(Jit *jit, Link *link, const Block *to)
         return;
     if (link->kind == LINK_CACHE)
         __atomic_store_n(&link->target, to->pc, __ATOMIC_RELAXED);
-    template_point(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx));
-    if (link->kind == LINK_CACHE)
-        set_cache(jit, link, to->pc);
+    if (template_point(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx)) &&
+        link->kind == LINK_CACHE)
+        (void)set_cache(jit, link, to->pc);
 }
 
-void template_unlink(Jit *jit, Link *link)
+bool template_unlink(Jit *jit, Link *link)
 {
     if (link->from->arena != jit->code.rx)
-        return;
-    if (link->kind == LINK_CACHE)
-        set_cache(jit, link, JIT_NO_PC);
-    template_point(jit, link->site, link->stub);
+        return true;
+    return (link->kind != LINK_CACHE || set_cache(jit, link, JIT_NO_PC)) &&
+           template_point(jit, link->site, link->stub);
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */

@@ -44,6 +44,7 @@ _Static_assert((unsigned)EMIT_MAX_LINKS < TAG_NO_LINK + 0u && CODEBUF_CHUNK <= 1
 typedef struct TemplateShared {
     uint32_t stubs[STUB_COUNT]; /* arena offsets */
     uint32_t stubs_end;
+    uint32_t file_base; /* the word behind them (template_stubs) */
     uint8_t int_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16],
         vec_pin_at[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16],
         pin_granule[(CPU_FILE + CPU_FILE_SIZE) / 8 + 16];
