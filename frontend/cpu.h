@@ -138,7 +138,7 @@ typedef struct Cpu {
     _Atomic int32_t polls_left; /* where tier 2 follows: polls of tier 1's code until the runtime
                                    hears of one (jit/tier.c). An interrupt makes it negative; as
                                    another thread's it may get lost while code counts: then the code
-                                   goes on for the polls that are left, some thousands */
+                                   goes on for the polls that are left, some ten thousand */
     _Alignas(64) uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
     V128 tmp[4]; /* operands and result of operations run by C for emitted code: [0] result, [1..3]
                     a, b, c */

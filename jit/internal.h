@@ -64,8 +64,10 @@ typedef struct JitThread {
                            jit_fork_child */
     uint32_t stress,
         stress_drops; /* stress.h: the last random number, how often code was dropped */
-    uint32_t sampled; /* tier.c: the last random number */
-    void *tpl;        /* the template emitter's own, per thread: in tpl_room */
+    uint32_t sampled,
+        calm;  /* tier.c: the last random number; how rare samples are, as a power of two
+                */
+    void *tpl; /* the template emitter's own, per thread: in tpl_room */
     _Alignas(16) uint8_t tpl_room[64];
 } JitThread;
 

@@ -383,8 +383,9 @@ int tier_anchor(Jit *j, Block *b)
 /* ---- promotion ------------------------------------------------------------------------------- */
 
 enum {
-    HOT = 40000,
-    COUNTER = 4000,
+    HOT = 96000,
+    COUNTER = 16000,
+    MOST_CALM = 2,
     PROMOTED_BLOCKS = 120,
     PROMOTED_INSNS = 1200,
     SHORT_INSNS = 24,
@@ -492,8 +493,9 @@ static uint32_t heat_wanted(const Jit *j)
     return n < UINT8_MAX ? n : UINT8_MAX;
 }
 
-/* At random about that number: a loop of which each round has as many edges as divide it would be
- * met at the same one for ever. */
+/* Samples that lead to nothing, as nearly all do, become rarer (and count for more): one costs half
+ * a microsecond. At random about that number: a loop of which each round has as many edges as
+ * divide it would be met at the same one for ever. */
 static int32_t fresh_counter(JitThread *t)
 {
     const Jit *j = t->jit;
@@ -503,7 +505,7 @@ static int32_t fresh_counter(JitThread *t)
     if (j->options.stress) {
         return (int32_t)stress_counter(t);
     }
-    uint32_t mean = counter_start(j);
+    uint32_t mean = counter_start(j) << t->calm;
     t->sampled = t->sampled * 1664525u + 1013904223u;
     return (int32_t)(mean / 2 + (t->sampled >> 8) % (mean + 1));
 }
@@ -713,7 +715,7 @@ static bool is_learned(const JitThread *t, struct Tier *tier, uint64_t used)
  * program with a handler for SIGSEGV) tier 1 is the better one. */
 static bool may_ask(const JitThread *t, struct Tier *tier, const Block *entry)
 {
-    static const uint64_t first = 300000000, advance = 100000000;
+    static const uint64_t first = 300000000, advance = 30000000;
     if (!tier->patient) {
         return true;
     }
@@ -838,6 +840,8 @@ void tier_hot(JitThread *t, GuestAddr pc)
 {
     struct Tier *tier = t->jit->tier;
     Cpu *cpu = t->cpu;
+    uint32_t weight = 1u << t->calm;
+    t->calm += tier && tier->patient && t->calm < MOST_CALM;
     tier_reset_counter(cpu);
     if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) ||
         pthread_mutex_trylock(&tier->lock) != 0) {
@@ -854,9 +858,9 @@ void tier_hot(JitThread *t, GuestAddr pc)
         b = NULL;
     }
     if (b && !b->tier2 && !b->no_promotion) {
-        b->heat += b->heat < UINT8_MAX;
+        b->heat = (uint8_t)(b->heat + weight < UINT8_MAX ? b->heat + weight : UINT8_MAX);
         if (b->heat >= heat_wanted(t->jit) || stress_chance(t, 8)) {
-            ask(t, tier, b, true);
+            t->calm = ask(t, tier, b, true) ? 0 : t->calm;
             if (t->jit->options.hot == 1 || stress_chance(t, 2)) {
                 wait_for_answers(t, tier);
             }

@@ -39,6 +39,35 @@ static V mul_high(Lift *l, V a, V b, bool is_signed)
     return LLVMBuildTrunc(l->b, p, l->i64, "");
 }
 
+static bool is_const_op(V v, LLVMOpcode op)
+{
+    return LLVMIsAInstruction(v) && LLVMGetInstructionOpcode(v) == op &&
+           LLVMIsAConstantInt(LLVMGetOperand(v, 1));
+}
+
+/* One of the two that are selected (CSINC), if it is x + (y << k) + n: LLVM would make one LEA of
+ * it, which takes longer than a LEA and an addition (Zen 4); a loop that computes its next
+ * value so waits for them. LLVM's own remedy wants EFLAGS to be free, which the condition waits in.
+ */
+static V without_long_lea(Lift *l, V v)
+{
+    if (!is_const_op(v, LLVMAdd)) {
+        return v;
+    }
+    V sum = LLVMGetOperand(v, 0);
+    Ty t = LLVMTypeOf(sum);
+    bool is_long = LLVMIsAInstruction(sum) && LLVMGetInstructionOpcode(sum) == LLVMAdd &&
+                   (is_const_op(LLVMGetOperand(sum, 0), LLVMShl) ||
+                    is_const_op(LLVMGetOperand(sum, 1), LLVMShl));
+    if (!is_long) {
+        return v;
+    }
+    Ty fn = LLVMFunctionType(t, &t, 1, false);
+    V same = LLVMGetInlineAsm(fn, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    return LLVMBuildAdd(l->b, LLVMBuildCall2(l->b, fn, same, &sum, 1, ""), LLVMGetOperand(v, 1),
+                        "");
+}
+
 /* Division by zero and of the minimum by -1 are sorted out before: LLVM's are undefined there. */
 static V divide(Lift *l, const Uop *u, V a, V b, bool is_signed, bool remainder)
 {
@@ -276,7 +305,8 @@ bool lift_int(Lift *l, const Uop *u)
         break;
     case UOP_SELECT: {
         V c = LLVMBuildTrunc(l->b, a, l->i1, "");
-        r = LLVMBuildSelect(l->b, c, lift_val(l, u->b), lift_val(l, u->c), "");
+        r = LLVMBuildSelect(l->b, c, without_long_lea(l, lift_val(l, u->b)),
+                            without_long_lea(l, lift_val(l, u->c)), "");
         break;
     }
     case UOP_MIN:
