@@ -53,7 +53,7 @@ static void find_shared(Cache *c, const char *path)
         return;
     if (path && path[0] == '/')
         n = snprintf(own, sizeof own, "%s", path);
-    else if (runtime && runtime[0] == '/')
+    else if (runtime && runtime[0] == '/' && !access(runtime, W_OK))
         n = snprintf(own, sizeof own, "%s/xemu", runtime);
     else
         n = snprintf(own, sizeof own, "/dev/shm/xemu-%u", (unsigned)geteuid());

@@ -117,6 +117,8 @@ enum { CACHE_SHARED_AT = 4096 };               /* where they begin in the file *
  * is noticed. */
 int cache_shared_open(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
                       uint64_t *size);
+/* How large a copy may be, not counting zeros; 0: none can be made. */
+uint64_t cache_shared_room(Cache *c);
 /* The pieces' bytes one behind the other; without data: zeros. 0 or -errno. */
 int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
                        const CacheFrame *pieces, unsigned n);

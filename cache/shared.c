@@ -181,6 +181,16 @@ static int write_copy(int fd, SharedHeader *h, const CacheFrame *pieces, unsigne
     return err;
 }
 
+uint64_t cache_shared_room(Cache *c)
+{
+    int dir = c->mode == CACHE_RW && !c->secure ? dir_shared(c, true) : -EROFS;
+    uint64_t room = dir < 0 ? 0 : limit_of(dir) / 2;
+
+    if (dir >= 0)
+        close(dir);
+    return room;
+}
+
 int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
                        const CacheFrame *pieces, unsigned n)
 {

@@ -123,9 +123,11 @@ typedef struct JitHost {
     uint64_t (*earlier_ns)(void *ctx);
     /* What such a part is when it is put together, shared by processes: a descriptor that it is
      * mapped of, from *at on *size bytes (-errno: there is none of this format), to be closed by
-     * the caller; and making one, of pieces without data for zeros. */
+     * the caller; and making one, of pieces without data for zeros, which may have so many bytes
+     * without these. */
     int (*shared)(void *ctx, void *file, unsigned part, uint32_t format, uint64_t *at,
                   uint64_t *size);
+    uint64_t (*share_room)(void *ctx);
     void (*share)(void *ctx, void *file, unsigned part, uint32_t format, const JitFrame *pieces,
                   unsigned n);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none.

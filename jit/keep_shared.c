@@ -339,12 +339,23 @@ bool keep_may_share(const Jit *j)
     return false;
 }
 
+/* Decompressed, about. */
+static uint64_t size_of(const KeepSegment *s)
+{
+    uint64_t size = s->info.nblocks * sizeof(KeepIndex);
+
+    for (uint32_t c = 0; c < s->info.ncells; c++)
+        size += keep_cell_size(&s->cells[c]);
+    return size;
+}
+
 void jit_share(Jit *j)
 {
     pthread_mutex_lock(&j->lock);
+    uint64_t room = keep_may_share(j) ? j->host.share_room(j->host.ctx) : 0;
     for (KeepModule *m = j->modules; m; m = m->next) {
         for (KeepSegment *s = m->segments; s; s = s->next) {
-            if (worth_sharing(j, s)) {
+            if (room && worth_sharing(j, s) && size_of(s) <= room) {
                 s->copy_tried = true;
                 share(j, s);
             }

@@ -269,9 +269,18 @@ static int shared(void *ctx, void *file, unsigned part, uint32_t format, uint64_
     (void)ctx;
     *at = CACHE_SHARED_AT;
     lock_take(&f->store->lock);
-    int fd = cache_shared_open(f->store->cache, e, part, format, size);
+    int fd = same_root(f->store) ? cache_shared_open(f->store->cache, e, part, format, size) : -1;
     lock_release(&f->store->lock);
     return fd;
+}
+
+static uint64_t share_room(void *ctx)
+{
+    CodeStore *s = ((const Mem *)ctx)->store;
+    lock_take(&s->lock);
+    uint64_t room = cache_shared_room(s->cache);
+    lock_release(&s->lock);
+    return room;
 }
 
 static void share(void *ctx, void *file, unsigned part, uint32_t format, const JitFrame *pieces,
@@ -297,6 +306,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->earlier_ns = earlier_ns;
     if (cache_shared_path(s->cache)) {
         host->shared = shared;
+        host->share_room = share_room;
         host->share = share;
     }
 }

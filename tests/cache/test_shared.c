@@ -67,6 +67,7 @@ Test(shared, holds_what_was_stored)
     uint64_t size = 0;
     char bytes[3];
     cr_assert_eq(find(5, &size), -ENOENT);
+    cr_assert_gt(cache_shared_room(w.c), 0);
     cr_assert_eq(store(), 0);
     int fd = find(5, &size);
     cr_assert(fd >= 0 && size == 105003);
@@ -88,6 +89,7 @@ Test(shared, not_where_others_can_write)
         cr_assert_eq(chmod(path, 0700 | bit), 0);
         cr_expect_not(finds());
         cr_expect_eq(store(), -EPERM);
+        cr_expect_eq(cache_shared_room(w.c), 0);
         cr_assert_eq(chmod(path, 0700), 0);
         cr_assert(finds());
     }
@@ -95,7 +97,7 @@ Test(shared, not_where_others_can_write)
     snprintf(other, sizeof other, "%s-other", path);
     cr_assert(!rename(path, other) && !symlink(other, path));
     cr_expect_not(finds());
-    cr_expect_eq(cache_counters(w.c)->refused, 5);
+    cr_expect_eq(cache_counters(w.c)->refused, 7);
 }
 
 Test(shared, an_entry_that_is_damaged_is_noticed)
