@@ -144,7 +144,7 @@ class Warm:
         for name, build in (("sort", "O2-dynamic"), ("cgoto", "O2-static"), ("plugins", "O2-dynamic"), ("threads", "O2-dynamic"),
                             ("process", "O2-dynamic"), ("patch", "O2-static")):
             program = self.program(name, build)
-            for tiers in ({}, {"XEMU_TIERS": "1,2", "XEMU_HOT": "1"}):
+            for tiers in ({}, {"XEMU_TIERS": "1,2", "XEMU_HOT": "1"}) if name in ("sort", "cgoto") else ({},):
                 self.clear()
                 expected = self.run(program, XEMU_CACHE="off")
                 runs = [self.run(program, **tiers) for _ in range(4)]
