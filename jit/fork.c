@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "jit/keep.h"
+#include "jit/samples.h"
 #include "jit/template/template.h"
 #include "jit/tier.h"
 
@@ -91,6 +92,9 @@ void jit_fork_parent(Jit *j, bool alone, bool forked)
 void jit_fork_child(Jit *j, Cpu *cpu, bool alone)
 {
     JitThread *t = cpu->jit;
+    if (t->sampling) {
+        samples_forked(t);
+    }
     if (j->code.rx) {
         codebuf_fork_child(&j->code);
     }

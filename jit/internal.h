@@ -65,9 +65,10 @@ typedef struct JitThread {
     uint32_t stress,
         stress_drops; /* stress.h: the last random number, how often code was dropped */
     uint32_t sampled,
-        calm;  /* tier.c: the last random number; how rare samples are, as a power of two
-                */
-    void *tpl; /* the template emitter's own, per thread: in tpl_room */
+        calm; /* tier.c: the last random number; how rare samples are, as a power of two */
+    bool sampling, counting; /* samples.h: it has been started; somebody is at the ring (atomic) */
+    void *samples;           /* the ring; NULL: none */
+    void *tpl;               /* the template emitter's own, per thread: in tpl_room */
     _Alignas(16) uint8_t tpl_room[64];
 } JitThread;
 
@@ -113,7 +114,7 @@ struct Jit {
     MetaSlab *keep_slab;        /* for blocks of segments; of this generation */
     uint8_t *keep_room;         /* under the lock: what is read of segments */
     size_t keep_room_size;
-    bool keep_is_child; /* of fork, of which segments were read by its parent */
+    bool keep_is_child;       /* of fork, of which segments were read by its parent */
     struct StockShelf *shelf; /* under the lock */
     bool making;              /* ahead.c: nothing is run */
     JitStats ended;           /* sums of threads that ended */

@@ -22,6 +22,7 @@
 #include "jit/keep.h"
 #include "jit/ownmem.h"
 #include "jit/quick.h"
+#include "jit/samples.h"
 #include "jit/stock.h"
 #include "jit/stress.h"
 #include "jit/template/template.h"
@@ -292,6 +293,7 @@ void jit_thread_end(Cpu *cpu)
     Jit *j = t->jit;
     keep_leave(t);
     jit_watch_end(t);
+    samples_end(t);
     pthread_mutex_lock(&j->lock);
     *t->prev = t->next;
     if (t->next) {
@@ -316,7 +318,8 @@ void jit_thread_end(Cpu *cpu)
 void jit_stats(const Jit *j, JitStats *out)
 {
     *out = j->ended;
-    for (const JitThread *t = j->threads; t; t = t->next) {
+    for (JitThread *t = j->threads; t; t = t->next) {
+        samples_count(t);
         add_stats(out, &t->stats);
     }
     uint64_t ticks = j->options.time_translation ? jit_host_ticks() - j->start_ticks : 0;
@@ -920,6 +923,14 @@ static CpuExit go_without(JitThread *t, uint64_t generation)
     return CPU_EXIT_NONE;
 }
 
+static void count_exit(JitStats *s, CpuExit r)
+{
+    s->exits_syscall += r == CPU_EXIT_SYSCALL;
+    s->exits_trap += r == CPU_EXIT_TRAP;
+    s->exits_interrupt += r == CPU_EXIT_INTERRUPT;
+    s->exits_fault += r == CPU_EXIT_FAULT;
+}
+
 CpuExit jit_run(Cpu *cpu)
 {
     JitThread *t = cpu->jit;
@@ -927,7 +938,11 @@ CpuExit jit_run(Cpu *cpu)
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
     Link *link = NULL;
     CpuExit r = CPU_EXIT_NONE;
+    if (j->options.time_translation && !t->sampling) {
+        samples_start(t);
+    }
     while (r == CPU_EXIT_NONE) {
+        samples_look(t);
         if (j->options.stress) {
             stress_loop(t);
         }
@@ -964,6 +979,7 @@ CpuExit jit_run(Cpu *cpu)
         r = templ ? template_run(cpu, b, &link) : jit_run_interp(t, b);
     }
     cpu->exit_reason = r;
+    count_exit(&t->stats, r);
     jit_leave(t);
     if (j->retired) {
         pthread_mutex_lock(&j->lock);

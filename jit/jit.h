@@ -38,6 +38,8 @@ enum { JIT_QUICK_ONLY = INT32_MAX };
 typedef struct JitOptions {
     uint32_t tiers; /* JIT_TIER_* */
     uint32_t hot;   /* executions of an edge until its target is promoted to tier 2; 0: default */
+    uint32_t spoil; /* for tests: one region of so many (by its address) kills the optimizer;
+                       0: none */
     uint64_t optimizer_memory; /* bytes that the optimizer may allocate; 0: default */
     uint32_t quick; /* quick.h: executions of quick blocks for one that is replaced; JIT_QUICK_ONLY:
                        none is; 0: there are none */
@@ -48,7 +50,7 @@ typedef struct JitOptions {
     uint32_t dump; /* JIT_DUMP_*, to `log` */
     FILE *log;     /* where dumps go; never NULL when dump != 0 */
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */
-    bool time_translation;        /* fill in translate_ns */
+    bool time_translation;        /* fill in translate_ns and the times by sampling */
     bool count_blocks;            /* emit execution counters at block heads and side exits */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */

@@ -289,6 +289,11 @@ static int place(JitThread *t, const CodeObject *o, Block *b)
     return err;
 }
 
+static bool is_spoilt(const JitOptions *o, GuestAddr pc)
+{
+    return o->spoil && (uint32_t)((pc >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % o->spoil == 0;
+}
+
 static LiftRegion lift_region(const Region *r)
 {
     const Jit *j = r->t->jit;
@@ -296,6 +301,7 @@ static LiftRegion lift_region(const Region *r)
     return (LiftRegion){.frontend = j->frontend,
                         .mode = r->mode,
                         .precise = r->mode & CPU_MODE_PRECISE,
+                        .spoilt = is_spoilt(&j->options, r->blocks[0].ub->pc),
                         .relocatable = r->known_only && keep_relocatable(r->t),
                         .blocks = r->blocks,
                         .nblocks = r->nblocks,

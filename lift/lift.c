@@ -271,6 +271,10 @@ int lift_compile(const LiftRegion *region, CodeObject *out)
     }
     LLVMPositionBuilderAtEnd(l->b, prologue);
     regs_prologue(l);
+    if (region->spoilt) { /* an instruction that this host hasn't got: LLVM can't select it */
+        V number = LLVMConstInt(LLVMInt32TypeInContext(l->ctx), 0, false);
+        lift_intrinsic(l, "llvm.aarch64.hint", NULL, 0, &number, 1);
+    }
     LLVMBuildBr(l->b, l->bs[0].entry);
     lift_blocks(l);
     err = -EOPNOTSUPP;

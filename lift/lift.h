@@ -30,6 +30,7 @@ typedef struct LiftRegion {
     const Frontend *frontend;
     uint32_t mode;           /* CPU_MODE_* of all its blocks */
     bool precise;            /* a fault finds all guest registers in struct Cpu */
+    bool spoilt;             /* for tests: LLVM can't compile it, and ends the process */
     bool relocatable;        /* guest addresses may be moved later: all by CodeObject.moved */
     const LiftBlock *blocks; /* [0] is where it is entered */
     uint32_t nblocks;

@@ -18,6 +18,7 @@ typedef struct Options {
     uint32_t quick;              /* JitOptions.quick; 0: the default */
     uint32_t hot;                /* JitOptions.hot */
     uint32_t stress;             /* JitOptions.stress */
+    uint32_t spoil;              /* JitOptions.spoil */
     uint64_t optimizer_memory;   /* JitOptions.optimizer_memory */
     uint32_t tiers;              /* JIT_TIER_*; 0: all that there are */
     uint32_t dump;               /* JIT_DUMP_* */

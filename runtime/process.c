@@ -229,6 +229,7 @@ static int start_jit(Process *p)
     JitOptions jit_options = {
         .tiers = process_tiers(o),
         .hot = o->hot,
+        .spoil = o->spoil,
         .optimizer_memory = o->optimizer_memory,
         .stress = o->stress,
         .quick = o->quick == OPTIONS_QUICK_OFF ? 0

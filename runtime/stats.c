@@ -21,7 +21,7 @@ static const Counter cache_counter[] = {
 };
 
 typedef struct Line {
-    char text[8192];
+    char text[16384];
     size_t at;
     bool json;
 } Line;

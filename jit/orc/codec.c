@@ -9,10 +9,10 @@
 typedef struct RequestHeader {
     uint32_t mode, nblocks, ncontexts, nubs;
     uint32_t flags_offset, insn_shift;
-    uint32_t flags; /* DUMP_*, RELOCATABLE */
+    uint32_t flags; /* DUMP_*, RELOCATABLE, SPOILT */
     uint32_t int_pins[FRONTEND_INT_PINS], vec_pins[FRONTEND_VEC_PINS];
 } RequestHeader;
-enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4, RELOCATABLE = 8 };
+enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4, RELOCATABLE = 8, SPOILT = 16 };
 typedef struct RequestBlock {
     uint64_t count;
     uint32_t ub, context;
@@ -62,7 +62,7 @@ size_t request_write(uint8_t *data, size_t size, const LiftRegion *r)
                        .ncontexts = r->ncontexts,
                        .flags_offset = r->frontend->flags_offset,
                        .insn_shift = r->frontend->insn_shift};
-    h.flags = r->relocatable ? RELOCATABLE : 0;
+    h.flags = (r->relocatable ? RELOCATABLE : 0u) | (r->spoilt ? SPOILT : 0u);
     if (r->dump) {
         h.flags |= (r->dump_ir ? DUMP_IR : 0u) | (r->dump_ir_opt ? DUMP_IR_OPT : 0u) |
                    (r->dump_asm ? DUMP_ASM : 0u);
@@ -161,6 +161,7 @@ Request *request_read(const uint8_t *data, size_t size)
                              .contexts = contexts,
                              .ncontexts = h->ncontexts,
                              .relocatable = h->flags & RELOCATABLE,
+                             .spoilt = h->flags & SPOILT,
                              .dump_ir = h->flags & DUMP_IR,
                              .dump_ir_opt = h->flags & DUMP_IR_OPT,
                              .dump_asm = h->flags & DUMP_ASM};

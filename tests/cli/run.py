@@ -5,6 +5,7 @@ What cannot be run gets one line on standard error that begins with the emulator
 exit status 127 (not found) or 126. One line PASS or FAIL each.
 """
 import argparse
+import json
 import os
 import random
 import re
@@ -301,6 +302,52 @@ def small_optimizer(cli):
         report(f"optimizer with {memory} of memory", problem)
 
 
+def spoilt_regions(cli):
+    """What LLVM can't compile kills the optimizer: the guest doesn't notice, and other regions are compiled all the same."""
+    program = cli.program("bignum-O2-static")
+    want = cli.run("--tiers=1", program)
+    if cli.run("--tiers=1,2", program).returncode:
+        return
+    for tiers, of in (("1,2", 1), ("1,2", 3), ("2", 40)):
+        done = cli.run(f"--tiers={tiers}", "--hot=1", f"--spoil={of}", "--stats", program, env={"XEMU_CACHE": "off"})
+        counts = dict(re.findall(rb"^(\w+) +(\d+) ", done.stderr, re.M)) if done else {}
+        problem = None
+        if done is None:
+            problem = "still running"
+        elif done.returncode != want.returncode or done.stdout != want.stdout:
+            problem = f"exit status {done.returncode}, {len(done.stdout)} bytes"
+        elif b"regions" not in counts:
+            return  # without LLVM
+        elif of == 1 and not int(counts[b"optimizers_lost"]):
+            problem = "the optimizer survived"
+        elif of != 3 and (int(counts[b"regions"]) == 0) != (of == 1):
+            problem = f"{counts[b'regions']} regions"
+        report(f"a fatal error of LLVM in one region of {of}, --tiers={tiers}", problem)
+
+
+COUNTERS = """blocks guest_insns regions region_insns promotions optimizers translate_ns lift_ns passes_ns codegen_ns host_bytes region_bytes
+tier1_ms tier2_ms other_ms exits_link exits_hot exits_syscall exits_trap exits_interrupt exits_fault ibtc_misses""".split()
+
+
+def look_inside(cli):
+    """--stats and --dump of both tiers."""
+    program = cli.program("recursion-O2-static")
+    for tiers in "1", "2":
+        done = cli.run(f"--tiers={tiers}", "--stats=json", program, env={"XEMU_CACHE": "off"})
+        stats = json.loads(done.stderr.splitlines()[-1])
+        if tiers == "2" and done.returncode == 0 and not stats["regions"]:
+            return  # without LLVM
+        wanted = ["blocks", "guest_insns", "exits_syscall", "host_bytes"] + ["regions", "lift_ns", "passes_ns", "codegen_ns",
+                                                                           "region_bytes"] * (tiers == "2")
+        lacking = [c for c in COUNTERS if c not in stats] + [c for c in wanted if not stats.get(c)]
+        report(f"--stats=json, --tiers={tiers}", f"without {lacking}" if lacking else None)
+    for stage, text in ("uop", rb"micro-ops"), ("ir", rb"(?m)^define "), ("ir-opt", rb"(?m)^define "), ("asm", rb"(?m)^\s+jmp"), ("host", rb"host code"):
+        all_of = cli.run("--tiers=2", f"--dump={stage}", program)
+        none = cli.run("--tiers=2", f"--dump={stage}:10-20", program)
+        report(f"--dump={stage}", "nothing" if not re.search(text, all_of.stderr) else
+               "outside of the range" if re.search(text, none.stderr) else None)
+
+
 def dump_names(path):
     """The names in a jitdump file whose records fill it; None if they don't."""
     with open(path, "rb") as file:
@@ -351,7 +398,9 @@ def main():
         bad_files(cli)
         kill_optimizer(cli)
         small_optimizer(cli)
+        spoilt_regions(cli)
         profile(cli)
+        look_inside(cli)
     print(f"{results[0]} passed, {results[1]} failed")
     return 1 if results[1] else 0
 

@@ -426,6 +426,17 @@ static int set_stress(Parse *p, const char *word)
     return 0;
 }
 
+static int set_spoil(Parse *p, const char *word)
+{
+    char *end;
+    unsigned long n = strtoul(word, &end, 10);
+    if (*end || end == word || n > UINT32_MAX) {
+        return refuse(p, "wants a number");
+    }
+    p->cl->options.spoil = (uint32_t)n;
+    return 0;
+}
+
 static int set_quick(Parse *p, const char *word)
 {
     char *end;

@@ -132,6 +132,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     if (reason == TEMPLATE_LINK) {
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
         *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;
+        t->stats.exits_link++;
         if (cpu->polls_left < 0) {
             tier_hot(t, cpu->pc);
             *link = NULL; /* its block may be gone */
@@ -148,6 +149,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_HOT) {
+        t->stats.exits_hot++;
         if (cpu->quick_left < 0)
             quick_hot(t, cpu->pc);
         else
