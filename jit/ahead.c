@@ -124,6 +124,23 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
     return full ? full : anew ? 0 : err;
 }
 
+bool jit_ahead_has_regions(Cpu *cpu, GuestAddr pc)
+{
+    JitThread *t = cpu->jit;
+    Jit *j = t->jit;
+    bool has = false;
+    keep_enter(t, pc);
+    pthread_mutex_lock(&j->lock);
+    if (t->module) {
+        keep_ask_ahead(j, t->module);
+    }
+    for (const KeepSegment *s = t->module ? t->module->segments : NULL; s; s = s->next) {
+        has |= keep_is_ahead(s);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return has;
+}
+
 static void link_block(Block *b, void *ctx)
 {
     Jit *j = ctx;

@@ -23,4 +23,45 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
 /* Exits lead to the blocks that there are. */
 void jit_ahead_link(Cpu *cpu);
 
+/* ---- regions (ahead_regions.c) --------------------------------------------------------------- */
+
+typedef enum JitAheadKind {
+    JIT_AHEAD_JUMP,     /* execution goes on there */
+    JIT_AHEAD_CALL,     /* calls it */
+    JIT_AHEAD_BACK,     /* a call comes back there */
+    JIT_AHEAD_INDIRECT, /* somewhere; the address is none */
+} JitAheadKind;
+typedef void JitAheadExit(void *ctx, JitAheadKind kind, GuestAddr to);
+
+/* Tells the exits of the block at pc. Its length; 0: there's no code. */
+uint32_t jit_ahead_exits(Cpu *cpu, GuestAddr pc, uint32_t mode, JitAheadExit *fn, void *ctx);
+
+/* Which blocks a region that begins at `entry` may have. */
+typedef struct JitAheadChoice {
+    bool (*wants)(void *ctx, GuestAddr entry, GuestAddr pc);
+    void *ctx;
+} JitAheadChoice;
+
+/* The region that begins at pc: tells the exits that leave it. Its instructions; 0: it wouldn't be
+ * worth compiling. */
+uint32_t jit_ahead_region(Cpu *cpu, GuestAddr pc, uint32_t mode, const JitAheadChoice *choice,
+                          JitAheadExit *fn, void *ctx);
+
+typedef struct JitAheadWork {
+    const GuestAddr *pcs;
+    const uint32_t *insns; /* as jit_ahead_region() said */
+    uint32_t n, mode;
+    JitAheadChoice choice;
+    bool (*another)(void *ctx); /* may one more optimizer be started? */
+    void *ctx;
+} JitAheadWork;
+typedef struct JitAheadMade {
+    uint64_t regions, refused, insns, host_bytes;
+} JitAheadMade;
+/* Compiles regions and puts them into the arena in that order, for jit_save(). The jit has tier 2,
+ * and makes nothing else. 0 or -errno. */
+int jit_ahead_compile(Cpu *cpu, const JitAheadWork *work, JitAheadMade *out);
+/* Are regions of the module at pc in the cache that were made ahead of time? */
+bool jit_ahead_has_regions(Cpu *cpu, GuestAddr pc);
+
 #endif

@@ -51,6 +51,7 @@ typedef struct Block {
                                the guest file, [nrelocs] */
     uint32_t nrelocs;
     bool quick;          /* quick.h */
+    bool ahead;          /* made ahead of time (stock.h) */
     bool bound;          /* the code has others, too: it is good for this place of the file only */
     uint32_t kept_index; /* while a segment is put together (keep_save.c): its index in it + 1 */
     uint32_t counter;    /* executions, when counted */

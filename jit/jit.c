@@ -329,6 +329,18 @@ void jit_stats(const Jit *j, JitStats *out)
     tier_stats(j, out);
 }
 
+static void print_count(Block *b, void *to)
+{
+    if (b->counter && !b->ahead) {
+        fprintf(to, "%#llx %u %u\n", (unsigned long long)b->pc, b->counter, b->ninsns);
+    }
+}
+
+void jit_print_counts(const Jit *j, FILE *to)
+{
+    blockmap_each(&j->blocks, print_count, to);
+}
+
 /* ---- emptying the arena ---------------------------------------------------------------------- */
 
 static uint64_t oldest_epoch(const Jit *j)
@@ -699,6 +711,7 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
     if (t->module && !(t->module->stock_asked && !t->module->stock) && !j->making &&
         stock_take(t, b) == 0) {
         t->stats.stock_blocks++;
+        b->ahead = true;
         if (j->host.placed) {
             jit_placed(j, b);
         }
@@ -967,6 +980,12 @@ CpuExit jit_run(Cpu *cpu)
             link = NULL;
             r = go_without(t, generation);
             continue;
+        }
+        if (j->options.count_insns) {
+            b->counter++;
+            t->stats.insns_run += b->ninsns;
+            t->stats.insns_ahead += b->ahead ? b->ninsns : 0;
+            link = NULL;
         }
         if (link && generation == t->generation && !(j->options.stress && stress_unlinked(t))) {
             link_exit(t, link, b);

@@ -52,6 +52,9 @@ typedef struct JitOptions {
     GuestAddr dump_from, dump_to; /* only blocks that start in [from, to) are dumped; 0, 0: all */
     bool time_translation;        /* fill in translate_ns and the times by sampling */
     bool count_blocks;            /* emit execution counters at block heads and side exits */
+    bool count_insns; /* every block is entered by the dispatcher, which counts its instructions
+                         (JitStats.insns_run): no links, no regions, nothing that runs have learned
+                       */
     bool one_insn_per_block;
     uint64_t host_features_off; /* JIT_HOST_* bits not to be used, for tests (XEMU_HOST_FEATURES) */
     size_t arena_size;          /* bytes of code space; 0: default */
@@ -240,5 +243,8 @@ typedef struct JitStats {
 #undef JIT_STAT
 } JitStats;
 void jit_stats(const Jit *jit, JitStats *out);
+/* With JitOptions.count_insns: a line for each block that wasn't made ahead of time: guest pc,
+ * executions, instructions. */
+void jit_print_counts(const Jit *jit, FILE *to);
 
 #endif

@@ -31,8 +31,9 @@
 #include "jit/columns.h"
 #include "jit/internal.h"
 
-#define KEEP_PAIR (2 * CODEBUF_CHUNK) /* bytes of the window */
-#define KEEP_CELL (256u << 10)        /* bytes of code after which a cell is full */
+#define KEEP_PAIR       (2 * CODEBUF_CHUNK) /* bytes of the window */
+#define KEEP_CELL       (256u << 10)        /* bytes of code after which a cell is full */
+#define KEEP_SMALL_CELL (16u << 10)         /* the same of what was made ahead of time */
 enum {
     KEEP_HEAD,
     KEEP_INDEX,
@@ -158,7 +159,7 @@ typedef struct KeepModule {
     JitModule info;
     bool any_guarded; /* there were guarded pages when its first code was translated */
     bool closed;      /* the file isn't mapped like that any more */
-    bool asked;
+    bool asked, ahead_asked;
     KeepPair *pairs, *idle;
     KeepPair *saved; /* what has been saved; some thread may go on filling one */
     KeepSegment *segments;
@@ -204,6 +205,13 @@ void keep_free_save(struct KeepSave *s);
 
 /* Asks for the module's parts. */
 void keep_ask(Jit *j, KeepModule *m);
+/* Asks for its regions that were made ahead of time: segments that only keep_find_region() looks
+ * into, since most of them are for code that isn't hot. */
+void keep_ask_ahead(Jit *j, KeepModule *m);
+static inline bool keep_is_ahead(const KeepSegment *s)
+{
+    return s->part >= JIT_PART_WHOLE;
+}
 void keep_free_segment(KeepSegment *s);
 /* Zeroed, lives as long as the arena. */
 void *keep_alloc(Jit *j, size_t size);

@@ -139,7 +139,7 @@ bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
     if (m && !m->asked)
         keep_ask(j, m);
     for (KeepSegment *s = m ? m->segments : NULL; s && !x; s = s->next)
-        x = keep_search(j, s, pc, mode);
+        x = keep_is_ahead(s) ? NULL : keep_search(j, s, pc, mode);
     if (x)
         *guest_len = x->guest_len;
     pthread_mutex_unlock(&j->lock);
@@ -149,12 +149,13 @@ bool keep_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
 /* Under the lock: what is stored for the pc, in the arena; a region rather than a block of tier 1.
  * NULL: nothing. */
 static const KeepIndex *look_up(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, bool may_place,
-                                KeepSegment **of)
+                                bool ahead, KeepSegment **of)
 {
     const KeepIndex *best = NULL;
 
     for (KeepSegment *s = m->segments; s && !(best && best->tier2); s = s->next) {
-        const KeepIndex *x = may_place || s->opened ? keep_search(j, s, pc, mode) : NULL;
+        bool may = (may_place || s->opened) && (ahead || !keep_is_ahead(s));
+        const KeepIndex *x = may ? keep_search(j, s, pc, mode) : NULL;
         if (x && (!best || x->tier2) &&
             (s->placed[keep_cell(x)].placed || (may_place && keep_place(j, s, keep_cell(x))))) {
             best = x;
@@ -171,14 +172,14 @@ Block *keep_find(JitThread *t, GuestAddr pc, uint32_t mode, bool may_place)
     KeepSegment *s;
     Block *b = NULL;
 
-    if (!m || (m->asked && !m->segments))
+    if (!m || (m->asked && !m->segments) || j->options.count_insns)
         return NULL;
     pthread_mutex_lock(&j->lock);
     if (t->generation == j->generation && !m->closed) {
         if (!m->asked && may_place)
             keep_ask(j, m);
         b = blockmap_find(&j->blocks, pc, mode); /* another thread may have been quicker */
-        const KeepIndex *x = b ? NULL : look_up(j, m, pc, mode, may_place, &s);
+        const KeepIndex *x = b ? NULL : look_up(j, m, pc, mode, may_place, false, &s);
         if (x)
             b = block_of(j, s, keep_cell(x), keep_nth(x));
     }
@@ -195,7 +196,9 @@ Block *keep_find_region(JitThread *t, const Block *of)
 
     pthread_mutex_lock(&j->lock);
     bool can = m && t->generation == j->generation && !m->closed;
-    const KeepIndex *x = can ? look_up(j, m, of->pc, of->mode, true, &s) : NULL;
+    if (can)
+        keep_ask_ahead(j, m);
+    const KeepIndex *x = can ? look_up(j, m, of->pc, of->mode, true, true, &s) : NULL;
     if (x && x->tier2)
         b = block_of(j, s, keep_cell(x), keep_nth(x));
     pthread_mutex_unlock(&j->lock);

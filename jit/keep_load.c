@@ -98,18 +98,18 @@ static bool fits_module(const KeepModule *m, const KeepInfo *i)
            i->nindex <= UINT16_MAX && (!m->info.fixed || i->base == m->info.base);
 }
 
-void keep_ask(Jit *j, KeepModule *m)
+/* What runs have learned, or the regions among what was made ahead of time. */
+static void ask(Jit *j, KeepModule *m, bool ahead)
 {
-    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, false);
+    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, ahead);
 
-    m->asked = true;
     for (unsigned i = 0; i < n; i++) {
         KeepSegment *s = calloc(1, sizeof *s);
         if (!s)
             return;
         s->module = m;
-        s->part = i;
-        if (j->host.kept_info(j->host.ctx, m->info.file, i, (uint8_t *)&s->info) &&
+        s->part = ahead ? JIT_PART_WHOLE + i : i;
+        if (j->host.kept_info(j->host.ctx, m->info.file, s->part, (uint8_t *)&s->info) &&
             fits_module(m, &s->info)) {
             s->next = m->segments;
             m->segments = s;
@@ -118,6 +118,19 @@ void keep_ask(Jit *j, KeepModule *m)
             keep_free_segment(s);
         }
     }
+}
+
+void keep_ask(Jit *j, KeepModule *m)
+{
+    m->asked = true;
+    ask(j, m, false);
+}
+
+void keep_ask_ahead(Jit *j, KeepModule *m)
+{
+    if (!m->ahead_asked)
+        ask(j, m, true);
+    m->ahead_asked = true;
 }
 
 /* Cells in order, each within one pair. */

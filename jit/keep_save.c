@@ -97,12 +97,13 @@ static uint32_t cold_of(const Save *s, const Block *b)
 static bool cut_cells(Save *s)
 {
     KeepCell *c = NULL;
+    uint32_t most = s->j->making_regions ? KEEP_SMALL_CELL : KEEP_CELL;
 
     for (uint32_t i = 0; i < s->nblocks; i++) {
         const Block *b = s->blocks[i];
         uint32_t hot = hot_of(s, b), cold = cold_of(s, b);
         if (!c || c->hot / KEEP_PAIR != hot / KEEP_PAIR || c->nblocks == KEEP_CELL_BLOCKS ||
-            c->hot_len + c->cold_len + b->host_len + b->cold_len > KEEP_CELL) {
+            c->hot_len + c->cold_len + b->host_len + b->cold_len > most) {
             if (s->ncells == KEEP_MOST_CELLS)
                 return false;
             c = &s->cells[s->ncells];
@@ -309,8 +310,11 @@ static void call(Save *s, JitSaveFn fn, void *ctx)
         size += s->cells[i].hot_len + s->cells[i].cold_len;
     JitFrame *frames = calloc(nframes, sizeof *frames);
     uint8_t *bytes = malloc(size);
-    JitPart part = {
-        .blocks = s->nblocks, .guest_bytes = s->guest_bytes, .nframes = nframes, .frames = frames};
+    JitPart part = {.blocks = s->nblocks,
+                    .guest_bytes = s->guest_bytes,
+                    .whole = s->j->making_regions,
+                    .nframes = nframes,
+                    .frames = frames};
     if (frames && bytes) {
         for (uint32_t i = 0; i < s->nblocks; i++) {
             uint64_t end = (uint64_t)s->index[i].pc + s->index[i].guest_len;

@@ -321,7 +321,7 @@ static bool worth_sharing(const Jit *j, const KeepSegment *s)
     uint32_t placed = 0;
 
     if (j->keep_is_child || !j->host.share || !s->opened || s->shared || s->damaged ||
-        s->copy_tried || s->info.nblocks < LEAST_BLOCKS)
+        s->copy_tried || s->info.nblocks < LEAST_BLOCKS || keep_is_ahead(s))
         return false;
     for (uint32_t c = 0; s->placed && c < s->info.ncells; c++)
         placed += s->placed[c].placed;
@@ -502,7 +502,8 @@ bool keep_attach(Jit *j, KeepSegment *s)
 {
     uint64_t at = 0, size = 0;
     Tables t;
-    int fd = j->host.shared && codebuf_may_append(&j->code) && s->info.nblocks >= LEAST_BLOCKS
+    int fd = j->host.shared && codebuf_may_append(&j->code) && s->info.nblocks >= LEAST_BLOCKS &&
+                     !keep_is_ahead(s)
                  ? j->host.shared(j->host.ctx, s->module->info.file, s->part, FORMAT, &at, &size)
                  : -1;
 

@@ -17,7 +17,7 @@ bool quick_wanted(const JitThread *t, GuestAddr pc)
     return o->quick && !jit_any_critical(j) &&
            (j->blocks.count < MOST_QUICK || o->quick == JIT_QUICK_ONLY) && !t->module &&
            (o->tiers & JIT_TIER_TEMPLATE) && o->hot != 1 && !o->stress && j->frontend->shapes &&
-           !o->one_insn_per_block && !o->count_blocks &&
+           !o->one_insn_per_block && !o->count_blocks && !o->count_insns &&
            !(o->dump && jit_dump_wanted(o, pc)); /* dumps show what blocks end up as */
 }
 

@@ -234,12 +234,15 @@ static int by_address(const void *a, const void *b)
     return (int)x->tag - (int)y->tag;
 }
 
-/* How many of the records from i on make a cell. */
+/* How many of the records from i on make a cell: those of one address aren't parted, since a cell
+ * is found by its first. */
 static uint32_t count_cell(const StockMaker *m, uint32_t i)
 {
     uint32_t n = 0;
 
-    for (size_t size = 0; i + n < m->n && n < UINT16_MAX && (size < CELL || !n); n++)
+    for (size_t size = 0;
+         i + n < m->n && (size < CELL || !n || m->records[i + n].pc == m->records[i + n - 1].pc);
+         n++)
         size += m->records[i + n].head_len + m->records[i + n].code_len;
     return n;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "jit/ahead.h"
 #include "jit/dump.h"
 #include "jit/keep.h"
 #include "jit/orc/channel.h"
@@ -34,7 +35,8 @@ enum {
 typedef struct Region {
     JitThread *t;
     uint32_t mode;
-    bool known_only; /* only what tier 1 has translated, which is what has run */
+    bool known_only;              /* only what tier 1 has translated, which is what has run */
+    const JitAheadChoice *choice; /* ahead of time: which blocks */
     uint32_t max_blocks, max_insns;
     LiftBlock blocks[MAX_BLOCKS];
     uint32_t nblocks, insns;
@@ -89,6 +91,10 @@ static bool has(const Region *r, GuestAddr pc, unsigned context)
 static void add(Region *r, GuestAddr pc, unsigned context)
 {
     if (r->nblocks >= r->max_blocks || has(r, pc, context)) {
+        return;
+    }
+    if (r->choice && !context && r->nblocks &&
+        !r->choice->wants(r->choice->ctx, r->blocks[0].ub->pc, pc)) {
         return;
     }
     UopBlock *ub = uops_at(r, pc);
@@ -302,7 +308,7 @@ static LiftRegion lift_region(const Region *r)
                         .mode = r->mode,
                         .precise = r->mode & CPU_MODE_PRECISE,
                         .spoilt = is_spoilt(&j->options, r->blocks[0].ub->pc),
-                        .relocatable = r->known_only && keep_relocatable(r->t),
+                        .relocatable = (r->known_only || r->choice) && keep_relocatable(r->t),
                         .blocks = r->blocks,
                         .nblocks = r->nblocks,
                         .contexts = r->contexts,
@@ -539,6 +545,12 @@ static bool is_alive(const Block *b)
     return !__atomic_load_n(&b->dead, __ATOMIC_ACQUIRE);
 }
 
+/* A region that mostly calls C is better off in tier 1. */
+bool tier_is_good(const CodeObject *o, uint32_t insns)
+{
+    return o->fallbacks * 16 <= insns;
+}
+
 /* Under Tier.lock. */
 static void install(JitThread *t, Pending *p, const CodeObject *o)
 {
@@ -595,8 +607,7 @@ static void take_answers(JitThread *t, struct Tier *tier)
         if (!err) {
             count_compiled(t, &o);
             print_dump(t->jit, &o);
-            /* A region that mostly calls C is better off in tier 1. */
-            if (p->entry && o.fallbacks * 16 <= p->insns) {
+            if (p->entry && tier_is_good(&o, p->insns)) {
                 install(t, p, &o);
             } else {
                 t->stats.regions_refused++;
@@ -822,14 +833,14 @@ static void wait_for_answers(JitThread *t, struct Tier *tier)
     }
 }
 
-/* Code of tier 1 that an earlier run stored leads to other such code, though there is a region for
- * it that a later run has added: that takes its place now. */
-static bool use_stored(JitThread *t, Block *old)
+/* There is a region for code of tier 1: that an earlier run stored without knowing of it, or that
+ * is hot now and has a region made ahead of time. It takes its place. */
+static Block *use_stored(JitThread *t, Block *old)
 {
     Jit *j = t->jit;
     Block *b = keep_find_region(t, old);
-    if (!b) {
-        return false;
+    if (!b || b == old) {
+        return NULL;
     }
     pthread_mutex_lock(&j->lock);
     bool ok = t->generation == j->generation && jit_may_link(j) && t->generation == j->generation &&
@@ -839,7 +850,28 @@ static bool use_stored(JitThread *t, Block *old)
         jit_redirect(j, old, b);
     }
     pthread_mutex_unlock(&j->lock);
-    return ok;
+    return ok ? b : NULL;
+}
+
+/* The same, and for where the region leads: no counter tells of where its calls come back to. */
+static bool use_all_stored(JitThread *t, Block *old)
+{
+    enum { MOST = 64 };
+    Block *regions[MOST];
+    unsigned n = 0;
+    regions[0] = use_stored(t, old);
+    n = regions[0] != NULL;
+    for (unsigned i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < regions[i]->nlinks && n < MOST; k++) {
+            const Link *l = &regions[i]->links[k];
+            Block *back = l->kind != LINK_CACHE ? known(t, l->target, old->mode) : NULL;
+            Block *b = back && !back->tier2 && !back->heat ? use_stored(t, back) : NULL;
+            if (b) {
+                regions[n++] = b;
+            }
+        }
+    }
+    return n != 0;
 }
 
 void tier_hot(JitThread *t, GuestAddr pc)
@@ -849,7 +881,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     uint32_t weight = 1u << t->calm;
     t->calm += tier && tier->patient && t->calm < MOST_CALM;
     tier_reset_counter(cpu);
-    if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) ||
+    if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) || t->jit->options.count_insns ||
         pthread_mutex_trylock(&tier->lock) != 0) {
         return;
     }
@@ -860,7 +892,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     }
     keep_enter(t, pc);
     Block *b = known(t, pc, cpu->mode);
-    if (b && !b->tier2 && b->heat == 0 && use_stored(t, b)) {
+    if (b && !b->tier2 && b->heat == 0 && use_all_stored(t, b)) {
         b = NULL;
     }
     if (b && !b->tier2 && !b->no_promotion) {
@@ -873,6 +905,109 @@ void tier_hot(JitThread *t, GuestAddr pc)
         }
     }
     pthread_mutex_unlock(&tier->lock);
+}
+
+/* ---- ahead of time --------------------------------------------------------------------------- */
+
+_Static_assert((int)TIER_SLOTS == (int)CHANNEL_SLOTS, "a job for each");
+
+struct Region *tier_region(JitThread *t, GuestAddr pc, uint32_t mode, const JitAheadChoice *choice)
+{
+    keep_enter(t, pc);
+    Region *r = t->module && jit_can_translate(t) ? calloc(1, sizeof *r) : NULL;
+    if (!r) {
+        return NULL;
+    }
+    *r = (Region){.t = t,
+                  .mode = mode,
+                  .choice = choice,
+                  .max_blocks = PROMOTED_BLOCKS,
+                  .max_insns = PROMOTED_INSNS};
+    uint8_t state[MAX_BLOCKS] = {NEW};
+    if (!collect(r, pc) || !(r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state))) {
+        free_region(r);
+        return NULL;
+    }
+    return r;
+}
+
+void tier_region_free(struct Region *r)
+{
+    if (r) {
+        free_region(r);
+    }
+}
+
+const UopBlock *tier_region_block(const struct Region *r, uint32_t i, unsigned *context)
+{
+    *context = i < r->nblocks ? r->blocks[i].context : 0;
+    return i < r->nblocks ? r->blocks[i].ub : NULL;
+}
+
+bool tier_region_has(const struct Region *r, GuestAddr pc, unsigned context)
+{
+    return has(r, pc, context);
+}
+
+bool tier_region_returns(const struct Region *r, GuestAddr pc, unsigned context)
+{
+    for (uint32_t c = 1; c < r->ncontexts; c++) {
+        if (r->contexts[c].parent == context && r->contexts[c].return_pc == pc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t tier_region_insns(const struct Region *r)
+{
+    return r->insns;
+}
+
+Client *tier_client(const Jit *j)
+{
+    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace,
+                       j->options.optimizer_memory};
+    return client_create(&host);
+}
+
+int tier_region_ask(const struct Region *r, Client *client)
+{
+    LiftRegion lr = lift_region(r);
+    return client_ask(client, &lr);
+}
+
+int tier_region_compile(const struct Region *r, CodeObject *o)
+{
+    LiftRegion lr = lift_region(r);
+    int err = compile_here(&lr, o);
+    if (!err && !tier_is_good(o, r->insns)) {
+        code_object_free(o);
+        err = -EOPNOTSUPP;
+    }
+    return err;
+}
+
+const Block *tier_region_place(struct Region *r, const CodeObject *o)
+{
+    JitThread *t = r->t;
+    Block *b = jit_have_chunks(t) ? jit_meta_alloc(t, sizeof *b) : NULL;
+    if (!b) {
+        return NULL;
+    }
+    *b = (Block){.pc = r->blocks[0].ub->pc,
+                 .mode = r->mode,
+                 .guest_len = r->blocks[0].ub->guest_len,
+                 .ninsns = r->insns,
+                 .tier2 = true,
+                 .bound = !keep_relocatable(t)};
+    if (make_anchors(t, b, r->blocks, r->nblocks) || place(t, o, b)) {
+        return NULL;
+    }
+    pthread_mutex_lock(&t->jit->lock);
+    int err = blockmap_insert(&t->jit->blocks, b);
+    pthread_mutex_unlock(&t->jit->lock);
+    return err ? NULL : b;
 }
 #else
 #include "jit/tier.h"

@@ -30,6 +30,8 @@ typedef struct Options {
     const char *cache_shared; /* folder; "off"; NULL: the user's own */
     uint64_t cache_size;    /* limit in bytes; 0: the default */
     int stats;              /* 0 no, 1 text, 2 JSON */
+    const char *count; /* where to list blocks that weren't made ahead of time; "": nowhere; NULL:
+                          instructions aren't counted */
     bool perf_map;
     const char *jitdump;  /* the folder; NULL: not wanted */
     const char *log_file; /* -D; NULL: standard error */

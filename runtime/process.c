@@ -178,6 +178,12 @@ void process_finish(Process *p)
         return; /* the parent, in whose memory this runs, has more to count */
     }
     process_save(p);
+    FILE *counts =
+        p->options->count && p->options->count[0] ? fopen(p->options->count, "we") : NULL;
+    if (counts) {
+        jit_print_counts(p->jit, counts);
+        (void)fclose(counts);
+    }
     if (p->options->stats) {
         stats_print(p->jit, code_store_counters(p->mem->store), p->options->stats == 2);
     }
@@ -240,6 +246,7 @@ static int start_jit(Process *p)
         .dump_from = o->dump_from,
         .dump_to = o->dump_to,
         .log = o->log ? o->log : stderr,
+        .count_insns = o->count != NULL,
         .one_insn_per_block = o->one_insn_per_block,
         .time_translation = o->stats,
         .host_features_off = o->host_features_off,

@@ -36,6 +36,7 @@ typedef struct Aot {
     int status;
     const char *emit_elf;
     FileReport *reports; /* shared with the processes */
+    int *spare;          /* the same: processors that none of them uses */
 } Aot;
 
 /* ---- which files ----------------------------------------------------------------------------- */
@@ -149,7 +150,7 @@ static void do_file(const Aot *a, const Job *job, FileReport *r)
         return;
     }
     ElfOut *elf = a->emit_elf ? elfout_new(&plan) : NULL;
-    err = make_all(p, &plan, job->any_guarded, elf, &r->made, &why);
+    err = make_all(p, &plan, job->any_guarded, a->spare, elf, &r->made, &why);
     if (!err && elf && (err = elfout_write(elf, a->emit_elf, job->path))) {
         why = "its image cannot be written";
     }
@@ -199,6 +200,7 @@ static unsigned wait_for_one(Aot *a)
 static void do_all(Aot *a, unsigned most)
 {
     unsigned next = 0, running = 0, done = 0;
+    *a->spare = most > a->n ? (int)(most - a->n) : 0;
     while (done < a->n) {
         while (running < most && next < a->n) {
             start(a, next);
@@ -211,6 +213,7 @@ static void do_all(Aot *a, unsigned most)
             continue;
         }
         running--;
+        __atomic_add_fetch(a->spare, next == a->n, __ATOMIC_SEQ_CST);
         report_progress(++done, a->n, a->jobs[i].path);
     }
 }
@@ -250,12 +253,13 @@ int aot_run(const Options *options, const AotRequest *q)
             add_program(&a, q->paths[i]);
         }
     }
-    size_t bytes = (a.n + 1) * sizeof *a.reports;
+    size_t bytes = (a.n + 1) * sizeof *a.reports + sizeof *a.spare;
     a.reports = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     char **paths = calloc(a.n + 1, sizeof *paths);
     if (a.reports == MAP_FAILED || !paths) {
         return refuse("out of memory");
     }
+    a.spare = (int *)(void *)(a.reports + a.n + 1);
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     do_all(&a, q->jobs ? q->jobs : cpus > 0 ? (unsigned)cpus : 1);
     for (unsigned i = 0; i < a.n; i++) {

@@ -11,6 +11,7 @@
 
 #include "jit/ahead.h"
 #include "runtime/aot/elfout.h"
+#include "runtime/aot/hot.h"
 #include "runtime/code/store.h"
 #include "runtime/load/image.h"
 
@@ -31,6 +32,7 @@ typedef struct Maker {
     uint32_t nqueue, room;
     Made *made;
     ElfOut *out; /* NULL: not wanted */
+    int *spare;
     int err;
 } Maker;
 
@@ -105,9 +107,14 @@ static void block(Maker *m, uint64_t addr)
     }
 }
 
-static int make_stretch(Process *p, Maker *m)
+static void destroy_jit(Process *p)
 {
-    static Cpu cpu;
+    jit_destroy(p->jit);
+    p->jit = NULL;
+}
+
+static int create_jit(Process *p, Cpu *cpu)
+{
     const Options *o = p->options;
     JitOptions options = {.tiers =
                               process_tiers(o) |
@@ -121,15 +128,27 @@ static int make_stretch(Process *p, Maker *m)
                     .map_version = &p->mem->map.version,
                     .guarded = mem_guarded,
                     .any_guarded = mem_any_guarded,
-                    .exe_fd = &p->exe_fd};
+                    .exe_fd = &p->exe_fd,
+                    .reaped = &p->reaped,
+                    .new_namespace = &p->new_namespace};
     code_store_host(p->mem->store, &host);
-    memset(&cpu, 0, sizeof cpu);
+    memset(cpu, 0, sizeof *cpu);
     int err = jit_create(&p->jit, p->frontend, &options, &host);
     if (err) {
         return err;
     }
     code_store_target(p->mem->store, jit_features(p->jit));
-    err = jit_thread_start(p->jit, &cpu);
+    err = jit_thread_start(p->jit, cpu);
+    if (err) {
+        destroy_jit(p);
+    }
+    return err;
+}
+
+static int make_stretch(Process *p, Maker *m)
+{
+    static Cpu cpu;
+    int err = create_jit(p, &cpu);
     if (!err) {
         uint64_t before = m->made->blocks;
         m->cpu = &cpu;
@@ -153,9 +172,50 @@ static int make_stretch(Process *p, Maker *m)
             m->made->parts++;
         }
         jit_thread_end(&cpu);
+        destroy_jit(p);
     }
-    jit_destroy(p->jit);
-    p->jit = NULL;
+    return err;
+}
+
+static bool another(void *ctx)
+{
+    int *spare = ctx, n = __atomic_load_n(spare, __ATOMIC_ACQUIRE);
+    while (n > 0 && !__atomic_compare_exchange_n(spare, &n, n - 1, false, __ATOMIC_SEQ_CST,
+                                                 __ATOMIC_SEQ_CST)) {
+    }
+    return n > 0;
+}
+
+/* Tier 2's code of what is likely to be hot. */
+static int make_regions(Process *p, const Maker *m)
+{
+    static Cpu cpu;
+    Hot hot;
+    JitAheadMade made = {0};
+    int err = create_jit(p, &cpu);
+    if (err) {
+        return err;
+    }
+    if (!jit_ahead_has_regions(&cpu, m->plan->low + m->bias)) {
+        err = hot_find(&hot, m->plan, &cpu, m->bias, cpu.mode);
+        JitAheadWork work = {.pcs = hot.pcs,
+                             .insns = hot.insns,
+                             .n = hot.n,
+                             .mode = cpu.mode,
+                             .choice = hot.choice,
+                             .another = another,
+                             .ctx = m->spare};
+        if (!err && hot.n && !(err = jit_ahead_compile(&cpu, &work, &made)) && made.regions) {
+            code_store_save(p->mem->store, p->jit);
+        }
+        hot_free(&hot);
+    }
+    m->made->regions = made.regions;
+    m->made->region_insns = made.insns;
+    m->made->region_bytes = made.host_bytes;
+    m->made->regions_refused = made.refused;
+    jit_thread_end(&cpu);
+    destroy_jit(p);
     return err;
 }
 
@@ -170,10 +230,10 @@ static int map_file(Process *p, const View *v, bool any_guarded, uint64_t *bias,
     return err;
 }
 
-int make_all(Process *p, Plan *plan, bool any_guarded, struct ElfOut *elf, Made *out,
+int make_all(Process *p, Plan *plan, bool any_guarded, int *spare, struct ElfOut *elf, Made *out,
              const char **why)
 {
-    Maker m = {.plan = plan, .any_guarded = any_guarded, .made = out, .out = elf};
+    Maker m = {.plan = plan, .any_guarded = any_guarded, .made = out, .out = elf, .spare = spare};
     *out = (Made){0};
     int err = map_file(p, plan->view, any_guarded, &m.bias, why);
     if (err) {
@@ -193,5 +253,8 @@ int make_all(Process *p, Plan *plan, bool any_guarded, struct ElfOut *elf, Made 
         }
     }
     free(m.queue);
+    if (!err && plan->ncode && process_tiers(p->options) & JIT_TIER_LLVM) {
+        err = make_regions(p, &m);
+    }
     return err;
 }

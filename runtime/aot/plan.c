@@ -139,6 +139,20 @@ static void sort_functions(Plan *p)
     p->nfunctions = kept;
 }
 
+/* Where code is guarded, what an indirect branch may reach says so itself. */
+static void add_landings(Plan *p, uint64_t from, uint64_t to)
+{
+    for (uint64_t at = from; at + 4 <= to && !p->failed; at += 4) {
+        uint64_t avail;
+        const uint8_t *code = view_memory(p->view, at, 4, &avail);
+        uint32_t called = code ? p->frontend->landings(code, true, FOUND_CALL) : 0;
+        uint32_t jumped = code ? p->frontend->landings(code, true, FOUND_TABLE) : 0;
+        if (called | jumped) {
+            add(p, at, (called ? PLAN_FUNCTION : 0) | (jumped ? PLAN_TABLE : 0));
+        }
+    }
+}
+
 int plan_make(Plan *p, const View *view, const Frontend *frontend)
 {
     *p = (Plan){.view = view, .frontend = frontend};
@@ -161,6 +175,9 @@ int plan_make(Plan *p, const View *view, const Frontend *frontend)
     roots_file(view, &roots);
     roots_unwind(view, &roots);
     sort_functions(p);
+    for (unsigned i = 0; i < p->ncode && view->elf.bti; i++) {
+        add_landings(p, p->code[i].start, p->code[i].end);
+    }
     read_all(p);
     for (uint32_t i = 0; i < p->nfunctions; i++) {
         sweep(p, p->functions[i].start, p->functions[i].end);

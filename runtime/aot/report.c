@@ -41,11 +41,12 @@ void report_line(const char *path, const FileReport *r)
     }
     printf(
         "%s: %u of %u functions, %.1f%% of %llu bytes of code; %llu blocks translated (%llu KiB), "
-        "%llu known; "
+        "%llu known; %llu regions of tier 2 (%llu instructions); "
         "left out: %llu bytes of padding, %llu not reached, %llu behind what can't go on; %.2f s\n",
         path, r->functions_covered, r->functions, percent(r->covered_bytes, r->code_bytes),
         (unsigned long long)r->code_bytes, (unsigned long long)r->made.blocks,
         (unsigned long long)r->made.host_bytes >> 10, (unsigned long long)r->made.kept,
+        (unsigned long long)r->made.regions, (unsigned long long)r->made.region_insns,
         (unsigned long long)r->padding_bytes, (unsigned long long)r->unread_bytes,
         (unsigned long long)r->refused_bytes, r->seconds);
 }
@@ -107,14 +108,18 @@ void report_json(char *const *paths, const FileReport *reports, unsigned n)
             ",\"functions\":%u,\"functions_covered\":%u,\"code_bytes\":%llu,\"covered_bytes\":%llu,"
             "\"padding_bytes\":%llu,\"unreached_bytes\":%llu,\"refused_bytes\":%llu,\"blocks\":%"
             "llu,"
-            "\"known_blocks\":%llu,\"guest_bytes\":%llu,\"host_bytes\":%llu,\"parts\":%llu,\"cpu_"
+            "\"known_blocks\":%llu,\"guest_bytes\":%llu,\"host_bytes\":%llu,\"parts\":%llu,"
+            "\"regions\":%llu,\"region_insns\":%llu,\"region_bytes\":%llu,\"regions_refused\":%llu,"
+            "\"cpu_"
             "seconds\":%.3f}",
             r->functions, r->functions_covered, (unsigned long long)r->code_bytes,
             (unsigned long long)r->covered_bytes, (unsigned long long)r->padding_bytes,
             (unsigned long long)r->unread_bytes, (unsigned long long)r->refused_bytes,
             (unsigned long long)r->made.blocks, (unsigned long long)r->made.kept,
             (unsigned long long)r->made.guest_bytes, (unsigned long long)r->made.host_bytes,
-            (unsigned long long)r->made.parts, r->seconds);
+            (unsigned long long)r->made.parts, (unsigned long long)r->made.regions,
+            (unsigned long long)r->made.region_insns, (unsigned long long)r->made.region_bytes,
+            (unsigned long long)r->made.regions_refused, r->seconds);
     }
     printf("]}\n");
 }

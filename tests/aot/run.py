@@ -15,6 +15,28 @@ LIMIT = 120
 SYSROOT = "/usr/aarch64-linux-gnu"
 PROGRAMS = ["hello-O2-static", "hello-O1-dynamic", "switches-O0-static", "switches-O2-dynamic", "exceptions-O2-static", "exceptions-O1-dynamic",
             "containers-O2-dynamic", "sort-O2-dynamic", "recursion-O0-dynamic", "jumps-O2-static"]
+LOOPS = """
+#include <stdio.h>
+static unsigned table[1000];
+__attribute__((noinline)) static unsigned mix(unsigned a, unsigned b)
+{
+    for (unsigned i = 0; i < b % 8; i++)
+        a = a * 5 + (a >> 7 ^ table[i]);
+    return a;
+}
+int main(void)
+{
+    unsigned sum = 0;
+    for (unsigned n = 0; n < 200; n++) {
+        for (unsigned i = 0; i < 1000; i++)
+            table[i] = table[i] * 3 + i;
+        for (unsigned i = 0; i < 1000; i++)
+            sum += mix(table[i], i);
+    }
+    printf("%u\\n", sum);
+    return 0;
+}
+"""
 # The vDSO has no file; memory functions choose their ways by where things lie.
 FEW = 16
 
@@ -27,7 +49,7 @@ class Aot:
     def xemu_run(self, *args, **more):
         base = {k: v for k, v in os.environ.items() if not k.startswith(("XEMU_", "QEMU_", "XDG_CACHE"))}
         env = {**base, "HOME": self.folder, "XEMU_CACHE_PATH": self.cache,
-               "XEMU_CACHE_SHARED": os.path.join(self.folder, "shared"), "XEMU_LD_PREFIX": SYSROOT, **more}
+               "XEMU_CACHE_SHARED": os.path.join(self.folder, "shared"), "XEMU_LD_PREFIX": SYSROOT, "XEMU_TIERS": "1", **more}
         return subprocess.run([self.xemu, *args], stdin=subprocess.DEVNULL, capture_output=True, env=env, cwd=self.folder, timeout=LIMIT)
 
     def ahead(self, *args, **more):
@@ -72,13 +94,48 @@ class Aot:
                 report(f"first run {os.path.basename(path)}", problem)
 
     @test
+    def outside(self):
+        """What isn't made ahead of time is hardly executed."""
+        for name in ("switches-O2-dynamic", "exceptions-O2-static", "containers-O2-dynamic"):
+            for path in (self.program(name), self.stripped(name)):
+                self.clear()
+                self.ahead(path)
+                counts = os.path.join(self.folder, "counts")
+                run = self.xemu_run("--cache=ro", f"--count={counts}", "--stats=json", path)
+                stats = json.loads(run.stderr.splitlines()[-1])
+                total, ahead = stats["insns_run"], stats["insns_ahead"]
+                with open(counts) as f:
+                    listed = sum(int(times) * int(insns) for _, times, insns in map(str.split, f))
+                good = run.returncode == 0 and total > 10000 and total - ahead <= total // 100 and listed == total - ahead
+                report(f"outside {os.path.basename(path)}", None if good else (run.returncode, total, ahead, listed))
+
+    @test
     def the_same_bytes(self):
-        exports = []
-        for jobs in ("1", "3"):
-            self.clear()
-            self.ahead("-j", jobs, self.program("sort-O2-dynamic"), self.program("exceptions-O1-dynamic"))
-            exports.append(self.exported())
-        report("the same bytes", None if len(exports[0]) > 100000 and exports[0] == exports[1] else [len(e) for e in exports])
+        for tiers in ("1", "1,2"):
+            exports = []
+            names = ("sort-O2-dynamic", "exceptions-O1-dynamic") if tiers == "1" else ("jumps-O2-static",)
+            for jobs in ("1", "3"):
+                self.clear()
+                self.ahead("-j", jobs, *map(self.program, names), XEMU_TIERS=tiers)
+                exports.append(self.exported())
+            report(f"the same bytes, tiers {tiers}", None if len(exports[0]) > 100000 and exports[0] == exports[1] else [len(e) for e in exports])
+
+    @test
+    def regions(self):
+        """Tier 2's code of loops is made ahead of time, and is what the first run comes to."""
+        path, source = os.path.join(self.folder, "loops"), os.path.join(self.folder, "loops.c")
+        with open(source, "w") as f:
+            f.write(LOOPS)
+        subprocess.run(["aarch64-linux-gnu-gcc", "-O2", source, "-o", path], check=True)
+        plain = self.xemu_run("--cache=off", path)
+        self.clear()
+        made, said = self.ahead(path, XEMU_TIERS="1,2")
+        first = self.xemu_run("--cache=ro", "--stats=json", path, XEMU_TIERS="1,2")
+        again, repeated = self.ahead(path, XEMU_TIERS="1,2")
+        stats = json.loads(first.stderr.splitlines()[-1])
+        good = (made.returncode == 0 and said["files"][0]["regions"] >= 4 and (first.returncode, first.stdout) == (plain.returncode, plain.stdout)
+                and stats["kept_found"] > 1 and stats["promotions"] == 0 and stats["blocks"] <= FEW and again.returncode == 0 and repeated["files"][0]["regions"] == 0)
+        report("regions", None if good else (made.returncode, said, first.returncode, stats, repeated))
 
     @test
     def again(self):

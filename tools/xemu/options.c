@@ -465,6 +465,12 @@ static int set_stats(Parse *p, const char *word)
     return 0;
 }
 
+static int set_count(Parse *p, const char *word)
+{
+    p->cl->options.count = word ? word : "";
+    return 0;
+}
+
 static int set_perf_map(Parse *p, const char *word)
 {
     p->cl->options.perf_map = !word || strcmp(word, "0") != 0;

@@ -121,7 +121,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     }
     if (!tt->filled)
         tt->filled = true;
-    if (tt->fill)
+    if (tt->fill && !j->options.count_insns)
         fill_ibtc(cpu, b);
     tt->fill = false;
     uint32_t (*enter)(Cpu *, uintptr_t) =
