@@ -16,13 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Regions of a file have a sixteenth of its instructions at most, or 24,000; the
- * shorter ones first. */
+/* Regions of a file have a sixteenth of its instructions at most, or 24,000 (half of a small file);
+ * the shorter ones first. */
 enum {
     LOOP = 16,
     MOST_DEPTH = 4,
     SHARE = 16,
-    LEAST = 24000,
+    LEAST = 4000,
+    USUAL = 24000,
     FIXED = 16 /* instructions that a region costs beside its own */,
     ROUNDS = 6
 };
@@ -286,7 +287,8 @@ static int choose(Hot *h)
     for (uint32_t i = 0; i < g->ninsns; i++) {
         code += flags(g, i) & PLAN_CODE;
     }
-    left = code / SHARE > LEAST ? code / SHARE : LEAST;
+    left = code / 2 > LEAST ? code / 2 : LEAST; /* a small file costs what it is worth */
+    left = left < USUAL ? left : code / SHARE > USUAL ? code / SHARE : USUAL;
     if (!g->nfound) {
         return 0;
     }
