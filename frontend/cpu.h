@@ -118,6 +118,16 @@ typedef struct CpuCritical {
     bool bad; /* an abort address without the signature was met: SIGSEGV */
 } CpuCritical;
 
+/* What jit_run() writes each time round: here, since a process that forks, and its child, have
+ * copied this page anyway. */
+typedef struct CpuLoop {
+    uint64_t epoch;      /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
+    uint64_t dispatches; /* JitStats.dispatches */
+    uint32_t interpret;  /* so many blocks that aren't translated yet are interpreted instead: see
+                            jit_fork_child */
+    bool in_code;        /* in translated code or C called by it */
+} CpuLoop;
+
 typedef struct Cpu {
     /* -- touched by emitted code; offsets are fixed by static asserts in jit/conv.h -- */
     _Alignas(64) GuestAddr pc;  /* valid whenever C code runs, unless said otherwise */
@@ -158,6 +168,7 @@ typedef struct Cpu {
         *watch; /* what a debugger waits for, NULL: nothing; then it is run by jit_run_watched() */
     const CriticalHost *critical_host;
     CpuCritical critical;
+    CpuLoop loop;
 } Cpu;
 
 #define CPU_FILE ((uint32_t)offsetof(Cpu, file))

@@ -148,7 +148,9 @@ static int code_file(size_t size)
 int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous)
 {
     size_t slots = size / CODEBUF_CHUNK;
-    *cb = (CodeBuf){.size = slots * CODEBUF_CHUNK, .anonymous = anonymous};
+    *cb = (CodeBuf){.size = slots * CODEBUF_CHUNK,
+                    .anonymous = anonymous,
+                    .share_at = ownmem_hint(sizeof *cb->share)};
     cb->chunks = calloc(slots, sizeof *cb->chunks);
     if (!cb->chunks) {
         return -ENOMEM;
@@ -172,7 +174,7 @@ int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous)
 int codebuf_fork_prepare(CodeBuf *cb)
 {
     if (!cb->share) {
-        void *p = mmap(ownmem_hint(sizeof *cb->share), sizeof *cb->share, PROT_READ | PROT_WRITE,
+        void *p = mmap(cb->share_at, sizeof *cb->share, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED) {
             return -errno;

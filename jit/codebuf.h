@@ -63,6 +63,7 @@ typedef struct CodeBuf {
     bool anonymous;      /* no file, so that perf takes names from /tmp/perf-PID.map */
     CodeChunk **chunks;  /* [size / CODEBUF_CHUNK], by position */
     CodeShare *share;    /* fork: NULL until there was one */
+    void *share_at;      /* where it is to be: among what a child touches anyway */
     bool borrowed, left; /* the file belongs to a parent; and isn't used any more */
 } CodeBuf;
 

@@ -54,7 +54,11 @@ void jit_fork_learn(Cpu *cpu)
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
     CodeShare *s = j->code.share;
-    if (!j->code.rx || j->code.borrowed || j->forks++ < WISHES_AFTER || !s) {
+    if (!j->code.rx || j->code.borrowed || !s) {
+        return;
+    }
+    if (j->forks < WISHES_AFTER) {
+        j->forks++; /* not for ever: it would cost a copy of the page each time */
         return;
     }
     if (atomic_load(&s->nwishes)) {
@@ -101,7 +105,7 @@ void jit_fork_child(Jit *j, Cpu *cpu, bool alone)
     j->put_off = 0; /* those were the parent's */
     tier_forked(j, alone);
     if (!(~j->options.tiers & (JIT_TIER_TEMPLATE | JIT_TIER_INTERP))) {
-        t->interpret = INTERPRETED_AFTER_FORK;
+        t->cpu->loop.interpret = INTERPRETED_AFTER_FORK;
     }
     keep_forked(j);
     if (!alone) {

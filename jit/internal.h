@@ -39,8 +39,7 @@ typedef struct JitThread {
     Jit *jit;
     Cpu *cpu;
     struct JitThread *next, **prev; /* Jit.threads */
-    uint64_t epoch;      /* of the last dispatch; JIT_OUTSIDE while not in jit_run (atomic) */
-    uint64_t generation; /* of the arena its chunks and slab are from */
+    uint64_t generation;            /* of the arena its chunks and slab are from */
     CodeChunk *hot, *cold;
     CodeChunk *plain_hot,
         *plain_cold;           /* those for code of no module, while hot and cold are a module's */
@@ -60,8 +59,6 @@ typedef struct JitThread {
      * jit_handle_fault). */
     void *fault_jmp[5];
     bool in_guest_c;
-    uint32_t interpret; /* so many blocks that aren't translated yet are interpreted instead: see
-                           jit_fork_child */
     uint32_t stress,
         stress_drops; /* stress.h: the last random number, how often code was dropped */
     uint32_t sampled,
@@ -122,6 +119,7 @@ struct Jit {
     void *tpl;                /* the template emitter's own, shared */
     uint32_t stressed;        /* threads that draw random numbers (stress.h) */
     struct Tier *tier;        /* promotion to tier 2 (tier.c); NULL: none */
+    bool parents_tier;        /* a parent's still: tier_own() */
 };
 
 static inline JitThread *jit_thread(const Cpu *cpu)

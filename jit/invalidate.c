@@ -115,7 +115,7 @@ void jit_invalidate(Jit *j, GuestAddr start, uint64_t len)
     if (dropped) {
         j->ended.invalidations++;
         for (JitThread *t = j->threads; t; t = t->next) {
-            if (__atomic_load_n(&t->epoch, __ATOMIC_ACQUIRE) != JIT_OUTSIDE) {
+            if (__atomic_load_n(&t->cpu->loop.epoch, __ATOMIC_ACQUIRE) != JIT_OUTSIDE) {
                 jit_interrupt(t->cpu);
             }
         }

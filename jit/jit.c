@@ -231,7 +231,7 @@ int jit_thread_start(Jit *j, Cpu *cpu)
     empty_ibtc(cpu);
     t->jit = j;
     t->cpu = cpu;
-    t->epoch = JIT_OUTSIDE;
+    cpu->loop = (CpuLoop){.epoch = JIT_OUTSIDE};
     cpu->frontend = j->frontend;
     cpu->jit = t;
     cpu->ll_addr = ~(GuestAddr)0;
@@ -261,11 +261,12 @@ int jit_thread_start(Jit *j, Cpu *cpu)
     return 0;
 }
 
-static void add_stats(JitStats *sum, const JitStats *s)
+static void add_stats(JitStats *sum, const JitThread *t)
 {
-#define JIT_STAT(name, text) sum->name += s->name;
+#define JIT_STAT(name, text) sum->name += t->stats.name;
 #include "jit/stats.def"
 #undef JIT_STAT
+    sum->dispatches += t->cpu->loop.dispatches;
 }
 
 /* Under the lock: another thread goes on filling them. */
@@ -299,7 +300,7 @@ void jit_thread_end(Cpu *cpu)
     if (t->next) {
         t->next->prev = t->prev;
     }
-    add_stats(&j->ended, &t->stats);
+    add_stats(&j->ended, t);
     leave_chunks(t);
     j->nthreads--;
     free(t->stock_room);
@@ -320,7 +321,7 @@ void jit_stats(const Jit *j, JitStats *out)
     *out = j->ended;
     for (JitThread *t = j->threads; t; t = t->next) {
         samples_count(t);
-        add_stats(out, &t->stats);
+        add_stats(out, t);
     }
     uint64_t ticks = j->options.time_translation ? jit_host_ticks() - j->start_ticks : 0;
     out->translate_ns =
@@ -347,7 +348,7 @@ static uint64_t oldest_epoch(const Jit *j)
 {
     uint64_t oldest = JIT_OUTSIDE;
     for (const JitThread *t = j->threads; t; t = t->next) {
-        uint64_t e = __atomic_load_n(&t->epoch, __ATOMIC_ACQUIRE);
+        uint64_t e = __atomic_load_n(&t->cpu->loop.epoch, __ATOMIC_ACQUIRE);
         oldest = e < oldest ? e : oldest;
     }
     return oldest;
@@ -426,15 +427,15 @@ static void join_generation(JitThread *t)
 void jit_enter(JitThread *t)
 {
     uint64_t epoch = __atomic_load_n(&t->jit->epoch, __ATOMIC_ACQUIRE);
-    if (t->epoch != epoch) { /* visible before anything of the generation is used */
-        __atomic_store_n(&t->epoch, epoch, __ATOMIC_SEQ_CST);
+    if (t->cpu->loop.epoch != epoch) { /* visible before anything of the generation is used */
+        __atomic_store_n(&t->cpu->loop.epoch, epoch, __ATOMIC_SEQ_CST);
     }
     join_generation(t);
 }
 
 void jit_leave(JitThread *t)
 {
-    __atomic_store_n(&t->epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
+    __atomic_store_n(&t->cpu->loop.epoch, JIT_OUTSIDE, __ATOMIC_RELEASE);
 }
 
 /* ---- translation ----------------------------------------------------------------------------- */
@@ -890,7 +891,7 @@ static bool interpret_new(JitThread *t, CpuExit *r)
     if (keep_find(t, cpu->pc, cpu->mode, false)) {
         return false;
     }
-    t->interpret--;
+    t->cpu->loop.interpret--;
     jit_interrupt_critical(t);
     if (!jit_build_some(t)) {
         *r = CPU_EXIT_NO_MEMORY;
@@ -930,8 +931,8 @@ static CpuExit go_without(JitThread *t, uint64_t generation)
     if (!jit_can_translate(t)) {
         return run_poor(t);
     }
-    if (generation == t->generation && t->interpret < INTERPRETED) {
-        t->interpret = INTERPRETED;
+    if (generation == t->generation && t->cpu->loop.interpret < INTERPRETED) {
+        t->cpu->loop.interpret = INTERPRETED;
     }
     return CPU_EXIT_NONE;
 }
@@ -959,7 +960,7 @@ CpuExit jit_run(Cpu *cpu)
         if (j->options.stress) {
             stress_loop(t);
         }
-        t->stats.dispatches++;
+        cpu->loop.dispatches++;
         uint64_t generation = t->generation;
         jit_enter(t);
         if (generation != t->generation) {
@@ -971,7 +972,7 @@ CpuExit jit_run(Cpu *cpu)
             break;
         }
         generation = t->generation;
-        if (t->interpret && interpret_new(t, &r)) {
+        if (t->cpu->loop.interpret && interpret_new(t, &r)) {
             link = NULL;
             continue;
         }

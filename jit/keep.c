@@ -200,7 +200,7 @@ void keep_forked(Jit *j)
             m->stash = NULL;
     }
     for (JitThread *t = j->threads; t; t = t->next) {
-        if (t->module) {
+        if (t->module && (t->pair || t->hot || t->cold)) {
             t->pair = NULL;
             t->hot = t->cold = NULL;
         }

@@ -357,7 +357,7 @@ int tier_translate(JitThread *t, Block *b)
     int err = collect(r, b->pc) ? 0 : -EOPNOTSUPP;
     if (!err) {
         LiftRegion lr = lift_region(r);
-        err = j->tier ? compile_there(t, &lr, &o) : compile_here(&lr, &o);
+        err = tier_own(j) ? compile_there(t, &lr, &o) : compile_here(&lr, &o);
         print_dump(j, &o);
     }
     if (!err) {
@@ -454,21 +454,39 @@ void tier_destroy(Jit *j, bool forked)
     }
 }
 
+static void renew(Jit *j)
+{
+    tier_destroy(j, true);
+    (void)tier_create(j);
+}
+
+/* What is there is the parent's: whatever a child does about it writes to memory that both share so
+ * far, so it is done when the child needs it. Where another thread may have been at it, a new one
+ * is made. */
 void tier_forked(Jit *j, bool alone)
 {
-    /* Making a new one writes to memory that parent and child share so far. Another thread may have
-     * been at it. */
-    if (j->tier && (!alone || !client_forked(j->tier->client))) {
-        tier_destroy(j, true);
-        (void)tier_create(j);
+    if (j->tier && !alone) {
+        renew(j);
     }
+    j->parents_tier = j->tier && alone;
+}
+
+struct Tier *tier_own(Jit *j)
+{
+    if (j->parents_tier) {
+        j->parents_tier = false;
+        if (!client_forked(j->tier->client)) {
+            renew(j);
+        }
+    }
+    return j->tier;
 }
 
 /* The process is about to end: another thread that is at it isn't waited for for long. */
 void tier_close(Jit *j)
 {
     struct Tier *tier = j->tier;
-    if (!tier) {
+    if (!tier || j->parents_tier) {
         return;
     }
     static const struct timespec pause = {.tv_nsec = 1000000};
@@ -485,7 +503,7 @@ void tier_close(Jit *j)
 
 void tier_hide(Jit *j, bool on)
 {
-    struct Tier *tier = j->tier;
+    struct Tier *tier = tier_own(j);
     if (tier) {
         pthread_mutex_lock(&tier->lock);
         client_hide(tier->client, on);
@@ -529,7 +547,7 @@ void tier_reset_counter(Cpu *cpu)
 
 void tier_stats(const Jit *j, JitStats *out)
 {
-    if (j->tier) {
+    if (j->tier && !j->parents_tier) {
         client_counters(j->tier->client, &out->optimizers, &out->optimizer_kb);
         out->optimizers_lost += j->tier->lost;
     }
@@ -709,7 +727,7 @@ static uint64_t used_ns(void)
 uint64_t tier_learned_ns(const Jit *j)
 {
     const struct Tier *tier = j->tier;
-    return tier && tier->patient && tier->asked && !tier->lost ? used_ns() : 0;
+    return tier && !j->parents_tier && tier->patient && tier->asked && !tier->lost ? used_ns() : 0;
 }
 
 /* Has an earlier run of the same command, as far as this one has come, compiled what is hot of the
@@ -876,7 +894,7 @@ static bool use_all_stored(JitThread *t, Block *old)
 
 void tier_hot(JitThread *t, GuestAddr pc)
 {
-    struct Tier *tier = t->jit->tier;
+    struct Tier *tier = tier_own(t->jit);
     Cpu *cpu = t->cpu;
     uint32_t weight = 1u << t->calm;
     t->calm += tier && tier->patient && t->calm < MOST_CALM;
@@ -1044,6 +1062,11 @@ void tier_forked(Jit *j, bool alone)
 {
     (void)j;
     (void)alone;
+}
+
+struct Tier *tier_own(Jit *j)
+{
+    return j->tier;
 }
 
 void tier_close(Jit *j)

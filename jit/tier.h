@@ -17,6 +17,8 @@ int tier_create(Jit *j);
 void tier_destroy(Jit *j, bool forked);
 /* In a child of fork: the optimizer is the parent's, another is started when it's needed. */
 void tier_forked(Jit *j, bool alone);
+/* Jit.tier, which may have been a parent's until now. While there is one thread only. */
+struct Tier *tier_own(Jit *j);
 void tier_close(Jit *j);
 /* jit_learned_ns() */
 uint64_t tier_learned_ns(const Jit *j);

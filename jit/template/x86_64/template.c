@@ -121,14 +121,16 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     }
     if (!tt->filled)
         tt->filled = true;
-    if (tt->fill && !j->options.count_insns)
-        fill_ibtc(cpu, b);
-    tt->fill = false;
+    if (tt->fill) {
+        if (!j->options.count_insns)
+            fill_ibtc(cpu, b);
+        tt->fill = false;
+    }
     uint32_t (*enter)(Cpu *, uintptr_t) =
         (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)b->arena + s->stubs[STUB_ENTER]);
-    tt->running = true;
+    cpu->loop.in_code = true;
     uint32_t reason = enter(cpu, b->code);
-    tt->running = false;
+    cpu->loop.in_code = false;
     if (reason == TEMPLATE_LINK) {
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
         *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;
@@ -269,7 +271,7 @@ bool template_fault_in_c(JitThread *t, void *ucontext)
 {
     TemplateThread *tt = t->tpl;
 
-    if (!tt || !tt->running)
+    if (!tt || !t->cpu->loop.in_code)
         return false;
     uintptr_t back = ((const uintptr_t *)t->cpu->host_sp)[-1];
     Block room, *b = jit_block_of_code(t->jit, back - 1, &room);

@@ -53,7 +53,6 @@ typedef struct TemplateShared {
 typedef struct TemplateThread {
     Emit *emit;
     struct Snippets *snippets;
-    bool running;  /* in translated code or C called by it */
     bool filled;   /* the ibtc and the shadow stack may hold something */
     bool fill;     /* the block that is run next belongs into the ibtc */
     uint32_t mode; /* of what the ibtc and the shadow stack hold */
