@@ -440,7 +440,6 @@ int tier_create(Jit *j)
     }
     pthread_mutex_init(&tier->lock, NULL);
     tier->patient = !j->options.hot && !j->options.stress;
-    j->options.hot = j->options.hot ? j->options.hot : HOT;
     j->tier = tier;
     return 0;
 }
@@ -511,15 +510,20 @@ void tier_hide(Jit *j, bool on)
     }
 }
 
+static uint32_t hot(const Jit *j)
+{
+    return j->options.hot ? j->options.hot : HOT;
+}
+
 /* How far a counter counts, and how often it has to run out. */
 static uint32_t counter_start(const Jit *j)
 {
-    return j->options.hot < COUNTER ? j->options.hot - 1 : COUNTER;
+    return hot(j) < COUNTER ? hot(j) - 1 : COUNTER;
 }
 
 static uint32_t heat_wanted(const Jit *j)
 {
-    uint32_t n = j->options.hot / (counter_start(j) + 1);
+    uint32_t n = hot(j) / (counter_start(j) + 1);
     return n < UINT8_MAX ? n : UINT8_MAX;
 }
 
