@@ -129,27 +129,29 @@ typedef struct CpuLoop {
 } CpuLoop;
 
 typedef struct Cpu {
-    /* -- touched by emitted code; offsets are fixed by static asserts in jit/conv.h -- */
-    _Alignas(64) GuestAddr pc;  /* valid whenever C code runs, unless said otherwise */
-    _Atomic uint32_t interrupt; /* nonzero: translated code leaves at the next poll (signal handlers
-                                   and other threads set it) */
-    uint32_t mode;              /* CPU_MODE_* of what runs */
-    IbtcEntry *ibtc;            /* CPU_IBTC_SIZE entries, zeroed lazily */
-    uint32_t shadow_top;  /* twice the index of the newest shadow entry; only the low byte counts */
+    /* -- touched by emitted code -- */
+    _Alignas(64) GuestAddr pc; /* valid whenever C code runs, unless said otherwise */
+    IbtcEntry *ibtc;           /* CPU_IBTC_SIZE entries, zeroed lazily */
+    uint64_t exit_arg;
+    uint32_t mode;        /* CPU_MODE_* of what runs */
     uint32_t exit_reason; /* CpuExit */
     uint32_t exit_trap;   /* UopTrap */
     uint32_t
         fp_round; /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
-    uint64_t exit_arg;
     uint32_t fp_flags; /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the
                           rest */
-    int32_t
-        quick_left; /* executions of quick blocks until the runtime looks at one (jit/quick.h) */
+    /* From here on near CPU_ANCHOR. */
+    _Alignas(16) uint32_t
+        shadow_top; /* twice the index of the newest shadow entry; only the low byte counts */
     _Atomic int32_t polls_left; /* where tier 2 follows: polls of tier 1's code until the runtime
                                    hears of one (jit/tier.c). An interrupt makes it negative; as
                                    another thread's it may get lost while code counts: then the code
                                    goes on for the polls that are left, some ten thousand */
-    _Alignas(64) uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
+    _Atomic uint32_t interrupt; /* nonzero: translated code leaves at the next poll (signal handlers
+                                   and other threads set it) */
+    int32_t
+        quick_left; /* executions of quick blocks until the runtime looks at one (jit/quick.h) */
+    uint8_t file[CPU_FILE_SIZE]; /* the guest's register file */
     V128 tmp[4]; /* operands and result of operations run by C for emitted code: [0] result, [1..3]
                     a, b, c */
     uint64_t spill[64]; /* tier 1 spill slots (vector values take two) */
@@ -172,5 +174,11 @@ typedef struct Cpu {
 } Cpu;
 
 #define CPU_FILE ((uint32_t)offsetof(Cpu, file))
+_Static_assert(offsetof(Cpu, file) % 64 == 0, "vector registers are aligned");
+
+/* Translated code holds the address of this place in struct Cpu: what lies 128 bytes before it or
+ * behind it has a displacement of one byte. A tenth of tier 1's code was displacements. */
+#define CPU_ANCHOR (CPU_FILE + 112)
+_Static_assert(offsetof(Cpu, shadow_top) == CPU_ANCHOR - 128, "near");
 
 #endif

@@ -67,20 +67,23 @@ typedef enum InsnKind {
     INSN_PLAIN,   /* the key says all: it decides the micro-ops, whatever they are */
     INSN_ADDRESS, /* as PLAIN but for `target`, the one address that it makes */
     INSN_JUMP,    /* goes to target, nothing else */
-    INSN_CALL,    /* the same, and the address behind it is put into the register at `reg` */
+    INSN_CALL,    /* the same, and the address behind it is put into the register at `link` */
     INSN_BRANCH,  /* if a condition that the key decides holds: to target, else to the next */
     INSN_RETURN,  /* to the address in the register at `reg` */
+    INSN_JUMP_TO, /* the same, not as a return; if target isn't 0 it stands where Cpu.pc has more
+                     than the address (pc_mask), whatever the register has there */
+    INSN_CALL_TO, /* the same, and the address behind it is put into the register at `link` */
 } InsnKind;
 
 /* One instruction, looked at without translating it. Instructions that have key, kind, form and
- * mode in common and aren't JUMP, CALL or RETURN have the same micro-ops but for target; so code
+ * mode in common and are PLAIN, ADDRESS or BRANCH have the same micro-ops but for target; so code
  * that was made for one of them serves all. */
 typedef struct InsnShape {
     GuestAddr target;
     uint32_t key;
-    int32_t imm;  /* varies: of this instruction */
-    uint16_t reg; /* offset from the start of struct Cpu */
-    uint8_t kind; /* InsnKind */
+    int32_t imm;        /* varies: of this instruction */
+    uint16_t reg, link; /* offsets from the start of struct Cpu */
+    uint8_t kind;       /* InsnKind */
     uint8_t len;
     uint8_t form; /* the frontend's; the key decides it */
     bool varies;  /* PLAIN: the key doesn't say the number `imm`, which appears in the micro-ops as

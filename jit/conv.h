@@ -2,7 +2,7 @@
  * hold what at every jump between translated pieces. The order is that of the arguments of LLVM's
  * preserve_nonecc on x86-64.
  *
- *     r12                                          struct Cpu *
+ *     r12                                          struct Cpu *, CPU_ANCHOR bytes further
  *     r13 r14 r15 rdi rsi rdx rcx r8 r9 r11        Frontend.int_pins[0..9]
  *     xmm0 .. xmm7                                 Frontend.vec_pins[0..7]
  *     rax rbx rbp r10, xmm8 and up                 scratch between pieces
@@ -43,7 +43,6 @@ static const uint8_t conv_int_pins[FRONTEND_INT_PINS] = {HR_R13, HR_R14, HR_R15,
                                                          HR_RDX, HR_RCX, HR_R8,  HR_R9,  HR_R11};
 static const uint8_t conv_int_scratch[4] = {HR_RAX, HR_RBX, HR_RBP, HR_R10};
 
-_Static_assert(offsetof(Cpu, pc) == 0, "emitted code and dispatch.S");
-_Static_assert(offsetof(Cpu, interrupt) == 8, "emitted code and dispatch.S");
+_Static_assert(offsetof(Cpu, pc) == 0, "emitted code");
 
 #endif

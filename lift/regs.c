@@ -18,7 +18,7 @@ static uint32_t unit_of(const Lift *l, uint32_t off)
 
 V regs_cpu_field(Lift *l, uint32_t off)
 {
-    V index = lift_i64(l, off);
+    V index = lift_i64(l, (uint64_t)((int64_t)off - (int64_t)CPU_ANCHOR));
     return LLVMBuildInBoundsGEP2(l->b, l->i8, l->cpu, &index, 1, "");
 }
 

@@ -124,12 +124,34 @@ static bool branch(InsnShape *s, GuestAddr pc, uint32_t insn, unsigned width)
     return true;
 }
 
+static bool to_register(InsnShape *s, InsnKind kind, unsigned rn, unsigned btype)
+{
+    s->kind = (uint8_t)kind;
+    s->reg = A64_X(rn);
+    s->link = A64_X(30);
+    s->target = (GuestAddr)btype << A64_BTYPE_SHIFT;
+    return true;
+}
+
+/* BR, BLR, RET */
+static bool of_registers(InsnShape *s, const TranslateRequest *req, uint32_t insn)
+{
+    unsigned rn = insn >> 5 & 31;
+    switch (insn >> 21 & 3) {
+    case 0:
+        return to_register(s, INSN_JUMP_TO, rn,
+                           req->guarded ? a64_btype_of_br(req->run->guarded, (int)rn) : 0);
+    case 1: return to_register(s, INSN_CALL_TO, rn, req->guarded ? A64_BTYPE_OF_BLR : 0);
+    default: return to_register(s, INSN_RETURN, rn, 0);
+    }
+}
+
 /* Branches, exception generation, system instructions. Does it end a block? */
-static bool of_branches(InsnShape *s, GuestAddr pc, uint32_t insn)
+static bool of_branches(InsnShape *s, const TranslateRequest *req, GuestAddr pc, uint32_t insn)
 {
     if ((insn & 0x7c000000) == 0x14000000) { /* B, BL */
         s->kind = insn >> 31 ? INSN_CALL : INSN_JUMP;
-        s->reg = A64_X(30);
+        s->link = A64_X(30);
         s->target = displaced(pc, insn, 0, 26);
         return true;
     }
@@ -142,10 +164,8 @@ static bool of_branches(InsnShape *s, GuestAddr pc, uint32_t insn)
     if ((insn & 0x7e000000) == 0x36000000) { /* TBZ, TBNZ */
         return branch(s, pc, insn, 14);
     }
-    if ((insn & 0xfffffc1f) == 0xd65f0000 && (insn >> 5 & 31) != 31) { /* RET Xn */
-        s->kind = INSN_RETURN;
-        s->reg = A64_X(insn >> 5 & 31);
-        return true;
+    if ((insn & 0xff9ffc1f) == 0xd61f0000 && (insn >> 21 & 3) != 3 && (insn >> 5 & 31) != 31) {
+        return of_registers(s, req, insn);
     }
     return (insn & 0xfe000000) == 0xd6000000 || (insn & 0xff000000) == 0xd4000000;
 }
@@ -167,12 +187,27 @@ static void zero(InsnShape *s, uint32_t insn)
     s->varies = false;
 }
 
+/* The block where an indirect branch lands, if it's but a jump. */
+static unsigned landing(const TranslateRequest *req, GuestAddr pc, InsnShape *s)
+{
+    uint32_t insn;
+
+    if (a64_land(req, req->run, pc, &insn) != A64_LAND) {
+        return 0;
+    }
+    *s = (InsnShape){.kind = INSN_JUMP, .len = 4, .target = pc & A64_PC_MASK};
+    return 1;
+}
+
 unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max)
 {
     FetchRun *run = req->run;
     uint32_t insn;
 
-    if (pc & 3 || pc > A64_PC_MASK || !a64_fetch(req, run, pc, &insn)) {
+    if (pc > A64_PC_MASK) {
+        return landing(req, pc, out);
+    }
+    if (pc & 3 || !a64_fetch(req, run, pc, &insn)) {
         return 0;
     }
     const uint8_t *bytes = run->bytes + (pc - run->pc);
@@ -195,7 +230,7 @@ unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, u
             zero(s, insn);
         }
         if (form == FORM_BRANCHES) {
-            ended = of_branches(s, pc, insn);
+            ended = of_branches(s, req, pc, insn);
         } else if (form == FORM_ADDRESS) {
             address(s, pc, insn);
         }

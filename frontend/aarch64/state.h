@@ -10,13 +10,13 @@
 #include "frontend/cpu.h"
 
 typedef struct A64State {
-    uint64_t x[31];
-    uint64_t sp;
-    V128 v[32];
     uint8_t nzcv[4]; /* N, Z, C, V: each 0 or 1 */
     uint32_t fpcr;
+    uint64_t x[31];
+    uint64_t sp;
+    uint64_t tpidr; /* TPIDR_EL0 */
+    V128 v[32];
     V128 qc;         /* any bit set: FPSR.QC */
-    uint64_t tpidr;  /* TPIDR_EL0 */
     uint64_t tpidr2; /* reserved */
     uint8_t ssbs, dit, pad[2];
     uint32_t pac_enabled;    /* bit 0 IA, 1 IB, 2 DA, 3 DB */
@@ -41,6 +41,11 @@ enum {
  */
 enum { A64_BTYPE_SHIFT = 56 };
 #define A64_PC_MASK ((UINT64_C(1) << A64_BTYPE_SHIFT) - 1)
+enum { A64_BTYPE_OF_BLR = 2 };
+static inline unsigned a64_btype_of_br(bool from_guarded, int rn)
+{
+    return rn == 16 || rn == 17 || !from_guarded ? 1 : 3;
+}
 
 static inline A64State *a64_state(Cpu *cpu)
 {
@@ -52,6 +57,7 @@ static inline A64State *a64_state(Cpu *cpu)
 #define A64_SP         A64_OFF(sp)
 #define A64_V(n)       (A64_OFF(v) + 16u * (uint32_t)(n))
 #define A64_NZCV       A64_OFF(nzcv)
-_Static_assert(offsetof(A64State, sp) == 31 * 8, "sp follows x30");
+_Static_assert(offsetof(A64State, sp) == offsetof(A64State, x) + 31 * 8, "sp follows x30");
+_Static_assert(A64_X(29) == CPU_ANCHOR + 128, "x29 and up are pinned, all others are near");
 
 #endif

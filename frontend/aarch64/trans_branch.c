@@ -81,17 +81,16 @@ static Val with_btype(A64Ctx *ctx, Val to, int btype)
     return uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT);
 }
 
-/* BTYPE: 1 from x16, x17 or a page that isn't guarded, else 3. */
 static void jump(A64Ctx *ctx, const A64Args *a, Val to)
 {
-    int btype = a->rn == 16 || a->rn == 17 || !ctx->guarded ? 1 : 3;
+    int btype = a64_btype_of_br(ctx->guarded, a->rn);
     a64_exit_to(ctx, UOP_EXIT_JUMP, with_btype(ctx, to, btype));
 }
 
 /* The target is read before the link register is written: BLR x30 goes to the old one. */
 static void call(A64Ctx *ctx, Val to)
 {
-    to = with_btype(ctx, to, 2);
+    to = with_btype(ctx, to, A64_BTYPE_OF_BLR);
     set_link(ctx);
     a64_exit_to(ctx, UOP_EXIT_CALL, to);
 }

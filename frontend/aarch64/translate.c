@@ -56,19 +56,28 @@ static uint32_t refused_btypes(uint32_t insn)
  * part of it (AArch64.BranchAddr; an address with bit 55 set is the kernel's). It is a jump to the
  * block at the address itself, or a trap; which of them depends on the first instruction there.
  */
+A64Landing a64_land(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn)
+{
+    GuestAddr address = pc & A64_PC_MASK;
+    uint64_t top = pc >> A64_BTYPE_SHIFT;
+    bool found = !(address & 3) && a64_fetch(req, run, address, insn);
+    if (address >> 55) {
+        return A64_LAND_NOWHERE;
+    }
+    return found && run->guarded && top <= 3 && (refused_btypes(*insn) >> top & 1)
+               ? A64_LAND_REFUSED
+               : A64_LAND;
+}
+
 static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *out)
 {
     GuestAddr address = req->pc & A64_PC_MASK;
-    uint64_t top = req->pc >> A64_BTYPE_SHIFT;
     uint32_t insn = 0;
-    bool found = !(address & 3) && a64_fetch(req, run, address, &insn);
     uop_insn(out, req->pc, 4);
-    if (address >> 55) {
-        uop_trap(out, UOP_TRAP_FETCH, address);
-    } else if (found && run->guarded && top <= 3 && (refused_btypes(insn) >> top & 1)) {
-        uop_trap(out, UOP_TRAP_BRANCH_TARGET, insn);
-    } else {
-        uop_exit(out, UOP_EXIT_JUMP, address);
+    switch (a64_land(req, run, req->pc, &insn)) {
+    case A64_LAND_NOWHERE: uop_trap(out, UOP_TRAP_FETCH, address); break;
+    case A64_LAND_REFUSED: uop_trap(out, UOP_TRAP_BRANCH_TARGET, insn); break;
+    default: uop_exit(out, UOP_EXIT_JUMP, address); break;
     }
     out->guest_len = 4;
     out->ninsns = 1;

@@ -30,7 +30,7 @@ Test(asm, instructions)
     CASE("4503e8", "add r13d,r8d", asm_alu_rr(a, ALU_ADD, 2, HR_R13, HR_R8));
     CASE("403af0", "cmp sil,al", asm_alu_rr(a, ALU_CMP, 0, HR_RSI, HR_RAX));
     CASE("492b442440", "sub rax,QWORD PTR [r12+0x40]",
-         asm_alu_rm(a, ALU_SUB, 3, HR_RAX, asm_cpu(0x40)));
+         asm_alu_rm(a, ALU_SUB, 3, HR_RAX, asm_mem(CONV_CPU, 0x40)));
     CASE("335d00", "xor ebx,DWORD PTR [rbp+0x0]",
          asm_alu_rm(a, ALU_XOR, 2, HR_RBX, asm_mem(HR_RBP, 0)));
     CASE("49217d00", "and QWORD PTR [r13+0x0],rdi",
@@ -40,9 +40,10 @@ Test(asm, instructions)
     CASE("4883c47f", "add rsp,0x7f", asm_alu_ri(a, ALU_ADD, 3, HR_RSP, 127));
     CASE("4181e145230100", "and r9d,0x12345", asm_alu_ri(a, ALU_AND, 2, HR_R9, 0x12345));
     CASE("4080f501", "xor bpl,0x1", asm_alu_ri(a, ALU_XOR, 0, HR_RBP, 1));
-    CASE("41837c240800", "cmp DWORD PTR [r12+0x8],0x0", asm_alu_mi(a, ALU_CMP, 2, asm_cpu(8), 0));
+    CASE("41837c240800", "cmp DWORD PTR [r12+0x8],0x0",
+         asm_alu_mi(a, ALU_CMP, 2, asm_mem(CONV_CPU, 8), 0));
     CASE("41806c242402", "sub BYTE PTR [r12+0x24],0x2",
-         asm_alu_mi(a, ALU_SUB, 0, asm_cpu(0x24), 2));
+         asm_alu_mi(a, ALU_SUB, 0, asm_mem(CONV_CPU, 0x24), 2));
     CASE("48813878563412", "cmp QWORD PTR [rax],0x12345678",
          asm_alu_mi(a, ALU_CMP, 3, asm_mem(HR_RAX, 0), 0x12345678));
     CASE("498bc7", "mov rax,r15", asm_mov_rr(a, 3, HR_RAX, HR_R15));
@@ -55,7 +56,7 @@ Test(asm, instructions)
     CASE("4889142500100000", "mov QWORD PTR ds:0x1000,rdx",
          asm_mov_mr(a, 3, asm_mem(ASM_NO_REG, 0x1000), HR_RDX));
     CASE("41c784240002000000000101", "mov DWORD PTR [r12+0x200],0x1010000",
-         asm_mov_mi(a, 2, asm_cpu(0x200), 0x01010000));
+         asm_mov_mi(a, 2, asm_mem(CONV_CPU, 0x200), 0x01010000));
     CASE("48c703ffffffff", "mov QWORD PTR [rbx],0xffffffffffffffff",
          asm_mov_mi(a, 3, asm_mem(HR_RBX, 0), -1));
     CASE("66c7030700", "mov WORD PTR [rbx],0x7", asm_mov_mi(a, 1, asm_mem(HR_RBX, 0), 7));
@@ -85,7 +86,8 @@ Test(asm, instructions)
     CASE("f7410400010000", "test DWORD PTR [rcx+0x4],0x100",
          asm_test_mi(a, 2, asm_mem(HR_RCX, 4), 0x100));
     CASE("4c0fafcf", "imul r9,rdi", asm_imul_rr(a, 3, HR_R9, HR_RDI));
-    CASE("410faf442448", "imul eax,DWORD PTR [r12+0x48]", asm_imul_rm(a, 2, HR_RAX, asm_cpu(0x48)));
+    CASE("410faf442448", "imul eax,DWORD PTR [r12+0x48]",
+         asm_imul_rm(a, 2, HR_RAX, asm_mem(CONV_CPU, 0x48)));
     CASE("486bc164", "imul rax,rcx,0x64", asm_imul_rri(a, 3, HR_RAX, HR_RCX, 100));
     CASE("69c1e8030000", "imul eax,ecx,0x3e8", asm_imul_rri(a, 2, HR_RAX, HR_RCX, 1000));
     CASE("49f7d2", "not r10", asm_unary(a, UNARY_NOT, 3, HR_R10));
@@ -118,7 +120,8 @@ Test(asm, instructions)
     CASE("c4c2e3f5c2", "pdep rax,rbx,r10", asm_pdep(a, 3, HR_RAX, HR_RBX, HR_R10));
     CASE("c4e2a8f5c2", "bzhi rax,rdx,r10", asm_bzhi(a, 3, HR_RAX, HR_RDX, HR_R10));
     CASE("400f94c6", "sete sil", asm_setcc(a, CC_E, HR_RSI));
-    CASE("410f9f842441030000", "setg BYTE PTR [r12+0x341]", asm_setcc_m(a, CC_G, asm_cpu(0x341)));
+    CASE("410f9f842441030000", "setg BYTE PTR [r12+0x341]",
+         asm_setcc_m(a, CC_G, asm_mem(CONV_CPU, 0x341)));
     CASE("4c0f43c0", "cmovae r8,rax", asm_cmov_rr(a, CC_AE, 3, HR_R8, HR_RAX));
     CASE("0f4a01", "cmovp eax,DWORD PTR [rcx]",
          asm_cmov_rm(a, CC_P, 2, HR_RAX, asm_mem(HR_RCX, 0)));
@@ -132,7 +135,7 @@ Test(asm, instructions)
     CASE("c53158c1", "vaddpd xmm8,xmm9,xmm1", asm_v3(a, V_ADDPD, 8, 1, 9));
     CASE("c4c11b5cdd", "vsubsd xmm3,xmm12,xmm13", asm_v3(a, V_SUBSD, 3, 12, 13));
     CASE("c4c15059a42480010000", "vmulps xmm4,xmm5,XMMWORD PTR [r12+0x180]",
-         asm_v3m(a, V_MULPS, 4, 5, asm_cpu(0x180)));
+         asm_v3m(a, V_MULPS, 4, 5, asm_mem(CONV_CPU, 0x180)));
     CASE("c4e2e9b9cb", "vfmadd231sd xmm1,xmm2,xmm3", asm_v3(a, V_FMADD231SD, 1, 2, 3));
     CASE("c4423100c2", "vpshufb xmm8,xmm9,xmm10", asm_v3(a, V_PSHUFB, 8, 9, 10));
     CASE("c5edfecb", "vpaddd ymm1,ymm2,ymm3", asm_v3(a, V_PADDD | ASM_L256, 1, 2, 3));
@@ -160,7 +163,7 @@ Test(asm, instructions)
     CASE("62d1bd0872e105", "vpsraq xmm8,xmm9,0x5", asm_eshift(a, V_PSRAQ_I_E, 8, 9, 5));
     CASE("62d27e0830c9", "vpmovwb xmm9,xmm1", asm_e2(a, V_PMOVWB_E, 1, 9, 0, false));
     CASE("62d26d088d8c2480010000", "vpermb xmm1,xmm2,XMMWORD PTR [r12+0x180]",
-         asm_e3m(a, V_PERMB_E, 1, 2, asm_cpu(0x180), 0, false));
+         asm_e3m(a, V_PERMB_E, 1, 2, asm_mem(CONV_CPU, 0x180), 0, false));
     CASE("6251fe087ac1", "vcvtuqq2pd xmm8,xmm9", asm_e2(a, V_CVTUQQ2PD_E, 8, 9, 0, false));
 }
 
@@ -180,7 +183,7 @@ Test(asm, legacy_vectors)
     CASE("450f28c166410f72d01f", "movaps xmm8,xmm9 ; psrld xmm8,0x1f",
          asm_vshift(a, V_PSRLD_I, 8, 9, 31));
     CASE("0f28e5410f59a42480010000", "movaps xmm4,xmm5 ; mulps xmm4,XMMWORD PTR [r12+0x180]",
-         asm_v3m(a, V_MULPS, 4, 5, asm_cpu(0x180)));
+         asm_v3m(a, V_MULPS, 4, 5, asm_mem(CONV_CPU, 0x180)));
     CASE("664c0f6ec0", "movq xmm8,rax", asm_movq_xr(a, 3, 8, HR_RAX));
 }
 

@@ -64,7 +64,11 @@ static inline AsmMem asm_mem_rip(const uint8_t *target)
 /* A field of struct Cpu. */
 static inline AsmMem asm_cpu(uint32_t offset)
 {
-    return asm_mem(CONV_CPU, (int32_t)offset);
+    return asm_mem(CONV_CPU, (int32_t)offset - (int32_t)CPU_ANCHOR);
+}
+static inline AsmMem asm_cpu_sib(unsigned index, unsigned scale, uint32_t offset)
+{
+    return asm_mem_sib(CONV_CPU, index, scale, (int32_t)offset - (int32_t)CPU_ANCHOR);
 }
 
 /* ---- raw bytes ------------------------------------------------------------------------------- */
@@ -130,7 +134,7 @@ static inline void asm_rr(Asm *a, unsigned size, uint32_t op, unsigned reg, unsi
 /* ModRM, SIB and displacement of m at p; imm_len: bytes that follow (for rip-relative). Returns
  * what is behind. */
 uint8_t *asm_put_mem(uint8_t *p, unsigned reg, AsmMem m, unsigned imm_len);
-/* The same of a field of struct Cpu. */
+/* The same of a field of struct Cpu, as asm_cpu has it. */
 static inline uint8_t *asm_put_cpu(uint8_t *p, unsigned reg, int32_t disp)
 {
     bool is_short = disp == (int8_t)disp;

@@ -105,7 +105,10 @@ static void count_down(Emit *e)
 void emit_go_to(Emit *e, GuestAddr target)
 {
     bool counted = promotes(e);
-    if (target > insn_pc(e)) {
+    /* What leads to a block that only takes an indirect branch in has looked at both. */
+    bool lands = insn_pc(e) > e->jit->frontend->pc_mask && !counted;
+
+    if (target > insn_pc(e) || lands) {
         jump_to(e, target, NULL);
         return;
     }
@@ -229,11 +232,11 @@ static void push_return(Emit *e)
         value = e->pin_const_reg; /* the link register holds it */
     else
         emit_mov_guest(e, t, pc);
-    asm_mov_mr(&e->a, 3, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow)), value);
+    asm_mov_mr(&e->a, 3, asm_cpu_sib(top, 3, OFF(shadow)), value);
     emit_pad_patchable(e, 3);
     asm_lea(&e->a, 3, t, asm_mem_rip(e->a.p));
     new_link(e, LINK_LEA, pc, e->a.p);
-    asm_mov_mr(&e->a, 3, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8), t);
+    asm_mov_mr(&e->a, 3, asm_cpu_sib(top, 3, OFF(shadow) + 8), t);
 }
 
 /* The per-thread table of indirect targets: entry of the pc in `target`, jump through it, or to the
@@ -314,13 +317,13 @@ void emit_return_to(Emit *e, unsigned target)
     unsigned top = ra_tmp_g(e), t = ra_tmp_g(e);
 
     asm_movzx_rm(&e->a, 0, top, asm_cpu(OFF(shadow_top)));
-    asm_alu_rm(&e->a, ALU_CMP, 3, target, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow)));
+    asm_alu_rm(&e->a, ALU_CMP, 3, target, asm_cpu_sib(top, 3, OFF(shadow)));
     ColdPiece *p = emit_cold(e, cold_return_miss, asm_jcc32(&e->a, CC_NE));
     p->imm = target;
     p->opnd[0].reg = (uint8_t)top;
     p->opnd[1].reg = (uint8_t)t;
     asm_alu_mi(&e->a, ALU_SUB, 0, asm_cpu(OFF(shadow_top)), 2);
-    asm_jmp_m(&e->a, asm_mem_sib(CONV_CPU, top, 3, (int32_t)OFF(shadow) + 8));
+    asm_jmp_m(&e->a, asm_cpu_sib(top, 3, OFF(shadow) + 8));
 }
 
 void emit_call_to(Emit *e, GuestAddr target)
@@ -339,6 +342,17 @@ void emit_call_to(Emit *e, GuestAddr target)
     emit_go_to(e, target);
 }
 
+void emit_go_to_value(Emit *e, unsigned target, bool call)
+{
+    if (call) {
+        push_return(e);
+        e->lock_g &= ~e->tmp_g; /* its temporaries have done */
+        e->free_g |= e->tmp_g;
+        e->tmp_g = 0;
+    }
+    indirect(e, target);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void exit_to_value(Emit *e, const Uop *u)
@@ -348,13 +362,7 @@ static void exit_to_value(Emit *e, const Uop *u)
     if (u->sub == UOP_EXIT_RET) {
         emit_return_to(e, target);
     } else if (u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_CALL) {
-        if (u->sub == UOP_EXIT_CALL) {
-            push_return(e);
-            e->lock_g &= ~e->tmp_g; /* its temporaries have done */
-            e->free_g |= e->tmp_g;
-            e->tmp_g = 0;
-        }
-        indirect(e, target);
+        emit_go_to_value(e, target, u->sub == UOP_EXIT_CALL);
     } else {
         if (target != HR_RAX)
             asm_mov_rr(&e->a, 3, HR_RAX, target);

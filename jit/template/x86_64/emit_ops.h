@@ -83,6 +83,7 @@ void emit_branch_if(Emit *e, Cond c, GuestAddr target);
 void emit_go_to(Emit *e, GuestAddr target);
 void emit_call_to(Emit *e, GuestAddr target);
 void emit_return_to(Emit *e, unsigned target);
+void emit_go_to_value(Emit *e, unsigned target, bool call);
 
 /* emit.c */
 /* A block begins in the thread's chunks; at its end 0 or -errno, as template_emit. */

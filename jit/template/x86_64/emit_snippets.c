@@ -280,9 +280,9 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
 
 /* ---- exits ----------------------------------------------------------------------------------- */
 
-static void call(Emit *e, const InsnShape *shape, GuestAddr back)
+static void set_link(Emit *e, const InsnShape *shape, GuestAddr back)
 {
-    unsigned pin = e->int_pin_at[shape->reg / 8];
+    unsigned pin = e->int_pin_at[shape->link / 8];
 
     if (pin) {
         emit_mov_guest(e, conv_int_pins[pin - 1], back);
@@ -291,9 +291,47 @@ static void call(Emit *e, const InsnShape *shape, GuestAddr back)
         e->pin_const_reg = conv_int_pins[pin - 1];
     } else {
         emit_mov_guest(e, HR_RAX, back);
-        asm_mov_mr(&e->a, 3, asm_cpu(shape->reg), HR_RAX);
+        asm_mov_mr(&e->a, 3, asm_cpu(shape->link), HR_RAX);
     }
+}
+
+static void call(Emit *e, const InsnShape *shape, GuestAddr back)
+{
+    set_link(e, shape, back);
     emit_call_to(e, shape->target);
+}
+
+/* As the branch leaves it in Cpu.pc. */
+static unsigned value_to_go_to(Emit *e, const InsnShape *shape)
+{
+    unsigned pin = e->int_pin_at[shape->reg / 8], r,
+             spare = (unsigned)__builtin_clzll(e->jit->frontend->pc_mask);
+    bool stays = shape->kind == INSN_JUMP_TO || shape->reg != shape->link;
+
+    if (pin && !shape->target && stays)
+        return conv_int_pins[pin - 1];
+    r = ra_tmp_g(e);
+    if (pin)
+        asm_mov_rr(&e->a, 3, r, conv_int_pins[pin - 1]);
+    else
+        asm_mov_rm(&e->a, 3, r, asm_cpu(shape->reg));
+    if (shape->target) {
+        asm_shift_ri(&e->a, SHIFT_SHL, 3, r, spare);
+        asm_alu_ri(&e->a, ALU_OR, 3, r, (int32_t)(shape->target >> (64 - spare)));
+        asm_shift_ri(&e->a, SHIFT_ROR, 3, r, spare);
+    }
+    e->tmp_g &= ~(1u << r); /* for longer than those of a call */
+    return r;
+}
+
+static void go_to_value(Emit *e, const InsnShape *shape, GuestAddr back)
+{
+    unsigned r = value_to_go_to(e, shape);
+    bool is_call = shape->kind == INSN_CALL_TO;
+
+    if (is_call)
+        set_link(e, shape, back);
+    emit_go_to_value(e, r, is_call);
 }
 
 static void return_to(Emit *e, const InsnShape *shape)
@@ -322,7 +360,8 @@ static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const Insn
         switch (shape->kind) {
         case INSN_JUMP: emit_go_to(e, shape->target); break;
         case INSN_CALL: call(e, shape, pc + shape->len); break;
-        default: return_to(e, shape); break;
+        case INSN_RETURN: return_to(e, shape); break;
+        default: go_to_value(e, shape, pc + shape->len); break;
         }
         return true;
     }

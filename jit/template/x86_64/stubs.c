@@ -52,7 +52,7 @@ static void stub_enter(Asm *a, const Frontend *f)
 {
     for (unsigned k = 0; k < 6; k++)
         push(a, saved[k]);
-    asm_mov_rr(a, 3, CONV_CPU, HR_RDI);
+    asm_lea(a, 3, CONV_CPU, asm_mem(HR_RDI, (int32_t)CPU_ANCHOR));
     asm_mov_mr(a, 3, asm_cpu((uint32_t)offsetof(Cpu, host_sp)), HR_RSP);
     asm_mov_rr(a, 3, HR_RAX, HR_RSI);
     load_pins(a, f);
@@ -94,7 +94,7 @@ static void stub_op(Asm *a, const Frontend *f)
     for (unsigned k = 0; k < 8; k++)
         asm_vstore(a, 16, asm_mem(HR_RSP, (int32_t)(32 + 16 * k)), 8 + k);
     store_pins(a, f);
-    asm_mov_rr(a, 3, HR_RDI, CONV_CPU);
+    asm_lea(a, 3, HR_RDI, asm_cpu(0));
     asm_mov_rm(a, 3, HR_RSI, asm_mem(HR_RSP, ROOM));
     asm_mov_ri(a, HR_RDX, 0);
     asm_lea(a, 3, HR_RCX, asm_cpu(tmp));
@@ -154,8 +154,8 @@ static void vector_moves(Asm *a, bool store)
     }
 }
 
-/* rdi: Cpu; rsi: the argument. C code may change what it likes: all of it is put back. Not in
- * builds for hosts without AVX: tier 2 wants it. */
+/* rdi: as CONV_CPU; rsi: the argument. C code may change what it likes: all of it is put back. Not
+ * in builds for hosts without AVX: tier 2 wants it. */
 static void stub_call(Asm *a, const void *fn, bool op)
 {
     enum { VECTORS = 2048 + 64, ROOM = 16 + 8 * N_VOLATILE, ALL = VECTORS + ROOM };
@@ -165,6 +165,7 @@ static void stub_call(Asm *a, const void *fn, bool op)
     vector_moves(a, true);
     for (unsigned k = 0; k < N_VOLATILE; k++)
         asm_mov_mr(a, 3, asm_mem(HR_RSP, (int32_t)(VECTORS + 16 + 8 * k)), volatile_regs[k]);
+    asm_lea(a, 3, HR_RDI, asm_mem(HR_RDI, -(int32_t)CPU_ANCHOR));
     if (op) {
         /* The seventh argument has to stand at rsp. */
         asm_lea(a, 3, HR_RAX, asm_mem(HR_RDI, (int32_t)tmp + 48));
