@@ -129,8 +129,9 @@ static void print_table(const Snippets *s)
 {
     printf("/* Made by tools/snippets. */\n#include \"jit/ready.h\"\n\n"
            "#include \"jit/template/x86_64/snippets.h\"\n\n");
-    print_words("static const uint64_t slots[]", s->slots, sizeof *s->slots << s->table.log2);
-    print_words("static const _Alignas(16) uint64_t bytes[]", s->bytes, s->used);
+    print_words("static const _Alignas(64) uint64_t slots[]", s->slots,
+                sizeof *s->slots << s->table.log2);
+    print_words("static const _Alignas(64) uint64_t bytes[]", s->bytes, s->used);
     printf("const struct ReadySnippets ready_aarch64 = {\n"
            "    {(const SnippetSlot *)(const void *)slots, (const uint8_t *)bytes, %u}, %u};\n",
            (unsigned)s->table.log2, (unsigned)MODE);

@@ -163,8 +163,7 @@ static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
     uint8_t *p = e->a.p;
 
     memcpy(p, s->code, 16); /* mostly that's all */
-    memcpy(p + 16, s->code + 16, 16);
-    for (unsigned k = 32; k < s->len; k += 16)
+    for (unsigned k = 16; k < s->len; k += 16)
         memcpy(p + k, s->code + k, 16);
     fill_hole(p, s->holes[0], shape->imm); /* behind the code if there's none */
     for (unsigned k = 1; k < s->nholes; k++)

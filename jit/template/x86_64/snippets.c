@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 17, BYTES_FIRST = 16 << 10 };
+enum { SLOTS_FIRST = 1024, SLOTS_MOST = 1 << 16, BYTES_FIRST = 16 << 10, LINE = 64 };
+#define BYTES_MOST ((16u << SNIPPET_AT_BITS) - 16u)
 
 static void use(Snippets *s, SnippetSlot *slots, uint8_t *bytes)
 {
@@ -42,13 +43,14 @@ void snippets_free(Snippets *s)
     free(s);
 }
 
-static void put(Snippets *s, SnippetSlot slot, uint32_t mode)
+static void put(Snippets *s, uint32_t at, uint32_t key, uint32_t mode)
 {
-    uint32_t i = snippets_slot(&s->table, slot.key, mode);
+    uint64_t hash = snippets_hash(key, mode);
+    uint32_t i = (uint32_t)(hash >> (64 - s->table.log2));
 
-    while (s->slots[i].at)
+    while (s->slots[i])
         i = (i + 1) & ((1u << s->table.log2) - 1);
-    s->slots[i] = slot;
+    s->slots[i] = ((uint32_t)hash >> SNIPPET_AT_BITS << SNIPPET_AT_BITS) | (at / 16 + 1);
 }
 
 static bool grow_slots(Snippets *s)
@@ -63,8 +65,9 @@ static bool grow_slots(Snippets *s)
     use(s, fresh, s->bytes);
     s->table.log2++;
     for (uint32_t k = 0; k < n; k++) {
-        if (old[k].at)
-            put(s, old[k], ((const Snippet *)(const void *)(s->bytes + old[k].at - 1))->mode);
+        const Snippet *c = old[k] ? snippets_at(&s->table, old[k]) : NULL;
+        if (c)
+            put(s, (uint32_t)((const uint8_t *)c - s->bytes), c->key, c->mode);
     }
     free(old);
     return true;
@@ -78,21 +81,30 @@ static void forget_all(Snippets *s)
 
 Snippet *snippets_add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
 {
-    uint32_t room = (uint32_t)sizeof(Snippet) + (len > 32 ? (len + 15) & ~15u : 32);
+    uint32_t room = (uint32_t)sizeof(Snippet) + (len > 16 ? (len + 15) & ~15u : 16), at;
 
-    if (s->count * 2 >= 1u << s->table.log2 && !grow_slots(s))
+    if (s->count * 4 >= 3u << s->table.log2 && !grow_slots(s))
         forget_all(s);
-    if (s->used + room > s->size) {
+    at = s->used % LINE + room > LINE && room <= LINE ? (s->used + LINE - 1) & ~(LINE - 1u)
+                                                      : s->used;
+    if (at + room > BYTES_MOST) {
+        forget_all(s);
+        at = 0;
+    }
+    if (at + room > s->size) {
         uint8_t *more = realloc(s->bytes, 2 * s->size);
         if (!more)
             return NULL;
         s->size *= 2;
         use(s, s->slots, more);
     }
-    put(s, (SnippetSlot){key, s->used + 1}, mode);
-    Snippet *c = (Snippet *)(void *)(s->bytes + s->used);
+    memset(s->bytes + s->used, 0, at - s->used);
+    put(s, at, key, mode);
+    Snippet *c = (Snippet *)(void *)(s->bytes + at);
     memset(c, 0, room); /* what stands behind the code is copied with it */
-    s->used += room;
+    c->key = key;
+    c->mode = (uint16_t)mode;
+    s->used = at + room;
     s->count++;
     return c;
 }

@@ -19,8 +19,10 @@ enum {
     SNIPPET_NO_MODE = UINT16_MAX,
 };
 
-/* At multiples of 16. */
+/* At multiples of 16; in one line of the host's cache if it has room there: looking for snippets
+ * that the program hasn't had before waits for memory, more than anything else takes. */
 typedef struct Snippet {
+    uint32_t key;
     uint16_t mode;
     uint8_t len;
     uint8_t hole;          /* INSN_ADDRESS: offset of the eight bytes of the address */
@@ -29,16 +31,15 @@ typedef struct Snippet {
     /* Offsets of four bytes, of the varying number: + NEGATIVE: of its negative. If there are none
      * the first is right behind the code. */
     uint8_t holes[SNIPPET_MOST_HOLES];
-    uint8_t unused[6];
-    uint8_t code[]; /* with room for whole 16 bytes, two of them at least */
+    uint8_t unused[2];
+    uint8_t code[]; /* with room for whole 16 bytes */
 } Snippet;
 _Static_assert(sizeof(Snippet) == 16 && (unsigned)SNIPPET_LONGEST < (unsigned)SNIPPET_NEGATIVE,
                "code is aligned; an offset and a bit");
 
-typedef struct SnippetSlot {
-    uint32_t key;
-    uint32_t at; /* in bytes, + 1; 0: free */
-} SnippetSlot;
+/* Where it is, in units of 16 bytes, + 1, and bits of the key's hash above that; 0: free. */
+typedef uint32_t SnippetSlot;
+enum { SNIPPET_AT_BITS = 18 };
 
 typedef struct SnippetTable {
     const SnippetSlot *slots; /* [1 << log2], an open-addressed table */
@@ -75,18 +76,29 @@ void snippets_free(Snippets *s);
 /* Room for a snippet of the key; NULL: there's none. */
 Snippet *snippets_add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len);
 
-static inline uint32_t snippets_slot(const SnippetTable *t, uint32_t key, uint32_t mode)
+static inline uint64_t snippets_hash(uint32_t key, uint32_t mode)
 {
-    return ((key ^ mode << 13) * 0x9e3779b1u) >> (32 - t->log2);
+    return (key ^ (uint64_t)mode << 32) * 0x9e3779b97f4a7c15u;
+}
+
+static inline const Snippet *snippets_at(const SnippetTable *t, SnippetSlot slot)
+{
+    uint32_t at = (slot & ((1u << SNIPPET_AT_BITS) - 1)) - 1;
+
+    return (const Snippet *)(const void *)(t->bytes + (size_t)16 * at);
 }
 
 static inline const Snippet *snippets_find_in(const SnippetTable *t, uint32_t key, uint32_t mode)
 {
-    uint32_t mask = (1u << t->log2) - 1;
+    uint32_t mask = (1u << t->log2) - 1, slot;
+    uint64_t hash = snippets_hash(key, mode);
 
-    for (uint32_t i = snippets_slot(t, key, mode); t->slots[i].at; i = (i + 1) & mask) {
-        const Snippet *found = (const Snippet *)(const void *)(t->bytes + t->slots[i].at - 1);
-        if (t->slots[i].key == key && found->mode == mode)
+    for (uint32_t i = (uint32_t)(hash >> (64 - t->log2)); (slot = t->slots[i]) != 0;
+         i = (i + 1) & mask) {
+        if ((slot ^ (uint32_t)hash) >> SNIPPET_AT_BITS)
+            continue;
+        const Snippet *found = snippets_at(t, slot);
+        if (found->key == key && found->mode == mode)
             return found;
     }
     return NULL;
