@@ -673,6 +673,19 @@ static int emit_quick(JitThread *t, Block *b)
     return err;
 }
 
+bool jit_may_append(JitThread *t)
+{
+    Jit *j = t->jit;
+    if (codebuf_may_append(&j->code)) {
+        return true;
+    }
+    pthread_mutex_lock(&j->lock);
+    int err = jit_own_code(j);
+    pthread_mutex_unlock(&j->lock);
+    join_generation(t);
+    return err == 0;
+}
+
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
 {
     Jit *j = t->jit;
@@ -682,14 +695,8 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
     if (!jit_can_translate(t)) {
         return NULL;
     }
-    if (templ && !codebuf_may_append(&j->code)) {
-        pthread_mutex_lock(&j->lock);
-        int err = jit_own_code(j);
-        pthread_mutex_unlock(&j->lock);
-        join_generation(t);
-        if (err) {
-            return NULL;
-        }
+    if (templ && !jit_may_append(t)) {
+        return NULL;
     }
     if (templ && !jit_have_chunks(t)) {
         pthread_mutex_lock(&j->lock);
