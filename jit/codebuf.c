@@ -111,7 +111,11 @@ static int map_anonymous(CodeBuf *cb, void *rx_at, void *rw_at, const CodeBuf *f
     }
     for (size_t i = 0; from && i < from->size / CODEBUF_CHUNK && i * CODEBUF_CHUNK < from->used;
          i++) {
-        const CodeChunk *c = from->chunks[i];
+        CodeChunk *c = from->chunks[i];
+        if (c) { /* pages of a file are replaced as well */
+            c->filled |= c->shared;
+            c->shared = 0;
+        }
         for (uint32_t at = 0, to; c && next_filled(c, &at, &to); at = to) {
             memcpy(rw + c->start + at, rx + c->start + at, to - at);
         }
