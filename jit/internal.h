@@ -165,9 +165,6 @@ Block *jit_block_of_code(const Jit *j, uintptr_t host_pc, Block *room);
 /* Under the lock. The code becomes this process's own, if it is shared with others since a fork: as
  * a copy, or it is dropped and the arena begun anew. 0 or -errno. */
 int jit_own_code(Jit *j);
-/* Without the lock, before code is appended: a child of fork has its own from here on (by emptying
- * the arena, maybe: then a generation has begun). False: there is no memory for it. */
-bool jit_may_append(JitThread *t);
 /* Under the lock: may exits of existing code be patched? (May empty the arena: then not.) */
 bool jit_may_link(Jit *j);
 /* Under the lock: every translation is dropped and a fresh arena begun. Threads that run old code
@@ -203,7 +200,8 @@ void jit_watch_end(JitThread *t);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory.
  */
 UopBlock *jit_copy_uops(const UopBlock *from);
-/* Chunks with room for a block; false when the arena is full. */
+/* Without the lock: chunks with room for a block, in an arena of this process's own (a child of fork
+ * may get a new generation by it); false when the arena is full. */
 bool jit_have_chunks(JitThread *t);
 /* Around what uses blocks outside of jit_run(): the thread is of the present generation, whose
  * memory stays. */

@@ -549,9 +549,25 @@ static bool is_guarded(void *ctx, GuestAddr pc)
     return f->guarded == 2;
 }
 
+/* A child of fork appends to an arena of its own from here on (by emptying it, maybe: then a
+ * generation has begun). False: there is no memory for it. */
+static bool may_append(JitThread *t)
+{
+    Jit *j = t->jit;
+    if (codebuf_may_append(&j->code)) {
+        return true;
+    }
+    pthread_mutex_lock(&j->lock);
+    int err = jit_own_code(j);
+    pthread_mutex_unlock(&j->lock);
+    join_generation(t);
+    return err == 0;
+}
+
 bool jit_have_chunks(JitThread *t)
 {
-    return t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold);
+    return may_append(t) && (t->module ? keep_have_pair(t)
+                                       : have_chunk(t, &t->hot) && have_chunk(t, &t->cold));
 }
 
 /* Many threads only run what others have translated. */
@@ -673,19 +689,6 @@ static int emit_quick(JitThread *t, Block *b)
     return err;
 }
 
-bool jit_may_append(JitThread *t)
-{
-    Jit *j = t->jit;
-    if (codebuf_may_append(&j->code)) {
-        return true;
-    }
-    pthread_mutex_lock(&j->lock);
-    int err = jit_own_code(j);
-    pthread_mutex_unlock(&j->lock);
-    join_generation(t);
-    return err == 0;
-}
-
 Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
 {
     Jit *j = t->jit;
@@ -693,9 +696,6 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
     bool templ = j->options.tiers & JIT_TIERS_NATIVE;
     jit_interrupt_critical(t);
     if (!jit_can_translate(t)) {
-        return NULL;
-    }
-    if (templ && !jit_may_append(t)) {
         return NULL;
     }
     if (templ && !jit_have_chunks(t)) {

@@ -582,7 +582,7 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
         return;
     }
     keep_enter(t, p->pcs[0]);
-    if (!jit_may_append(t) || !jit_have_chunks(t) || p->generation != t->generation) {
+    if (!jit_have_chunks(t) || p->generation != t->generation) {
         return;
     }
     Block *b = jit_meta_alloc(t, sizeof *b + sizeof(Block) * p->n);
