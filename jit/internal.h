@@ -200,8 +200,8 @@ void jit_watch_end(JitThread *t);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory.
  */
 UopBlock *jit_copy_uops(const UopBlock *from);
-/* Without the lock: chunks with room for a block, in an arena of this process's own (a child of fork
- * may get a new generation by it); false when the arena is full. */
+/* Without the lock: chunks with room for a block, in an arena of this process's own (a child of
+ * fork may get a new generation by it); false when the arena is full. */
 bool jit_have_chunks(JitThread *t);
 /* Around what uses blocks outside of jit_run(): the thread is of the present generation, whose
  * memory stays. */

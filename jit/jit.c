@@ -566,8 +566,8 @@ static bool may_append(JitThread *t)
 
 bool jit_have_chunks(JitThread *t)
 {
-    return may_append(t) && (t->module ? keep_have_pair(t)
-                                       : have_chunk(t, &t->hot) && have_chunk(t, &t->cold));
+    return may_append(t) &&
+           (t->module ? keep_have_pair(t) : have_chunk(t, &t->hot) && have_chunk(t, &t->cold));
 }
 
 /* Many threads only run what others have translated. */

@@ -25,11 +25,11 @@ typedef struct Options {
     uint64_t dump_from, dump_to; /* guest addresses; 0, 0: all */
     bool one_insn_per_block;
     uint64_t host_features_off;
-    int cache;              /* CacheMode (cache/cache.h) */
-    const char *cache_path; /* folders; NULL: the user's own */
+    int cache;                /* CacheMode (cache/cache.h) */
+    const char *cache_path;   /* folders; NULL: the user's own */
     const char *cache_shared; /* folder; "off"; NULL: the user's own */
-    uint64_t cache_size;    /* limit in bytes; 0: the default */
-    int stats;              /* 0 no, 1 text, 2 JSON */
+    uint64_t cache_size;      /* limit in bytes; 0: the default */
+    int stats;                /* 0 no, 1 text, 2 JSON */
     const char *count; /* where to list blocks that weren't made ahead of time; "": nowhere; NULL:
                           instructions aren't counted */
     bool perf_map;

@@ -41,8 +41,8 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link);
 /* Under Jit.lock, other threads may be running it: the jump that ends at `site` leads to `target`
  * from now on; both are offsets in the arena. False: it can't be patched. */
 bool template_point(Jit *jit, uint32_t site, uint32_t target);
-/* Under Jit.lock: patches the exit to jump to link->to's code (if it can be patched), or back to its
- * stub (false: it can't be, and may lead to where it did). Other threads may be running it. */
+/* Under Jit.lock: patches the exit to jump to link->to's code (if it can be patched), or back to
+ * its stub (false: it can't be, and may lead to where it did). Other threads may be running it. */
 void template_link(Jit *jit, Link *link, const Block *to);
 bool template_unlink(Jit *jit, Link *link);
 
