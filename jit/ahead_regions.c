@@ -8,6 +8,10 @@
 
 #include "jit/keep.h"
 #include "jit/tier.h"
+#ifdef XEMU_LLVM
+#include "jit/orc/channel.h"
+#include "jit/region.h"
+#endif
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -56,7 +60,7 @@ uint32_t jit_ahead_exits(Cpu *cpu, GuestAddr pc, uint32_t mode, JitAheadExit *fn
 
 #ifdef XEMU_LLVM
 typedef struct Out {
-    const struct Region *region;
+    const Region *region;
     JitAheadExit *fn;
     void *ctx;
     unsigned context;
@@ -65,8 +69,8 @@ typedef struct Out {
 static void leave(void *ctx, JitAheadKind kind, GuestAddr to)
 {
     const Out *o = ctx;
-    bool inside = kind != JIT_AHEAD_CALL && tier_region_has(o->region, to, o->context);
-    if (!inside && !(kind == JIT_AHEAD_BACK && tier_region_returns(o->region, to, o->context))) {
+    bool inside = kind != JIT_AHEAD_CALL && region_has(o->region, to, o->context);
+    if (!inside && !(kind == JIT_AHEAD_BACK && region_returns(o->region, to, o->context))) {
         o->fn(o->ctx, kind, to);
     }
 }
@@ -75,17 +79,17 @@ uint32_t jit_ahead_region(Cpu *cpu, GuestAddr pc, uint32_t mode, const JitAheadC
                           JitAheadExit *fn, void *ctx)
 {
     JitThread *t = jit_thread(cpu);
-    struct Region *r = tier_region(t, pc, mode, choice);
+    Region *r = region_ahead(t, pc, mode, choice);
     if (!r) {
         return 0;
     }
     Out out = {r, fn, ctx, 0};
-    const UopBlock *ub;
-    for (uint32_t i = 0; (ub = tier_region_block(r, i, &out.context)); i++) {
-        tell(ub, leave, &out);
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        out.context = r->blocks[i].context;
+        tell(r->blocks[i].ub, leave, &out);
     }
-    uint32_t insns = tier_region_insns(r);
-    tier_region_free(r);
+    uint32_t insns = r->insns;
+    region_free(r);
     return insns;
 }
 
@@ -105,7 +109,7 @@ typedef struct Compiling {
     Job *jobs;
     uint32_t next, left; /* the first not asked for; without an answer */
     Client *clients[MOST_CLIENTS];
-    uint32_t asked[MOST_CLIENTS][TIER_SLOTS]; /* the job's number + 1 */
+    uint32_t asked[MOST_CLIENTS][CHANNEL_SLOTS]; /* the job's number + 1 */
     unsigned nclients, fruitless;
 } Compiling;
 
@@ -120,9 +124,13 @@ static void ask(Compiling *c, unsigned k)
 {
     while (c->next < c->work->n && client_has_room(c->clients[k])) {
         uint32_t i = c->next;
-        struct Region *r = tier_region(c->t, c->work->pcs[i], c->work->mode, &c->work->choice);
-        int slot = r ? tier_region_ask(r, c->clients[k]) : -EINVAL;
-        tier_region_free(r);
+        Region *r = region_ahead(c->t, c->work->pcs[i], c->work->mode, &c->work->choice);
+        int slot = -EINVAL;
+        if (r) {
+            LiftRegion lr = region_lift(r);
+            slot = client_ask(c->clients[k], &lr);
+        }
+        region_free(r);
         if (slot == -EAGAIN) {
             return;
         }
@@ -156,7 +164,7 @@ static void take(Compiling *c, unsigned k)
     }
     uint32_t at_work;
     if (client_lost(c->clients[k], &at_work)) {
-        for (unsigned slot = 0; slot < TIER_SLOTS; slot++) {
+        for (unsigned slot = 0; slot < CHANNEL_SLOTS; slot++) {
             if (c->asked[k][slot]) {
                 refuse(c, c->asked[k][slot] - 1);
                 c->asked[k][slot] = 0;
@@ -167,7 +175,7 @@ static void take(Compiling *c, unsigned k)
 
 static bool is_busy(const Compiling *c, unsigned k)
 {
-    for (unsigned slot = 0; slot < TIER_SLOTS; slot++) {
+    for (unsigned slot = 0; slot < CHANNEL_SLOTS; slot++) {
         if (c->asked[k][slot]) {
             return true;
         }
@@ -180,14 +188,14 @@ static void compile_here(Compiling *c)
 {
     while (c->next < c->work->n) {
         uint32_t i = c->next++;
-        struct Region *r = tier_region(c->t, c->work->pcs[i], c->work->mode, &c->work->choice);
+        Region *r = region_ahead(c->t, c->work->pcs[i], c->work->mode, &c->work->choice);
         if (r && !tier_region_compile(r, &c->jobs[i].code)) {
             c->jobs[i].state = DONE;
             c->left--;
         } else {
             refuse(c, i);
         }
-        tier_region_free(r);
+        region_free(r);
     }
 }
 
@@ -247,7 +255,7 @@ int jit_ahead_compile(Cpu *cpu, const JitAheadWork *work, JitAheadMade *out)
             out->refused++;
             continue;
         }
-        struct Region *r = tier_region(t, work->pcs[i], work->mode, &work->choice);
+        Region *r = region_ahead(t, work->pcs[i], work->mode, &work->choice);
         const Block *b = r ? tier_region_place(r, &job->code) : NULL;
         if (b) {
             out->regions++;
@@ -256,7 +264,7 @@ int jit_ahead_compile(Cpu *cpu, const JitAheadWork *work, JitAheadMade *out)
         } else {
             out->refused++;
         }
-        tier_region_free(r);
+        region_free(r);
         code_object_free(&job->code);
     }
     free(c->jobs);

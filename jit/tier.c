@@ -1,8 +1,5 @@
-/* tier.c - regions: what is compiled together for tier 2, and its way into the tables.
- *
- * A region begins at a block and takes in what its direct exits lead to, as long as it is small
- * enough, and the blocks of small callees once for each call (a context, lift/lift.h). It has one
- * entry; all other ways in are blocks of their own.
+/* tier.c - tier 2: which blocks become regions (region.h), when, and how their code takes the place
+ * of tier 1's.
  */
 #ifdef XEMU_LLVM
 #include "jit/tier.h"
@@ -13,243 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "jit/ahead.h"
-#include "jit/dump.h"
 #include "jit/keep.h"
 #include "jit/orc/channel.h"
-#include "jit/orc/client.h"
+#include "jit/region.h"
 #include "jit/stress.h"
 #include "jit/template/template.h"
-#include "lift/lift.h"
-
-enum {
-    MAX_BLOCKS = 200,
-    MAX_CONTEXTS = 24,
-    CALLEE_BLOCKS = 8,
-    CALLEE_INSNS = 60,
-    MAX_DEPTH = 2,
-    OWN_BLOCKS = 40,
-    OWN_BYTES = 2048
-};
-
-typedef struct Region {
-    JitThread *t;
-    uint32_t mode;
-    bool known_only;              /* only what tier 1 has translated, which is what has run */
-    const JitAheadChoice *choice; /* ahead of time: which blocks */
-    uint32_t max_blocks, max_insns;
-    LiftBlock blocks[MAX_BLOCKS];
-    uint32_t nblocks, insns;
-    LiftContext contexts[MAX_CONTEXTS];
-    uint32_t ncontexts;
-    UopBlock *owned[MAX_BLOCKS];
-    uint32_t nowned;
-    bool recursive;
-} Region;
-
-/* ---- blocks ---------------------------------------------------------------------------------- */
-
-/* The block there, if it's translated, in this run or an earlier one. The thread has entered its
- * module, if it's of one. */
-static Block *known(JitThread *t, GuestAddr pc, uint32_t mode)
-{
-    Block *b = blockmap_find(&t->jit->blocks, pc, mode);
-    return b ? b : keep_find(t, pc, mode, false);
-}
-
-static UopBlock *uops_at(Region *r, GuestAddr pc)
-{
-    for (uint32_t i = 0; i < r->nowned; i++) {
-        if (r->owned[i]->pc == pc) {
-            return r->owned[i];
-        }
-    }
-    if (r->nowned == MAX_BLOCKS || (r->known_only && !known(r->t, pc, r->mode))) {
-        return NULL;
-    }
-    jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
-    if (r->t->uops.guest_len == 0 || r->t->uops.error || r->t->uops.is_critical) {
-        return NULL;
-    }
-    UopBlock *copy = jit_copy_uops(&r->t->uops);
-    if (copy) {
-        r->owned[r->nowned++] = copy;
-    }
-    return copy;
-}
-
-static bool has(const Region *r, GuestAddr pc, unsigned context)
-{
-    for (uint32_t i = 0; i < r->nblocks; i++) {
-        if (r->blocks[i].ub->pc == pc && r->blocks[i].context == context) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void add(Region *r, GuestAddr pc, unsigned context)
-{
-    if (r->nblocks >= r->max_blocks || has(r, pc, context)) {
-        return;
-    }
-    if (r->choice && !context && r->nblocks &&
-        !r->choice->wants(r->choice->ctx, r->blocks[0].ub->pc, pc)) {
-        return;
-    }
-    UopBlock *ub = uops_at(r, pc);
-    if (ub && r->insns + ub->ninsns <= r->max_insns) {
-        r->blocks[r->nblocks++] = (LiftBlock){.ub = ub, .context = (uint16_t)context};
-        r->insns += ub->ninsns;
-    }
-}
-
-/* ---- callees --------------------------------------------------------------------------------- */
-
-static unsigned depth(const Region *r, unsigned context)
-{
-    unsigned n = 0;
-    for (; context; context = r->contexts[context].parent) {
-        n++;
-    }
-    return n;
-}
-
-/* The blocks of a small function without calls and indirect jumps; 0 if it isn't one. */
-static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_BLOCKS])
-{
-    unsigned n = 1, insns = 0;
-    bool returns = false;
-    pcs[0] = entry;
-    for (unsigned i = 0; i < n; i++) {
-        const UopBlock *ub = uops_at(r, pcs[i]);
-        if (!ub) {
-            if (i == 0) {
-                return 0;
-            }
-            pcs[i] = pcs[--n]; /* a way that isn't taken */
-            i--;
-            continue;
-        }
-        insns += ub->ninsns;
-        for (uint32_t k = 0; k < ub->count; k++) {
-            const Uop *u = &ub->uops[k];
-            bool jump = (u->op == UOP_EXIT || u->op == UOP_EXIT_IF) && u->sub == UOP_EXIT_JUMP;
-            returns |= u->op == UOP_EXIT && u->sub == UOP_EXIT_RET;
-            if (u->op == UOP_EXIT &&
-                (u->sub == UOP_EXIT_CALL || u->sub == UOP_EXIT_SYSCALL ||
-                 u->sub == UOP_EXIT_DISPATCH || (u->sub == UOP_EXIT_JUMP && u->a != VAL_NONE))) {
-                return 0;
-            }
-            bool seen = !jump;
-            for (unsigned m = 0; jump && m < n; m++) {
-                seen |= pcs[m] == u->imm64;
-            }
-            if (!seen) {
-                if (n == CALLEE_BLOCKS) {
-                    return 0;
-                }
-                pcs[n++] = u->imm64;
-            }
-        }
-    }
-    return returns && insns <= CALLEE_INSNS ? n : 0;
-}
-
-static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr return_pc)
-{
-    GuestAddr pcs[CALLEE_BLOCKS];
-    for (uint32_t c = 1; c < r->ncontexts; c++) { /* two blocks may end in the same call */
-        if (r->contexts[c].parent == context && r->contexts[c].return_pc == return_pc) {
-            return;
-        }
-    }
-    if (r->ncontexts == MAX_CONTEXTS || depth(r, context) >= MAX_DEPTH) {
-        return;
-    }
-    unsigned n = callee_blocks(r, target, pcs);
-    if (!n || r->nblocks + n + 1 > r->max_blocks) {
-        return;
-    }
-    unsigned c = r->ncontexts++;
-    r->contexts[c] = (LiftContext){.parent = (uint16_t)context, .return_pc = return_pc};
-    for (unsigned i = 0; i < n; i++) {
-        add(r, pcs[i], c);
-    }
-    add(r, return_pc, context);
-}
-
-/* Does the function at `target` lead to the region's entry without leaving for others? Then the
- * region is part of it, and its call a call of itself. */
-static bool is_own_function(Region *r, GuestAddr target)
-{
-    GuestAddr entry = r->blocks[0].ub->pc, pcs[OWN_BLOCKS] = {target};
-    if (target > entry || entry - target > OWN_BYTES) {
-        return false;
-    }
-    for (unsigned i = 0, n = 1; i < n; i++) {
-        const UopBlock *ub = pcs[i] == entry ? NULL : uops_at(r, pcs[i]);
-        if (pcs[i] == entry) {
-            return true;
-        }
-        for (uint32_t k = 0; ub && k < ub->count; k++) {
-            const Uop *u = &ub->uops[k];
-            bool exit = u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE);
-            GuestAddr to = u->sub == UOP_EXIT_CALL ? ub->pc + ub->guest_len : u->imm64;
-            bool seen = !exit || (u->sub != UOP_EXIT_CALL && u->sub != UOP_EXIT_JUMP);
-            for (unsigned m = 0; m < n && !seen; m++) {
-                seen = pcs[m] == to;
-            }
-            if (!seen && n < OWN_BLOCKS) {
-                pcs[n++] = to;
-            }
-        }
-    }
-    return false;
-}
-
-/* ---- growing --------------------------------------------------------------------------------- */
-
-static void grow(Region *r, const LiftBlock *b)
-{
-    const UopBlock *ub = b->ub;
-    for (uint32_t k = 0; k < ub->count; k++) {
-        const Uop *u = &ub->uops[k];
-        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP) {
-            add(r, u->imm64, b->context);
-        } else if (u->op == UOP_EXIT && u->a == VAL_NONE) {
-            if (u->sub == UOP_EXIT_JUMP) {
-                add(r, u->imm64, b->context);
-            } else if (u->sub == UOP_EXIT_CALL && !b->context && is_own_function(r, u->imm64)) {
-                r->recursive = true;
-                add(r, u->imm64, 0);
-                add(r, ub->pc + ub->guest_len, 0);
-            } else if (u->sub == UOP_EXIT_CALL) {
-                add_call(r, u->imm64, b->context, ub->pc + ub->guest_len);
-            }
-        }
-    }
-}
-
-static bool collect(Region *r, GuestAddr entry)
-{
-    r->ncontexts = 1;
-    add(r, entry, 0);
-    for (uint32_t i = 0; i < r->nblocks; i++) {
-        LiftBlock b = r->blocks[i];
-        grow(r, &b);
-    }
-    return r->nblocks != 0;
-}
-
-static void free_region(Region *r)
-{
-    for (uint32_t i = 0; i < r->nowned; i++) {
-        uop_block_free(r->owned[i]);
-        free(r->owned[i]);
-    }
-    free(r);
-}
 
 /* ---- compiled at once ------------------------------------------------------------------------ */
 
@@ -295,30 +60,6 @@ static int place(JitThread *t, const CodeObject *o, Block *b)
     return err;
 }
 
-static bool is_spoilt(const JitOptions *o, GuestAddr pc)
-{
-    return o->spoil && (uint32_t)((pc >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % o->spoil == 0;
-}
-
-static LiftRegion lift_region(const Region *r)
-{
-    const Jit *j = r->t->jit;
-    bool dump = j->options.dump && jit_dump_wanted(&j->options, r->blocks[0].ub->pc);
-    return (LiftRegion){.frontend = j->frontend,
-                        .mode = r->mode,
-                        .precise = r->mode & CPU_MODE_PRECISE,
-                        .spoilt = is_spoilt(&j->options, r->blocks[0].ub->pc),
-                        .relocatable = (r->known_only || r->choice) && keep_relocatable(r->t),
-                        .blocks = r->blocks,
-                        .nblocks = r->nblocks,
-                        .contexts = r->contexts,
-                        .ncontexts = r->ncontexts,
-                        .dump = dump ? j->options.log : NULL,
-                        .dump_ir = j->options.dump & JIT_DUMP_IR,
-                        .dump_ir_opt = j->options.dump & JIT_DUMP_IR_OPT,
-                        .dump_asm = j->options.dump & JIT_DUMP_ASM};
-}
-
 static void print_dump(const Jit *j, const CodeObject *o)
 {
     if (o->dump_len) {
@@ -354,9 +95,9 @@ int tier_translate(JitThread *t, Block *b)
         return -ENOMEM;
     }
     *r = (Region){.t = t, .mode = b->mode, .max_blocks = 5, .max_insns = 60};
-    int err = collect(r, b->pc) ? 0 : -EOPNOTSUPP;
+    int err = region_collect(r, b->pc) ? 0 : -EOPNOTSUPP;
     if (!err) {
-        LiftRegion lr = lift_region(r);
+        LiftRegion lr = region_lift(r);
         err = tier_own(j) ? compile_there(t, &lr, &o) : compile_here(&lr, &o);
         print_dump(j, &o);
     }
@@ -376,7 +117,7 @@ int tier_translate(JitThread *t, Block *b)
         b->nanchors = 0;
     }
     code_object_free(&o);
-    free_region(r);
+    region_free(r);
     return err;
 }
 
@@ -398,9 +139,6 @@ enum {
     HOT = 96000,
     COUNTER = 16000,
     MOST_CALM = 2,
-    PROMOTED_BLOCKS = 120,
-    PROMOTED_INSNS = 1200,
-    SHORT_INSNS = 24,
     NS_PER_INSN = 180000,
     SHARE = 10,
     FOLLOWED = 8,
@@ -413,9 +151,9 @@ typedef struct Pending {
     uint64_t generation;
     uint32_t mode;
     uint32_t n, insns;
-    Block *blocks[MAX_BLOCKS]; /* of all guest code in the region */
-    GuestAddr pcs[MAX_BLOCKS];
-    uint32_t lens[MAX_BLOCKS];
+    Block *blocks[REGION_BLOCKS]; /* of all guest code in the region */
+    GuestAddr pcs[REGION_BLOCKS];
+    uint32_t lens[REGION_BLOCKS];
 } Pending;
 
 struct Tier {
@@ -429,12 +167,17 @@ struct Tier {
     uint64_t spent_ns;   /* what compiling has cost, by estimate */
 };
 
+Client *tier_client(const Jit *j)
+{
+    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace,
+                       j->options.optimizer_memory};
+    return client_create(&host);
+}
+
 int tier_create(Jit *j)
 {
     struct Tier *tier = calloc(1, sizeof *tier);
-    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace,
-                       j->options.optimizer_memory};
-    if (!tier || !j->host.exe_fd || !(tier->client = client_create(&host))) {
+    if (!tier || !j->host.exe_fd || !(tier->client = tier_client(j))) {
         free(tier);
         return -ENOMEM;
     }
@@ -681,46 +424,6 @@ static int compile_there(JitThread *t, const LiftRegion *r, CodeObject *o)
     return err;
 }
 
-enum { NEW, OPEN, DONE };
-
-/* Is a block that is OPEN reached from block i? */
-static bool closes(const Region *r, uint32_t i, uint8_t state[MAX_BLOCKS])
-{
-    const UopBlock *ub = r->blocks[i].ub;
-    state[i] = OPEN;
-    for (uint32_t k = 0; k < ub->count; k++) {
-        const Uop *u = &ub->uops[k];
-        if (!(u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE)) ||
-            u->sub != UOP_EXIT_JUMP) {
-            continue;
-        }
-        for (uint32_t to = 0; to < r->nblocks; to++) {
-            bool there =
-                r->blocks[to].ub->pc == u->imm64 && r->blocks[to].context == r->blocks[i].context;
-            if (there && (state[to] == OPEN || (state[to] == NEW && closes(r, to, state)))) {
-                return true;
-            }
-        }
-    }
-    state[i] = DONE;
-    return false;
-}
-
-/* A few instructions between calls and returns, without a loop or a callee among them, are as good
- * in tier 1: what crosses such a region's edges is most of what it does. */
-static bool is_worth_it(const Region *r)
-{
-    uint8_t state[MAX_BLOCKS] = {NEW};
-    bool calls = false;
-    for (uint32_t i = 0; i < r->nblocks; i++) {
-        const UopBlock *ub = r->blocks[i].ub;
-        const Uop *last = &ub->uops[ub->count - 1];
-        calls |= last->op == UOP_EXIT && (last->sub == UOP_EXIT_CALL || last->sub == UOP_EXIT_RET);
-    }
-    return !calls || r->recursive || r->insns >= SHORT_INSNS || r->ncontexts > 1 ||
-           closes(r, 0, state);
-}
-
 static uint64_t used_ns(void)
 {
     struct timespec ts;
@@ -783,8 +486,8 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
-    if (collect(r, entry->pc)) {
-        LiftRegion lr = lift_region(r);
+    if (region_collect(r, entry->pc)) {
+        LiftRegion lr = region_lift(r);
         Pending p = {.entry = entry,
                      .mode = entry->mode,
                      .relocatable = lr.relocatable,
@@ -793,7 +496,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
         bool whole = true;
         for (uint32_t i = 0; i < r->nblocks; i++) {
             const UopBlock *ub = r->blocks[i].ub;
-            p.blocks[p.n] = known(t, ub->pc, entry->mode);
+            p.blocks[p.n] = region_known(t, ub->pc, entry->mode);
             p.pcs[p.n] = ub->pc;
             p.lens[p.n] = ub->guest_len;
             whole &= p.blocks[p.n++] != NULL;
@@ -804,7 +507,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             whole = !jit_is_stale(j, p.blocks[i], drops);
         }
         pthread_mutex_unlock(&j->lock);
-        bool worth_it = j->options.hot == 1 || is_worth_it(r);
+        bool worth_it = j->options.hot == 1 || region_is_worth_it(r);
         int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;
@@ -821,15 +524,15 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             const Uop *last = &ub->uops[ub->count - 1];
             GuestAddr back = ub->pc + ub->guest_len;
             Block *b = last->op == UOP_EXIT && last->sub == UOP_EXIT_CALL &&
-                               !has(r, back, r->blocks[i].context)
-                           ? known(t, back, entry->mode)
+                               !region_has(r, back, r->blocks[i].context)
+                           ? region_known(t, back, entry->mode)
                            : NULL;
             if (b && !b->tier2 && !b->no_promotion && nmore < FOLLOWED) {
                 more[nmore++] = b;
             }
         }
     }
-    free_region(r);
+    region_free(r);
     for (uint32_t i = 0; i < nmore; i++) {
         more[i]->heat = UINT8_MAX;
         if (!ask(t, tier, more[i], false)) {
@@ -886,7 +589,7 @@ static bool use_all_stored(JitThread *t, Block *old)
     for (unsigned i = 0; i < n; i++) {
         for (uint32_t k = 0; k < regions[i]->nlinks && n < MOST; k++) {
             const Link *l = &regions[i]->links[k];
-            Block *back = l->kind != LINK_CACHE ? known(t, l->target, old->mode) : NULL;
+            Block *back = l->kind != LINK_CACHE ? region_known(t, l->target, old->mode) : NULL;
             Block *b = back && !back->tier2 && !back->heat ? use_stored(t, back) : NULL;
             if (b) {
                 regions[n++] = b;
@@ -913,7 +616,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
         (void)look_for_death(t, tier);
     }
     keep_enter(t, pc);
-    Block *b = known(t, pc, cpu->mode);
+    Block *b = region_known(t, pc, cpu->mode);
     if (b && !b->tier2 && b->heat == 0 && use_all_stored(t, b)) {
         b = NULL;
     }
@@ -931,77 +634,9 @@ void tier_hot(JitThread *t, GuestAddr pc)
 
 /* ---- ahead of time --------------------------------------------------------------------------- */
 
-_Static_assert((int)TIER_SLOTS == (int)CHANNEL_SLOTS, "a job for each");
-
-struct Region *tier_region(JitThread *t, GuestAddr pc, uint32_t mode, const JitAheadChoice *choice)
-{
-    keep_enter(t, pc);
-    Region *r = t->module && jit_can_translate(t) ? calloc(1, sizeof *r) : NULL;
-    if (!r) {
-        return NULL;
-    }
-    *r = (Region){.t = t,
-                  .mode = mode,
-                  .choice = choice,
-                  .max_blocks = PROMOTED_BLOCKS,
-                  .max_insns = PROMOTED_INSNS};
-    uint8_t state[MAX_BLOCKS] = {NEW};
-    if (!collect(r, pc) || !(r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state))) {
-        free_region(r);
-        return NULL;
-    }
-    return r;
-}
-
-void tier_region_free(struct Region *r)
-{
-    if (r) {
-        free_region(r);
-    }
-}
-
-const UopBlock *tier_region_block(const struct Region *r, uint32_t i, unsigned *context)
-{
-    *context = i < r->nblocks ? r->blocks[i].context : 0;
-    return i < r->nblocks ? r->blocks[i].ub : NULL;
-}
-
-bool tier_region_has(const struct Region *r, GuestAddr pc, unsigned context)
-{
-    return has(r, pc, context);
-}
-
-bool tier_region_returns(const struct Region *r, GuestAddr pc, unsigned context)
-{
-    for (uint32_t c = 1; c < r->ncontexts; c++) {
-        if (r->contexts[c].parent == context && r->contexts[c].return_pc == pc) {
-            return true;
-        }
-    }
-    return false;
-}
-
-uint32_t tier_region_insns(const struct Region *r)
-{
-    return r->insns;
-}
-
-Client *tier_client(const Jit *j)
-{
-    ClientHost host = {j->host.exe_fd, j->host.reaped, j->host.new_namespace,
-                       j->options.optimizer_memory};
-    return client_create(&host);
-}
-
-int tier_region_ask(const struct Region *r, Client *client)
-{
-    LiftRegion lr = lift_region(r);
-    return client_ask(client, &lr);
-}
-
 int tier_region_compile(const struct Region *r, CodeObject *o)
 {
-    LiftRegion lr = lift_region(r);
+    LiftRegion lr = region_lift(r);
     int err = compile_here(&lr, o);
     if (!err && !tier_is_good(o, r->insns)) {
         code_object_free(o);

@@ -30,22 +30,11 @@ void tier_reset_counter(Cpu *cpu);
 /* What the optimizer's processes have cost. */
 void tier_stats(const Jit *j, JitStats *out);
 
-/* Ahead of time (ahead_regions.c): the region at pc as promotion would make it, but of all blocks
- * that are wanted; NULL: none, or not worth it. */
-enum { TIER_SLOTS = 8 };
-struct JitAheadChoice;
-struct Region *tier_region(JitThread *t, GuestAddr pc, uint32_t mode,
-                           const struct JitAheadChoice *choice);
-void tier_region_free(struct Region *r);
-/* Its block i; NULL: that many it hasn't. */
-const UopBlock *tier_region_block(const struct Region *r, uint32_t i, unsigned *context);
-bool tier_region_has(const struct Region *r, GuestAddr pc, unsigned context);
-/* Does a callee of that context come back to pc? */
-bool tier_region_returns(const struct Region *r, GuestAddr pc, unsigned context);
-uint32_t tier_region_insns(const struct Region *r);
+/* An optimizer for the process's regions, started when it's asked; NULL: none can be. */
 Client *tier_client(const Jit *j);
-int tier_region_ask(const struct Region *r, Client *client);
-/* The same in this process. 0 or -errno. */
+
+/* Ahead of time (ahead_regions.c): compiles a region in this process. 0 or -errno. */
+struct Region;
 int tier_region_compile(const struct Region *r, CodeObject *o);
 /* Is the code better than tier 1's? */
 bool tier_is_good(const CodeObject *o, uint32_t insns);

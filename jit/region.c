@@ -1,0 +1,325 @@
+/* region.c - regions: what is compiled together for tier 2.
+ *
+ * A region begins at a block and takes in what its direct exits lead to, as long as it is small
+ * enough, and the blocks of small callees once for each call (a context, lift/lift.h). It has one
+ * entry; all other ways in are blocks of their own.
+ */
+#ifdef XEMU_LLVM
+#include "jit/region.h"
+
+#include <stdlib.h>
+
+#include "jit/dump.h"
+#include "jit/keep.h"
+
+enum {
+    CALLEE_BLOCKS = 8,
+    CALLEE_INSNS = 60,
+    MAX_DEPTH = 2,
+    OWN_BLOCKS = 40,
+    OWN_BYTES = 2048,
+    SHORT_INSNS = 24,
+};
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+Block *region_known(JitThread *t, GuestAddr pc, uint32_t mode)
+{
+    Block *b = blockmap_find(&t->jit->blocks, pc, mode);
+    return b ? b : keep_find(t, pc, mode, false);
+}
+
+static UopBlock *uops_at(Region *r, GuestAddr pc)
+{
+    for (uint32_t i = 0; i < r->nowned; i++) {
+        if (r->owned[i]->pc == pc) {
+            return r->owned[i];
+        }
+    }
+    if (r->nowned == REGION_BLOCKS || (r->known_only && !region_known(r->t, pc, r->mode))) {
+        return NULL;
+    }
+    jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
+    if (r->t->uops.guest_len == 0 || r->t->uops.error || r->t->uops.is_critical) {
+        return NULL;
+    }
+    UopBlock *copy = jit_copy_uops(&r->t->uops);
+    if (copy) {
+        r->owned[r->nowned++] = copy;
+    }
+    return copy;
+}
+
+bool region_has(const Region *r, GuestAddr pc, unsigned context)
+{
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        if (r->blocks[i].ub->pc == pc && r->blocks[i].context == context) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add(Region *r, GuestAddr pc, unsigned context)
+{
+    if (r->nblocks >= r->max_blocks || region_has(r, pc, context)) {
+        return;
+    }
+    if (r->choice && !context && r->nblocks &&
+        !r->choice->wants(r->choice->ctx, r->blocks[0].ub->pc, pc)) {
+        return;
+    }
+    UopBlock *ub = uops_at(r, pc);
+    if (ub && r->insns + ub->ninsns <= r->max_insns) {
+        r->blocks[r->nblocks++] = (LiftBlock){.ub = ub, .context = (uint16_t)context};
+        r->insns += ub->ninsns;
+    }
+}
+
+/* ---- callees --------------------------------------------------------------------------------- */
+
+bool region_returns(const struct Region *r, GuestAddr pc, unsigned context)
+{
+    for (uint32_t c = 1; c < r->ncontexts; c++) {
+        if (r->contexts[c].parent == context && r->contexts[c].return_pc == pc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned depth(const Region *r, unsigned context)
+{
+    unsigned n = 0;
+    for (; context; context = r->contexts[context].parent) {
+        n++;
+    }
+    return n;
+}
+
+/* The blocks of a small function without calls and indirect jumps; 0 if it isn't one. */
+static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_BLOCKS])
+{
+    unsigned n = 1, insns = 0;
+    bool returns = false;
+    pcs[0] = entry;
+    for (unsigned i = 0; i < n; i++) {
+        const UopBlock *ub = uops_at(r, pcs[i]);
+        if (!ub) {
+            if (i == 0) {
+                return 0;
+            }
+            pcs[i] = pcs[--n]; /* a way that isn't taken */
+            i--;
+            continue;
+        }
+        insns += ub->ninsns;
+        for (uint32_t k = 0; k < ub->count; k++) {
+            const Uop *u = &ub->uops[k];
+            bool jump = (u->op == UOP_EXIT || u->op == UOP_EXIT_IF) && u->sub == UOP_EXIT_JUMP;
+            returns |= u->op == UOP_EXIT && u->sub == UOP_EXIT_RET;
+            if (u->op == UOP_EXIT &&
+                (u->sub == UOP_EXIT_CALL || u->sub == UOP_EXIT_SYSCALL ||
+                 u->sub == UOP_EXIT_DISPATCH || (u->sub == UOP_EXIT_JUMP && u->a != VAL_NONE))) {
+                return 0;
+            }
+            bool seen = !jump;
+            for (unsigned m = 0; jump && m < n; m++) {
+                seen |= pcs[m] == u->imm64;
+            }
+            if (!seen) {
+                if (n == CALLEE_BLOCKS) {
+                    return 0;
+                }
+                pcs[n++] = u->imm64;
+            }
+        }
+    }
+    return returns && insns <= CALLEE_INSNS ? n : 0;
+}
+
+static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr return_pc)
+{
+    GuestAddr pcs[CALLEE_BLOCKS];
+    if (region_returns(r, return_pc, context)) { /* two blocks may end in the same call */
+        return;
+    }
+    if (r->ncontexts == REGION_CONTEXTS || depth(r, context) >= MAX_DEPTH) {
+        return;
+    }
+    unsigned n = callee_blocks(r, target, pcs);
+    if (!n || r->nblocks + n + 1 > r->max_blocks) {
+        return;
+    }
+    unsigned c = r->ncontexts++;
+    r->contexts[c] = (LiftContext){.parent = (uint16_t)context, .return_pc = return_pc};
+    for (unsigned i = 0; i < n; i++) {
+        add(r, pcs[i], c);
+    }
+    add(r, return_pc, context);
+}
+
+/* Does the function at `target` lead to the region's entry without leaving for others? Then the
+ * region is part of it, and its call a call of itself. */
+static bool is_own_function(Region *r, GuestAddr target)
+{
+    GuestAddr entry = r->blocks[0].ub->pc, pcs[OWN_BLOCKS] = {target};
+    if (target > entry || entry - target > OWN_BYTES) {
+        return false;
+    }
+    for (unsigned i = 0, n = 1; i < n; i++) {
+        const UopBlock *ub = pcs[i] == entry ? NULL : uops_at(r, pcs[i]);
+        if (pcs[i] == entry) {
+            return true;
+        }
+        for (uint32_t k = 0; ub && k < ub->count; k++) {
+            const Uop *u = &ub->uops[k];
+            bool exit = u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE);
+            GuestAddr to = u->sub == UOP_EXIT_CALL ? ub->pc + ub->guest_len : u->imm64;
+            bool seen = !exit || (u->sub != UOP_EXIT_CALL && u->sub != UOP_EXIT_JUMP);
+            for (unsigned m = 0; m < n && !seen; m++) {
+                seen = pcs[m] == to;
+            }
+            if (!seen && n < OWN_BLOCKS) {
+                pcs[n++] = to;
+            }
+        }
+    }
+    return false;
+}
+
+/* ---- growing --------------------------------------------------------------------------------- */
+
+static void grow(Region *r, const LiftBlock *b)
+{
+    const UopBlock *ub = b->ub;
+    for (uint32_t k = 0; k < ub->count; k++) {
+        const Uop *u = &ub->uops[k];
+        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP) {
+            add(r, u->imm64, b->context);
+        } else if (u->op == UOP_EXIT && u->a == VAL_NONE) {
+            if (u->sub == UOP_EXIT_JUMP) {
+                add(r, u->imm64, b->context);
+            } else if (u->sub == UOP_EXIT_CALL && !b->context && is_own_function(r, u->imm64)) {
+                r->recursive = true;
+                add(r, u->imm64, 0);
+                add(r, ub->pc + ub->guest_len, 0);
+            } else if (u->sub == UOP_EXIT_CALL) {
+                add_call(r, u->imm64, b->context, ub->pc + ub->guest_len);
+            }
+        }
+    }
+}
+
+bool region_collect(Region *r, GuestAddr entry)
+{
+    r->ncontexts = 1;
+    add(r, entry, 0);
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        LiftBlock b = r->blocks[i];
+        grow(r, &b);
+    }
+    return r->nblocks != 0;
+}
+
+void region_free(Region *r)
+{
+    for (uint32_t i = 0; r && i < r->nowned; i++) {
+        uop_block_free(r->owned[i]);
+        free(r->owned[i]);
+    }
+    free(r);
+}
+
+/* ---- is it worth it? -------------------------------------------------------------------------- */
+
+enum { NEW, OPEN, DONE };
+
+/* Is a block that is OPEN reached from block i? */
+static bool closes(const Region *r, uint32_t i, uint8_t state[REGION_BLOCKS])
+{
+    const UopBlock *ub = r->blocks[i].ub;
+    state[i] = OPEN;
+    for (uint32_t k = 0; k < ub->count; k++) {
+        const Uop *u = &ub->uops[k];
+        if (!(u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE)) ||
+            u->sub != UOP_EXIT_JUMP) {
+            continue;
+        }
+        for (uint32_t to = 0; to < r->nblocks; to++) {
+            bool there =
+                r->blocks[to].ub->pc == u->imm64 && r->blocks[to].context == r->blocks[i].context;
+            if (there && (state[to] == OPEN || (state[to] == NEW && closes(r, to, state)))) {
+                return true;
+            }
+        }
+    }
+    state[i] = DONE;
+    return false;
+}
+
+/* Is it more than a few instructions in a row? */
+static bool is_much(const Region *r)
+{
+    uint8_t state[REGION_BLOCKS] = {NEW};
+    return r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state);
+}
+
+/* A few instructions between calls and returns, without a loop or a callee among them, are as good
+ * in tier 1: what crosses such a region's edges is most of what it does. */
+bool region_is_worth_it(const Region *r)
+{
+    bool calls = false;
+    for (uint32_t i = 0; i < r->nblocks; i++) {
+        const UopBlock *ub = r->blocks[i].ub;
+        const Uop *last = &ub->uops[ub->count - 1];
+        calls |= last->op == UOP_EXIT && (last->sub == UOP_EXIT_CALL || last->sub == UOP_EXIT_RET);
+    }
+    return !calls || r->recursive || is_much(r);
+}
+
+Region *region_ahead(JitThread *t, GuestAddr pc, uint32_t mode, const JitAheadChoice *choice)
+{
+    keep_enter(t, pc);
+    Region *r = t->module && jit_can_translate(t) ? calloc(1, sizeof *r) : NULL;
+    if (!r) {
+        return NULL;
+    }
+    *r = (Region){.t = t,
+                  .mode = mode,
+                  .choice = choice,
+                  .max_blocks = PROMOTED_BLOCKS,
+                  .max_insns = PROMOTED_INSNS};
+    if (!region_collect(r, pc) || !is_much(r)) {
+        region_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+/* ---- for lift/ ------------------------------------------------------------------------------- */
+
+static bool is_spoilt(const JitOptions *o, GuestAddr pc)
+{
+    return o->spoil && (uint32_t)((pc >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % o->spoil == 0;
+}
+
+LiftRegion region_lift(const Region *r)
+{
+    const Jit *j = r->t->jit;
+    bool dump = j->options.dump && jit_dump_wanted(&j->options, r->blocks[0].ub->pc);
+    return (LiftRegion){.frontend = j->frontend,
+                        .mode = r->mode,
+                        .precise = r->mode & CPU_MODE_PRECISE,
+                        .spoilt = is_spoilt(&j->options, r->blocks[0].ub->pc),
+                        .relocatable = (r->known_only || r->choice) && keep_relocatable(r->t),
+                        .blocks = r->blocks,
+                        .nblocks = r->nblocks,
+                        .contexts = r->contexts,
+                        .ncontexts = r->ncontexts,
+                        .dump = dump ? j->options.log : NULL,
+                        .dump_ir = j->options.dump & JIT_DUMP_IR,
+                        .dump_ir_opt = j->options.dump & JIT_DUMP_IR_OPT,
+                        .dump_asm = j->options.dump & JIT_DUMP_ASM};
+}
+#endif
