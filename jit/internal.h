@@ -173,6 +173,8 @@ int jit_empty_arena(Jit *j);
 /* Under the lock: every translation is dropped; if there is no memory for a fresh arena, the old
  * one goes on being filled. */
 void jit_forget_code(Jit *j);
+/* Without the lock: frees what no thread runs any more (Jit.epoch). */
+void jit_free_retired(Jit *j);
 /* Under the lock: no thread finds b's code any more by an indirect branch or a return. */
 void jit_forget_block(Jit *j, const Block *b);
 /* Under the lock: was guest code of b invalidated since ndrops was `drops`? More than are
