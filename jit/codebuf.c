@@ -327,6 +327,12 @@ bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out)
 
 /* ---- pages of a file ------------------------------------------------------------------------- */
 
+/* Of CodeChunk.shared and filled. */
+static uint64_t page_bits(uint32_t first, uint32_t n)
+{
+    return (n < 64 ? (UINT64_C(1) << n) - 1 : ~UINT64_C(0)) << first;
+}
+
 int codebuf_share(CodeChunk *c, uint32_t first, uint32_t n, int fd, uint64_t at)
 {
     _Static_assert(CODEBUF_CHUNK / CODEBUF_PAGE == 64, "a bit for each page");
@@ -335,7 +341,7 @@ int codebuf_share(CodeChunk *c, uint32_t first, uint32_t n, int fd, uint64_t at)
              (off_t)at) == MAP_FAILED) {
         return -errno;
     }
-    uint64_t pages = (n < 64 ? (UINT64_C(1) << n) - 1 : ~UINT64_C(0)) << first;
+    uint64_t pages = page_bits(first, n);
     c->shared |= pages;
     c->filled &= ~pages;
     return 0;
@@ -358,7 +364,7 @@ static bool unshare(CodeChunk *c, uint32_t first, uint32_t n)
         munmap(twin, len);
         return false;
     }
-    uint64_t pages = (n < 64 ? (UINT64_C(1) << n) - 1 : ~UINT64_C(0)) << first;
+    uint64_t pages = page_bits(first, n);
     c->shared &= ~pages;
     c->filled |= pages;
     return true;

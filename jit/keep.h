@@ -227,8 +227,11 @@ bool keep_frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
 size_t keep_cell_size(const KeepCell *c);
 /* Does what was read make sense? */
 bool keep_sound_cells(const KeepInfo *i, const KeepCell *cells);
-bool keep_sound_blocks(const KeepCell *c, const KeepBlock *blocks);
-bool keep_sound_links(const KeepInfo *i, const KeepCell *cells, uint32_t cell, const KeepLink *l);
+/* Is a relocation in the cell's code? */
+bool keep_sound_reloc(const KeepCell *c, uint32_t at);
+/* The tables in a cell's frame, to where `to` points; false: they aren't what they should be. */
+bool keep_unpack(const KeepInfo *i, const KeepCell *cells, uint32_t cell, const uint8_t *frame,
+                 KeepPlaced *to);
 bool keep_sound_index(const KeepInfo *i, const KeepCell *cells, const KeepIndex *index, uint32_t n);
 /* Is there room in the arena for so many chunks of code that is stored? */
 bool keep_has_room(const Jit *j, uint64_t chunks);
@@ -266,6 +269,24 @@ bool keep_fault_block(const CodeChunk *c, uintptr_t host_pc, Block *b);
 static inline uintptr_t keep_address(const KeepSegment *s, uint32_t at)
 {
     return (uintptr_t)s->pairs[at / KEEP_PAIR] + at % KEEP_PAIR;
+}
+/* What lies behind the blocks in a cell's frame. */
+typedef struct KeepRest {
+    const uint8_t *links, *relocs, *faults, *hot, *cold;
+} KeepRest;
+static inline KeepRest keep_rest(const KeepCell *c, const uint8_t *frame)
+{
+    KeepRest r = {.links = frame + c->nblocks * sizeof(KeepBlock)};
+    r.relocs = r.links + c->nlinks * sizeof(KeepLink);
+    r.faults = r.relocs + c->nrelocs * sizeof(uint32_t);
+    r.hot = r.faults + c->faults_len;
+    r.cold = r.hot + c->hot_len;
+    return r;
+}
+/* Behind the displacement of an exit, in the window. */
+static inline uint32_t keep_site(const KeepCell *c, const KeepBlock *b, const KeepLink *l)
+{
+    return l->site + (l->flags & KEEP_COLD_SITE ? c->cold + b->cold : c->hot + b->hot);
 }
 static inline uint32_t keep_flags(const KeepModule *m)
 {

@@ -299,6 +299,14 @@ static void put_code(Jit *j, const KeepSegment *s, uint32_t at, const uint8_t *c
     c->next = end > c->next ? end : c->next;
 }
 
+bool keep_sound_reloc(const KeepCell *c, uint32_t at)
+{
+    uint32_t hot = at - c->hot, cold = at - c->cold;
+
+    return (hot < c->hot_len && c->hot_len - hot >= 8) ||
+           (cold < c->cold_len && c->cold_len - cold >= 8);
+}
+
 /* What depends on where the guest's file is. */
 static bool relocate(Jit *j, const KeepSegment *s, const KeepCell *c, const uint32_t *relocs)
 {
@@ -306,9 +314,7 @@ static bool relocate(Jit *j, const KeepSegment *s, const KeepCell *c, const uint
 
     for (uint32_t i = 0; delta && i < c->nrelocs; i++) {
         uint64_t value;
-        uint32_t hot = relocs[i] - c->hot, cold = relocs[i] - c->cold;
-        if (!(hot < c->hot_len && c->hot_len - hot >= 8) &&
-            !(cold < c->cold_len && c->cold_len - cold >= 8))
+        if (!keep_sound_reloc(c, relocs[i]))
             return false;
         uint8_t *p = (uint8_t *)keep_address(s, relocs[i]) + j->code.rw_delta;
         memcpy(&value, p, 8);
@@ -318,7 +324,8 @@ static bool relocate(Jit *j, const KeepSegment *s, const KeepCell *c, const uint
     return true;
 }
 
-bool keep_sound_links(const KeepInfo *info, const KeepCell *cells, uint32_t cell, const KeepLink *l)
+static bool sound_links(const KeepInfo *info, const KeepCell *cells, uint32_t cell,
+                        const KeepLink *l)
 {
     for (uint32_t i = 0; i < cells[cell].nlinks; i++) {
         if ((l[i].flags & (KEEP_LINKED | KEEP_FAR)) &&
@@ -329,7 +336,7 @@ bool keep_sound_links(const KeepInfo *info, const KeepCell *cells, uint32_t cell
     return true;
 }
 
-bool keep_sound_blocks(const KeepCell *c, const KeepBlock *blocks)
+static bool sound_blocks(const KeepCell *c, const KeepBlock *blocks)
 {
     uint64_t links = 0, faults = 0;
 
@@ -346,17 +353,34 @@ bool keep_sound_blocks(const KeepCell *c, const KeepBlock *blocks)
     return links == c->nlinks && faults == c->faults_len;
 }
 
-/* The tables of a cell, from a frame that begins with them. */
-static bool take_tables(Jit *j, KeepSegment *s, uint32_t cell, const uint8_t *links,
-                        const uint8_t *faults, const uint8_t *blocks)
+bool keep_unpack(const KeepInfo *info, const KeepCell *cells, uint32_t cell, const uint8_t *frame,
+                 KeepPlaced *to)
 {
-    const KeepCell *c = &s->cells[cell];
-    KeepPlaced *p = &s->placed[cell];
+    const KeepCell *c = &cells[cell];
+    KeepRest rest = keep_rest(c, frame);
+    uint32_t nlinks = 0, nfaults = 0;
+
+    columns_get(to->blocks, frame, c->nblocks, sizeof *to->blocks, KEEP_BLOCK_DIFFERENCES);
+    columns_get(to->links, rest.links, c->nlinks, sizeof *to->links, KEEP_LINK_DIFFERENCES);
+    memcpy((uint8_t *)(uintptr_t)to->faults, rest.faults, c->faults_len);
+    if (!sound_blocks(c, to->blocks) || !sound_links(info, cells, cell, to->links))
+        return false;
+    for (uint32_t i = 0; i < c->nblocks; i++) {
+        to->links_at[i] = nlinks;
+        to->faults_at[i] = nfaults;
+        nlinks += to->blocks[i].nlinks;
+        nfaults += to->blocks[i].faults_len;
+    }
+    return true;
+}
+
+/* Room for the tables of a cell. */
+static bool have_tables(Jit *j, const KeepCell *c, KeepPlaced *p)
+{
     size_t nblocks = c->nblocks;
     uint8_t *m = keep_alloc(j, nblocks * (sizeof *p->blocks + sizeof *p->made +
                                           sizeof *p->links_at + sizeof *p->faults_at) +
                                    c->nlinks * sizeof *p->links + c->faults_len);
-    uint32_t nlinks = 0, nfaults = 0;
 
     if (!m)
         return false;
@@ -366,17 +390,6 @@ static bool take_tables(Jit *j, KeepSegment *s, uint32_t cell, const uint8_t *li
     p->links_at = (uint32_t *)(void *)(p->links + c->nlinks);
     p->faults_at = p->links_at + nblocks;
     p->faults = (const uint8_t *)(p->faults_at + nblocks);
-    columns_get(p->blocks, blocks, c->nblocks, sizeof *p->blocks, KEEP_BLOCK_DIFFERENCES);
-    columns_get(p->links, links, c->nlinks, sizeof *p->links, KEEP_LINK_DIFFERENCES);
-    memcpy(p->faults_at + nblocks, faults, c->faults_len);
-    if (!keep_sound_blocks(c, p->blocks) || !keep_sound_links(&s->info, s->cells, cell, p->links))
-        return false;
-    for (uint32_t i = 0; i < nblocks; i++) {
-        p->links_at[i] = nlinks;
-        p->faults_at[i] = nfaults;
-        nlinks += p->blocks[i].nlinks;
-        nfaults += p->blocks[i].faults_len;
-    }
     return true;
 }
 
@@ -386,10 +399,8 @@ static void point(Jit *j, const KeepSegment *s, uint32_t cell, uint32_t block, u
     const KeepBlock *b = &p->blocks[block];
     KeepLink *l = &p->links[p->links_at[block] + link];
     const KeepCell *from = &s->cells[cell], *to = &s->cells[l->cell];
-    uint32_t site =
-        l->site + (l->flags & KEEP_COLD_SITE ? from->cold + b->cold : from->hot + b->hot);
 
-    if (template_point(j, arena_offset(j, s, site),
+    if (template_point(j, arena_offset(j, s, keep_site(from, b, l)),
                        arena_offset(j, s, to->hot + s->placed[l->cell].blocks[l->n].hot)))
         l->flags |= KEEP_LINKED;
 }
@@ -437,17 +448,16 @@ size_t keep_cell_size(const KeepCell *c)
 static bool place_cell(Jit *j, KeepSegment *s, uint32_t cell, uint8_t *room, size_t size)
 {
     const KeepCell *c = &s->cells[cell];
+    KeepPlaced *p = &s->placed[cell];
 
     if (!keep_frame(j, s, KEEP_INDEX + s->info.nindex + cell, room, size))
         return false;
-    const uint8_t *links = room + c->nblocks * sizeof(KeepBlock),
-                  *relocs = links + c->nlinks * sizeof(KeepLink),
-                  *faults = relocs + c->nrelocs * (size_t)4, *code = faults + c->faults_len;
-    if (!take_tables(j, s, cell, links, faults, room))
+    if (!have_tables(j, c, p) || !keep_unpack(&s->info, s->cells, cell, room, p))
         return false;
-    put_code(j, s, c->hot, code, c->hot_len);
-    put_code(j, s, c->cold, code + c->hot_len, c->cold_len);
-    return relocate(j, s, c, (const uint32_t *)(const void *)relocs);
+    KeepRest rest = keep_rest(c, room);
+    put_code(j, s, c->hot, rest.hot, c->hot_len);
+    put_code(j, s, c->cold, rest.cold, c->cold_len);
+    return relocate(j, s, c, (const uint32_t *)(const void *)rest.relocs);
 }
 
 bool keep_place(Jit *j, KeepSegment *s, uint32_t cell)

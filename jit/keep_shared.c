@@ -74,6 +74,16 @@ static Tables tables_in(uint8_t *bytes, const KeepInfo *i, uint64_t nlinks, uint
     return t;
 }
 
+/* Where the code of each half of the pairs ends. */
+static void half_ends(const KeepInfo *info, const KeepCell *cells, uint32_t *ends)
+{
+    for (uint32_t i = 0; i < info->ncells; i++) {
+        const KeepCell *c = &cells[i];
+        ends[c->hot / CODEBUF_CHUNK] = c->hot % CODEBUF_CHUNK + c->hot_len;
+        ends[c->cold / CODEBUF_CHUNK] = c->cold % CODEBUF_CHUNK + c->cold_len;
+    }
+}
+
 /* ---- making a copy --------------------------------------------------------------------------- */
 
 typedef struct Making {
@@ -113,38 +123,26 @@ static bool make_index(Making *m)
 static bool make_cell(Making *m, uint32_t cell, uint32_t *block, uint64_t *link, uint64_t *reloc,
                       uint64_t *fault)
 {
-    const KeepCell *c = &m->t.cells[cell];
     Tables *t = &m->t;
-    uint32_t nlinks = 0, nfaults = 0;
+    const KeepCell *c = &t->cells[cell];
+    uint32_t *relocs = t->relocs + *reloc;
+    KeepPlaced to = {.blocks = t->blocks + *block,
+                     .links_at = t->links_at + *block,
+                     .faults_at = t->faults_at + *block,
+                     .links = t->links + *link,
+                     .faults = t->faults + *fault};
 
-    if (!keep_frame(m->j, m->s, KEEP_INDEX + m->info.nindex + cell, m->room, keep_cell_size(c)))
+    if (!keep_frame(m->j, m->s, KEEP_INDEX + m->info.nindex + cell, m->room, keep_cell_size(c)) ||
+        !keep_unpack(&m->info, t->cells, cell, m->room, &to))
         return false;
-    const uint8_t *from = m->room;
+    KeepRest rest = keep_rest(c, m->room);
     m->first_of[cell] = *block;
     m->links_of[cell] = *link;
-    columns_get(t->blocks + *block, from, c->nblocks, sizeof *t->blocks, KEEP_BLOCK_DIFFERENCES);
-    from += c->nblocks * sizeof *t->blocks;
-    columns_get(t->links + *link, from, c->nlinks, sizeof *t->links, KEEP_LINK_DIFFERENCES);
-    from += c->nlinks * sizeof *t->links;
-    memcpy(t->relocs + *reloc, from, c->nrelocs * sizeof *t->relocs);
-    from += c->nrelocs * sizeof *t->relocs;
-    memcpy(t->faults + *fault, from, c->faults_len);
-    from += c->faults_len;
-    memcpy(m->window + c->hot, from, c->hot_len);
-    memcpy(m->window + c->cold, from + c->hot_len, c->cold_len);
-    if (!keep_sound_blocks(c, t->blocks + *block) ||
-        !keep_sound_links(&m->info, t->cells, cell, t->links + *link))
-        return false;
-    for (uint32_t i = 0; i < c->nblocks; i++) {
-        t->links_at[*block + i] = nlinks;
-        t->faults_at[*block + i] = nfaults;
-        nlinks += t->blocks[*block + i].nlinks;
-        nfaults += t->blocks[*block + i].faults_len;
-    }
+    memcpy(relocs, rest.relocs, c->nrelocs * sizeof *relocs);
+    memcpy(m->window + c->hot, rest.hot, c->hot_len);
+    memcpy(m->window + c->cold, rest.cold, c->cold_len);
     for (uint32_t i = 0; i < c->nrelocs; i++) {
-        uint32_t at = t->relocs[*reloc + i], hot = at - c->hot, cold = at - c->cold;
-        if (!(hot < c->hot_len && c->hot_len - hot >= 8) &&
-            !(cold < c->cold_len && c->cold_len - cold >= 8))
+        if (!keep_sound_reloc(c, relocs[i]))
             return false;
     }
     *block += c->nblocks;
@@ -164,8 +162,7 @@ static void put32(uint8_t *at, uint32_t value)
 static void empty_cache(const Making *m, const KeepCell *c, const KeepBlock *b, KeepLink *l)
 {
     const uint64_t none = JIT_NO_PC;
-    uint32_t cold = c->cold + b->cold,
-             site = l->site + (l->flags & KEEP_COLD_SITE ? cold : c->hot + b->hot);
+    uint32_t cold = c->cold + b->cold, site = keep_site(c, b, l);
 
     put32(m->window + site - 4, cold + l->stub - site);
     memcpy(m->window + cold + l->cache, &none, sizeof none);
@@ -198,16 +195,16 @@ static bool make_links(Making *m)
             const KeepBlock *b = &t->blocks[m->first_of[cell] + i];
             for (uint32_t n = 0; n + b->nanchors < b->nlinks; n++) {
                 KeepLink *l = &t->links[m->links_of[cell] + t->links_at[m->first_of[cell] + i] + n];
-                bool cold = l->flags & KEEP_COLD_SITE, far = l->flags & KEEP_FAR,
-                     cache = !(m->info.flags & KEEP_FIXED) && l->flags & KEEP_LINKED &&
-                             (l->flags & KEEP_KIND) == LINK_CACHE;
+                bool far = l->flags & KEEP_FAR, cache = !(m->info.flags & KEEP_FIXED) &&
+                                                        l->flags & KEEP_LINKED &&
+                                                        (l->flags & KEEP_KIND) == LINK_CACHE;
                 if ((far || cache) && !in_block(b, l))
                     return false;
                 if (cache)
                     empty_cache(m, c, b, l);
                 if (!far)
                     continue;
-                uint32_t site = l->site + (cold ? c->cold + b->cold : c->hot + b->hot),
+                uint32_t site = keep_site(c, b, l),
                          to = t->cells[l->cell].hot + t->blocks[m->first_of[l->cell] + l->n].hot;
                 put32(m->window + site - 4, to - site);
                 l->flags |= KEEP_LINKED;
@@ -231,18 +228,6 @@ static bool make(Making *m)
     return block == i->nblocks && make_index(m) && make_links(m);
 }
 
-/* Where the code of each half of the pairs ends, in pages. */
-static void half_ends(const Making *m, uint32_t *ends)
-{
-    for (uint32_t i = 0; i < m->info.ncells; i++) {
-        const KeepCell *c = &m->t.cells[i];
-        uint32_t pair = c->hot / KEEP_PAIR, hot = c->hot % KEEP_PAIR + c->hot_len,
-                 cold = c->cold % KEEP_PAIR - CODEBUF_CHUNK + c->cold_len;
-        ends[2 * pair] = (hot + PAGE - 1) / PAGE;
-        ends[2 * pair + 1] = (cold + PAGE - 1) / PAGE;
-    }
-}
-
 static void hand_over(const Making *m)
 {
     uint32_t halves = 2 * m->info.npairs, n = 0;
@@ -251,10 +236,10 @@ static void hand_over(const Making *m)
     const KeepModule *of = m->s->module;
 
     if (ends && pieces) {
-        half_ends(m, ends);
+        half_ends(&m->info, m->t.cells, ends);
         pieces[n++] = (JitFrame){m->t.copy, (uint32_t)m->t.size};
         for (uint32_t k = 0; k < halves; k++) {
-            uint32_t len = ends[k] * PAGE;
+            uint32_t len = (ends[k] + PAGE - 1) / PAGE * PAGE;
             pieces[n++] = (JitFrame){m->window + (size_t)k * CODEBUF_CHUNK, len};
             pieces[n++] = (JitFrame){NULL, CODEBUF_CHUNK - len};
         }
@@ -417,26 +402,12 @@ static bool set_up(Jit *j, KeepSegment *s, const Tables *t)
     return true;
 }
 
-static uint32_t end_of_half(const KeepSegment *s, uint32_t half)
-{
-    uint32_t end = 0;
-
-    for (uint32_t i = 0; i < s->info.ncells; i++) {
-        const KeepCell *c = &s->cells[i];
-        if (c->hot / CODEBUF_CHUNK == half)
-            end = c->hot + c->hot_len;
-        else if (c->cold / CODEBUF_CHUNK == half)
-            end = c->cold + c->cold_len;
-    }
-    return end - half * CODEBUF_CHUNK;
-}
-
 /* The half's code into its chunk: mapped, or if that isn't allowed copied. */
-static void put_half(const KeepSegment *s, const Tables *t, uint32_t half, CodeChunk *c, int fd,
-                     uint64_t at)
+static void put_half(const KeepSegment *s, const Tables *t, uint32_t half, uint32_t end,
+                     CodeChunk *c, int fd, uint64_t at)
 {
-    uint32_t end = end_of_half(s, half), pages = (end + PAGE - 1) / PAGE,
-             stubs = half % 2 == 0 ? c->next - c->start : 0, first = stubs ? 1 : 0;
+    uint32_t pages = (end + PAGE - 1) / PAGE, stubs = half % 2 == 0 ? c->next - c->start : 0,
+             first = stubs ? 1 : 0;
     const uint8_t *code = s->copy + t->size + (size_t)half * CODEBUF_CHUNK;
     uint64_t from = at + t->size + (uint64_t)half * CODEBUF_CHUNK + first * (uint64_t)PAGE;
 
@@ -474,9 +445,12 @@ static bool place(Jit *j, KeepSegment *s, const Tables *t, int fd, uint64_t at)
 {
     uint32_t halves = 2 * s->info.npairs;
     CodeChunk **chunks = malloc(halves * sizeof(CodeChunk *));
-    bool good =
-        chunks && keep_has_room(j, halves) && codebuf_chunks(&j->code, halves, false, chunks);
+    uint32_t *ends = calloc(halves, sizeof *ends);
+    bool good = chunks && ends && keep_has_room(j, halves) &&
+                codebuf_chunks(&j->code, halves, false, chunks);
 
+    if (good)
+        half_ends(&s->info, s->cells, ends);
     for (uint32_t k = 0; good && k < halves; k++) {
         CodeChunk *c = chunks[k];
         c->window = k * CODEBUF_CHUNK;
@@ -485,7 +459,7 @@ static bool place(Jit *j, KeepSegment *s, const Tables *t, int fd, uint64_t at)
             template_stubs(j, c, s->module->info.base);
             s->pairs[k / 2] = c->rx + c->start;
         }
-        put_half(s, t, k, c, fd, at);
+        put_half(s, t, k, ends[k], c, fd, at);
     }
     good = good && move(j, s, t);
     for (uint32_t c = 0; good && c < s->info.ncells; c++) {
@@ -495,6 +469,7 @@ static bool place(Jit *j, KeepSegment *s, const Tables *t, int fd, uint64_t at)
     for (uint32_t k = 0; good && k < halves; k++)
         __atomic_store_n(&chunks[k]->segment, s, __ATOMIC_RELEASE);
     free(chunks);
+    free(ends);
     return good;
 }
 
