@@ -99,6 +99,15 @@ int dir_sub(Cache *c, int dirfd, const char *name, bool make)
     return fd;
 }
 
+int dir_memos(Cache *c, bool make)
+{
+    int layer = dir_layer(c, 0, make), dir = layer < 0 ? layer : dir_sub(c, layer, "memo", make);
+
+    if (layer >= 0)
+        close(layer);
+    return dir;
+}
+
 int dir_file(Cache *c, int dirfd, const char *name, struct stat *st)
 {
     int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -74,6 +74,8 @@ static inline const PartHeader *image_first(const EntryImage *i)
 int dir_layer(Cache *c, unsigned layer, bool make);
 /* A folder in it. */
 int dir_sub(Cache *c, int dirfd, const char *name, bool make);
+/* memo/ of the first layer (key.c, recall.c). */
+int dir_memos(Cache *c, bool make);
 /* A file in it, to read; *st as fstat says. */
 int dir_file(Cache *c, int dirfd, const char *name, struct stat *st);
 /* The folder of shared copies, checked. */

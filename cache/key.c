@@ -118,8 +118,7 @@ static bool memo_get(Cache *c, CacheFile *f)
     char name[33];
     Memo m;
     struct stat st;
-    int layer = dir_layer(c, 0, false), dir = layer < 0 ? -1 : dir_sub(c, layer, "memo", false);
-    int fd = -1;
+    int dir = dir_memos(c, false), fd = -1;
     bool good = false;
 
     if (dir >= 0) {
@@ -139,8 +138,6 @@ static bool memo_get(Cache *c, CacheFile *f)
         close(fd);
     if (dir >= 0)
         close(dir);
-    if (layer >= 0)
-        close(layer);
     return good;
 }
 
@@ -162,7 +159,7 @@ static void memo_put(Cache *c, const CacheFile *f)
     memcpy(m.magic, memo_magic, sizeof m.magic);
     memcpy(m.content, f->content, sizeof m.content);
     m.check = check_sum(&m, offsetof(Memo, check));
-    int layer = dir_layer(c, 0, true), dir = layer < 0 ? -1 : dir_sub(c, layer, "memo", true);
+    int dir = dir_memos(c, true);
     if (dir >= 0) {
         const void *bytes = &m;
         size_t size = sizeof m;
@@ -170,8 +167,6 @@ static void memo_put(Cache *c, const CacheFile *f)
         dir_write(dir, name, &bytes, &size, 1, false);
         close(dir);
     }
-    if (layer >= 0)
-        close(layer);
 }
 
 /* ---- the content ----------------------------------------------------------------------------- */

@@ -18,22 +18,12 @@ static void note_name(const uint8_t key[CACHE_KEY_SIZE], char name[33])
     key_hex(key, 16, name);
 }
 
-/* The folder of the first layer; -1: there is none. */
-static int notes(Cache *c, bool make)
-{
-    int layer = dir_layer(c, 0, make), dir = layer < 0 ? -1 : dir_sub(c, layer, "memo", make);
-
-    if (layer >= 0)
-        close(layer);
-    return dir < 0 ? -1 : dir;
-}
-
 uint64_t cache_recall(Cache *c, const uint8_t key[CACHE_KEY_SIZE])
 {
     char name[33];
     Note n;
     struct stat st;
-    int dir = notes(c, false), fd = -1;
+    int dir = dir_memos(c, false), fd = -1;
     bool good = false;
 
     if (dir >= 0) {
@@ -57,7 +47,7 @@ void cache_remember(Cache *c, const uint8_t key[CACHE_KEY_SIZE], uint64_t value)
     Note n = {.value = value};
     const void *bytes = &n;
     size_t size = sizeof n;
-    int dir = c->writable ? notes(c, true) : -1;
+    int dir = c->writable ? dir_memos(c, true) : -1;
 
     if (dir < 0)
         return;
