@@ -382,15 +382,28 @@ static int set_json(Parse *p, const char *word)
     return 0;
 }
 
-static int set_j(Parse *p, const char *word)
+static bool parse_number(const char *word, unsigned long least, unsigned long most,
+                         unsigned long *out)
 {
     char *end;
-    unsigned long n = strtoul(word, &end, 10);
-    if (*end || end == word || n == 0 || n > 1024) {
+    *out = strtoul(word, &end, 10);
+    return !*end && end != word && *out >= least && *out <= most;
+}
+
+static int set_number(Parse *p, const char *word, unsigned long least, unsigned long most,
+                      uint32_t *out)
+{
+    unsigned long n;
+    if (!parse_number(word, least, most, &n)) {
         return refuse(p, "wants a number");
     }
-    p->cl->ahead.jobs = (unsigned)n;
+    *out = (uint32_t)n;
     return 0;
+}
+
+static int set_j(Parse *p, const char *word)
+{
+    return set_number(p, word, 1, 1024, &p->cl->ahead.jobs);
 }
 
 static int set_cache_size(Parse *p, const char *word)
@@ -400,13 +413,7 @@ static int set_cache_size(Parse *p, const char *word)
 
 static int set_hot(Parse *p, const char *word)
 {
-    char *end;
-    unsigned long n = strtoul(word, &end, 10);
-    if (*end || end == word || n == 0 || n > 1000000000) {
-        return refuse(p, "wants a number");
-    }
-    p->cl->options.hot = (uint32_t)n;
-    return 0;
+    return set_number(p, word, 1, 1000000000, &p->cl->options.hot);
 }
 
 static int set_optimizer_memory(Parse *p, const char *word)
@@ -417,35 +424,22 @@ static int set_optimizer_memory(Parse *p, const char *word)
 
 static int set_stress(Parse *p, const char *word)
 {
-    char *end;
-    unsigned long n = strtoul(word, &end, 10);
-    if (*end || end == word || n > UINT32_MAX) {
-        return refuse(p, "wants a number");
-    }
-    p->cl->options.stress = (uint32_t)n;
-    return 0;
+    return set_number(p, word, 0, UINT32_MAX, &p->cl->options.stress);
 }
 
 static int set_spoil(Parse *p, const char *word)
 {
-    char *end;
-    unsigned long n = strtoul(word, &end, 10);
-    if (*end || end == word || n > UINT32_MAX) {
-        return refuse(p, "wants a number");
-    }
-    p->cl->options.spoil = (uint32_t)n;
-    return 0;
+    return set_number(p, word, 0, UINT32_MAX, &p->cl->options.spoil);
 }
 
 static int set_quick(Parse *p, const char *word)
 {
-    char *end;
-    unsigned long n = strtoul(word, &end, 10);
+    unsigned long n;
     if (strcmp(word, "off") == 0) {
         p->cl->options.quick = OPTIONS_QUICK_OFF;
     } else if (strcmp(word, "only") == 0) {
         p->cl->options.quick = JIT_QUICK_ONLY;
-    } else if (*end || end == word || n == 0 || n > 1000000000) {
+    } else if (!parse_number(word, 1, 1000000000, &n)) {
         return refuse(p, "wants a number, off or only");
     } else {
         p->cl->options.quick = (uint32_t)n;
