@@ -62,21 +62,6 @@ typedef struct HotGraph {
     bool failed;
 } HotGraph;
 
-static bool grow(void *array, uint32_t n, uint32_t *room, size_t size)
-{
-    if (n < *room) {
-        return true;
-    }
-    uint32_t more = *room ? 2 * *room : 1024;
-    void **p = array;
-    void *fresh = realloc(*p, more * size);
-    if (fresh) {
-        *p = fresh;
-        *room = more;
-    }
-    return fresh != NULL;
-}
-
 /* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool has(const HotGraph *g, GuestAddr pc)
@@ -138,10 +123,12 @@ static void note_exit(void *ctx, JitAheadKind kind, GuestAddr to)
     }
     uint32_t at = index_of(g, to);
     if (kind == JIT_AHEAD_CALL || g->function[at] != g->function[g->block]) {
-        if (!grow(&g->calls, g->ncalls, &g->call_room, sizeof *g->calls)) {
+        Call *calls = plan_grown(g->calls, g->ncalls, &g->call_room, sizeof *calls);
+        if (!calls) {
             g->failed = true;
             return;
         }
+        g->calls = calls;
         g->calls[g->ncalls++] = (Call){g->block, at};
     } else if (at <= g->block && g->nheads < sizeof g->heads / sizeof *g->heads) {
         g->heads[g->nheads++] = at;
@@ -215,10 +202,12 @@ static void push(HotGraph *g, uint32_t at)
         return;
     }
     g->seen[at] = 1;
-    if (!grow(&g->stack, g->depth_of_stack, &g->stack_room, sizeof *g->stack)) {
+    uint32_t *stack = plan_grown(g->stack, g->depth_of_stack, &g->stack_room, sizeof *stack);
+    if (!stack) {
         g->failed = true;
         return;
     }
+    g->stack = stack;
     g->stack[g->depth_of_stack++] = at;
 }
 
@@ -253,17 +242,27 @@ static void walk(HotGraph *g, const JitAheadChoice *choice)
         }
         if (!insns) {
             (void)jit_ahead_exits(g->cpu, pc_of(g, at), g->mode, go_on, g);
-        } else if (grow(&g->found, g->nfound, &g->found_room, sizeof *g->found)) {
-            double times = often * power(g->depth[at]);
-            times = times < MOST_TIMES ? times : MOST_TIMES;
-            g->found[g->nfound++] = (Candidate){times / (insns + FIXED), at, insns};
-        } else {
-            g->failed = true;
+            continue;
         }
+        Candidate *found = plan_grown(g->found, g->nfound, &g->found_room, sizeof *found);
+        if (!found) {
+            g->failed = true;
+            return;
+        }
+        double times = often * power(g->depth[at]);
+        times = times < MOST_TIMES ? times : MOST_TIMES;
+        g->found = found;
+        g->found[g->nfound++] = (Candidate){times / (insns + FIXED), at, insns};
     }
 }
 
 /* ---- choosing -------------------------------------------------------------------------------- */
+
+static int by_address(const void *a, const void *b)
+{
+    const Candidate *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
 
 static int by_often(const void *a, const void *b)
 {
@@ -271,13 +270,7 @@ static int by_often(const void *a, const void *b)
     if (x->often != y->often) {
         return x->often > y->often ? -1 : 1;
     }
-    return x->at < y->at ? -1 : x->at > y->at;
-}
-
-static int by_address(const void *a, const void *b)
-{
-    const Candidate *x = a, *y = b;
-    return x->at < y->at ? -1 : x->at > y->at;
+    return by_address(a, b);
 }
 
 static int choose(Hot *h)

@@ -45,16 +45,12 @@ static void next(void *ctx, GuestAddr pc)
         *plan_insn(m->plan, addr) & PLAN_START || !(*plan_insn(m->plan, addr) & PLAN_CODE)) {
         return;
     }
-    if (m->nqueue == m->room) {
-        uint32_t more = m->room ? 2 * m->room : 256;
-        uint64_t *queue = realloc(m->queue, more * sizeof *queue);
-        if (!queue) {
-            m->err = -ENOMEM;
-            return;
-        }
-        m->queue = queue;
-        m->room = more;
+    uint64_t *queue = plan_grown(m->queue, m->nqueue, &m->room, sizeof *queue);
+    if (!queue) {
+        m->err = -ENOMEM;
+        return;
     }
+    m->queue = queue;
     *plan_insn(m->plan, addr) |= PLAN_START;
     m->plan->starts++;
     m->queue[m->nqueue++] = addr;

@@ -8,7 +8,7 @@
 
 enum { MOST_INSNS = 128 }; /* read at a time, as many as a block has at most */
 
-static void *grown(void *array, uint32_t n, uint32_t *room, size_t size)
+void *plan_grown(void *array, uint32_t n, uint32_t *room, size_t size)
 {
     if (n < *room) {
         return array;
@@ -30,7 +30,7 @@ static void add(Plan *p, uint64_t addr, uint8_t flags)
     bool first = !(*insn & PLAN_START);
     *insn |= PLAN_START | flags;
     if (first) {
-        uint32_t *stack = grown(p->stack, p->depth, &p->room, sizeof *stack);
+        uint32_t *stack = plan_grown(p->stack, p->depth, &p->room, sizeof *stack);
         if (!stack) {
             p->failed = true;
             return;
@@ -106,7 +106,7 @@ static void root(void *ctx, RootKind kind, uint64_t addr, uint64_t size)
     if (kind != ROOT_FUNCTION || !plan_has(p, addr)) {
         return;
     }
-    Span *functions = grown(p->functions, p->nfunctions, &p->function_room, sizeof *functions);
+    Span *functions = plan_grown(p->functions, p->nfunctions, &p->function_room, sizeof *functions);
     if (!functions) {
         p->failed = true;
         return;

@@ -40,6 +40,10 @@ typedef struct Plan {
 int plan_make(Plan *p, const View *view, const Frontend *frontend);
 void plan_free(Plan *p);
 
+/* The array with room for one more behind its n, doubled if it's full; NULL: no memory, and the
+ * array is as it was. */
+void *plan_grown(void *array, uint32_t n, uint32_t *room, size_t size);
+
 /* What fills the space between functions: zeros, NOPs. */
 bool plan_is_padding(const Plan *p, uint64_t addr);
 
