@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -63,13 +64,22 @@ void own_fd_keep_program(Process *p)
     }
 }
 
+/* The descriptors that are xemu's; -1 where there is none. */
+static const size_t noted[] = {offsetof(Process, exe_fd), offsetof(Process, prefix_fd),
+                               offsetof(Process, program_fd)};
+enum { OWN = sizeof noted / sizeof *noted };
+
+static int *own_place(const Process *p, unsigned i)
+{
+    return (int *)((uintptr_t)p + noted[i]);
+}
+
 /* Where the process notes descriptor fd, if that is one of xemu's. */
 static int *own_at(Process *p, int fd)
 {
-    int *const all[] = {&p->exe_fd, &p->prefix_fd, &p->program_fd};
-    for (unsigned i = 0; fd >= 0 && i < sizeof all / sizeof *all; i++) {
-        if (*all[i] == fd) {
-            return all[i];
+    for (unsigned i = 0; fd >= 0 && i < OWN; i++) {
+        if (*own_place(p, i) == fd) {
+            return own_place(p, i);
         }
     }
     return NULL;
@@ -79,10 +89,10 @@ static int *own_at(Process *p, int fd)
 static int64_t next_own(const Process *p, uint64_t from)
 {
     int64_t next = -1;
-    const int own[] = {p->exe_fd, p->prefix_fd, p->program_fd};
-    for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
-        if (own[i] >= 0 && (uint64_t)own[i] >= from && (next < 0 || own[i] < next)) {
-            next = own[i];
+    for (unsigned i = 0; i < OWN; i++) {
+        int fd = *own_place(p, i);
+        if (fd >= 0 && (uint64_t)fd >= from && (next < 0 || fd < next)) {
+            next = fd;
         }
     }
     return next;
