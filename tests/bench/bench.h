@@ -1,5 +1,5 @@
 // Every benchmark is a program: work(n) does n units and returns a number that depends on all of it. One unit count is
-// the same for all emulators; the argument of the program overrides it.
+// the same for all emulators; the argument of the program overrides it, or says with an x in front how often it is done.
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
@@ -23,7 +23,12 @@ static inline uint32_t next(uint32_t *state)
     static uint64_t work(uint32_t n);                                                                          \
     int main(int argc, char **argv)                                                                            \
     {                                                                                                          \
-        printf("%" PRIu64 "\n", work(argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : (units)));              \
+        bool times = argc > 1 && argv[1][0] == 'x';                                                            \
+        volatile uint32_t n = argc > 1 && !times ? (uint32_t)strtoul(argv[1], NULL, 10) : (units);             \
+        uint64_t sum = work(n);                                                                                \
+        for (unsigned long i = times ? strtoul(argv[1] + 1, NULL, 10) : 1; i > 1; i--)                         \
+            sum = sum * 31 + work(n);                                                                          \
+        printf("%" PRIu64 "\n", sum);                                                                          \
         return 0;                                                                                              \
     }                                                                                                          \
     static uint64_t work(uint32_t n)
