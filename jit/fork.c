@@ -157,6 +157,11 @@ void jit_close_optimizer(Jit *j)
     tier_close(j);
 }
 
+void jit_await_optimizer(Cpu *cpu)
+{
+    tier_await(jit_thread(cpu));
+}
+
 uint64_t jit_learned_ns(const Jit *j)
 {
     return tier_learned_ns(j);

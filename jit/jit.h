@@ -126,6 +126,7 @@ typedef struct JitHost {
     /* The most processor time that an earlier run of the same command took, if it compiled for tier
      * 2 (jit_learned_ns()); 0: there was none. May be NULL. */
     uint64_t (*earlier_ns)(void *ctx);
+    bool saves; /* what is translated now, later runs will find */
     /* What such a part is when it is put together, shared by processes: a descriptor that it is
      * mapped of, from *at on *size bytes (-errno: there is none of this format), to be closed by
      * the caller; and making one, of pieces without data for zeros, which may have so many bytes
@@ -185,6 +186,9 @@ unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
 /* The processor time of this process, in nanoseconds, if tier 2 was asked for what was hot; else 0.
  */
 uint64_t jit_learned_ns(const Jit *jit);
+/* Before the last jit_save(): waits for what the optimizer is at, for a small part of the time that
+ * the process has run. The thread doesn't run guest code any more; others may. */
+void jit_await_optimizer(Cpu *cpu);
 /* Makes shared copies of what was read of stored parts and has none. */
 void jit_share(Jit *jit);
 /* False: neither has anything to do, as in most children of fork. */

@@ -140,6 +140,7 @@ enum {
     COUNTER = 16000,
     MOST_CALM = 2,
     NS_PER_INSN = 180000,
+    NS_PER_BLOCK = 2000, /* of tier 1: starting isn't computing */
     SHARE = 10,
     FOLLOWED = 8,
     MAX_DEATHS = 3
@@ -452,20 +453,22 @@ static bool is_learned(const JitThread *t, struct Tier *tier, uint64_t used)
     return used / 2 < tier->earlier_ns;
 }
 
-/* A program that ends soon gets no optimizer, and compiling never takes more than a tenth of the
- * processor time that the process has used. Where every access to memory may be looked at (a
- * program with a handler for SIGSEGV) tier 1 is the better one. */
+/* A program that ends soon gets no optimizer, the sooner one if later runs find what it makes; and
+ * compiling never takes more than a tenth of the processor time that the process has used. Where
+ * every access to memory may be looked at (a program with a handler for SIGSEGV) tier 1 is the
+ * better one. */
 static bool may_ask(const JitThread *t, struct Tier *tier, const Block *entry)
 {
-    static const uint64_t first = 300000000, advance = 30000000;
+    static const uint64_t once = 300000000, kept = 100000000, advance = 30000000;
     if (!tier->patient) {
         return true;
     }
     if (entry->mode & CPU_MODE_PRECISE) {
         return false;
     }
-    uint64_t used = used_ns();
-    return used >= first && tier->spent_ns < used / SHARE + advance && !is_learned(t, tier, used);
+    uint64_t used = used_ns(), first = t->jit->host.saves ? kept : once;
+    return used >= first + t->stats.blocks * (uint64_t)NS_PER_BLOCK &&
+           tier->spent_ns < used / SHARE + advance && !is_learned(t, tier, used);
 }
 
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
@@ -542,20 +545,43 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     return asked;
 }
 
+/* Installs answers; is any still to come? */
+static bool is_waiting(JitThread *t, struct Tier *tier)
+{
+    bool waiting = false;
+    take_answers(t, tier);
+    (void)look_for_death(t, tier);
+    for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
+        waiting |= tier->pending[i].entry != NULL;
+    }
+    return waiting;
+}
+
 /* For tests: what is asked for is in place when the thread goes on. */
 static void wait_for_answers(JitThread *t, struct Tier *tier)
 {
-    for (bool waiting = true; waiting;) {
-        take_answers(t, tier);
-        (void)look_for_death(t, tier);
-        waiting = false;
-        for (unsigned i = 0; i < CHANNEL_SLOTS; i++) {
-            waiting |= tier->pending[i].entry != NULL;
-        }
-        if (waiting) {
-            client_wait(tier->client);
-        }
+    while (is_waiting(t, tier)) {
+        client_wait(tier->client);
     }
+}
+
+/* A command that has learned isn't compiled for again, so what is lost now is lost for good. */
+void tier_await(JitThread *t)
+{
+    static const uint64_t least = 20000000, most = 500000000;
+    enum { PART = 50 };
+    Jit *j = t->jit;
+    struct Tier *tier = j->tier;
+    if (!tier || j->parents_tier || !tier->patient || !tier->asked || !j->host.saves ||
+        pthread_mutex_trylock(&tier->lock) != 0) {
+        return;
+    }
+    uint64_t wait = used_ns() / PART;
+    wait = wait < least ? least : wait > most ? most : wait;
+    for (uint64_t end = client_now() + wait; is_waiting(t, tier) && client_now() < end;) {
+        client_wait(tier->client);
+    }
+    pthread_mutex_unlock(&tier->lock);
 }
 
 /* There is a region for code of tier 1: that an earlier run stored without knowing of it, or that
@@ -711,6 +737,11 @@ struct Tier *tier_own(Jit *j)
 void tier_close(Jit *j)
 {
     (void)j;
+}
+
+void tier_await(JitThread *t)
+{
+    (void)t;
 }
 
 void tier_hide(Jit *j, bool on)

@@ -20,6 +20,8 @@ void tier_forked(Jit *j, bool alone);
 /* Jit.tier, which may have been a parent's until now. While there is one thread only. */
 struct Tier *tier_own(Jit *j);
 void tier_close(Jit *j);
+/* jit_await_optimizer() */
+void tier_await(JitThread *t);
 /* jit_learned_ns() */
 uint64_t tier_learned_ns(const Jit *j);
 /* jit_hide_children() */

@@ -177,6 +177,9 @@ void process_finish(Process *p)
     if (p->vforked) {
         return; /* the parent, in whose memory this runs, has more to count */
     }
+    if (thread_current && thread_current->process == p) {
+        jit_await_optimizer(&thread_current->cpu);
+    }
     process_save(p);
     FILE *counts =
         p->options->count && p->options->count[0] ? fopen(p->options->count, "we") : NULL;

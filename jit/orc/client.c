@@ -45,7 +45,7 @@ enum { STACK = 64 << 10 };
 #define DEFAULT_MEMORY (UINT64_C(300) << 20)
 #define SECOND         UINT64_C(1000000000)
 
-static uint64_t now(void)
+uint64_t client_now(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -262,7 +262,7 @@ static bool start(Client *c)
         return false;
     }
     c->ch->guest = c->pid;
-    c->begun = c->looked = now();
+    c->begun = c->looked = client_now();
     c->taken = 0;
     c->optimizer = s.pid;
     c->started++;
@@ -274,7 +274,7 @@ static bool start(Client *c)
 bool client_has_room(const Client *c)
 {
     if (!c->ch) {
-        return !c->hidden && now() >= c->wait_until;
+        return !c->hidden && client_now() >= c->wait_until;
     }
     for (int i = 0; i < CHANNEL_SLOTS; i++) {
         if (__atomic_load_n(&c->ch->slots[i].state, __ATOMIC_ACQUIRE) == SLOT_FREE) {
@@ -287,7 +287,7 @@ bool client_has_room(const Client *c)
 int client_ask(Client *c, const LiftRegion *r)
 {
     if (!c->ch) {
-        uint64_t t = now();
+        uint64_t t = client_now();
         if (t < c->wait_until) {
             return -EAGAIN;
         }
@@ -331,7 +331,7 @@ void client_wait(const Client *c)
 /* The optimizer is no more, or hasn't come to life in time. */
 static bool is_dead(Client *c)
 {
-    uint64_t t = now();
+    uint64_t t = client_now();
     if (t - c->looked < SECOND / 50) {
         return false;
     }

@@ -40,6 +40,8 @@ bool client_answers(const Client *c);
 int client_take(Client *c, CodeObject *o, int *err);
 /* Waits, not for long, until there may be an answer that client_take hasn't taken, or a loss. */
 void client_wait(const Client *c);
+/* Nanoseconds, CLOCK_MONOTONIC. */
+uint64_t client_now(void);
 /* Looks, not too often, whether the optimizer has died: true if so; all that was asked is lost, and
  * *at_work has a bit for each slot that it had begun. The next client_ask starts another. */
 bool client_lost(Client *c, uint32_t *at_work);

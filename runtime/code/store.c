@@ -304,6 +304,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_size = kept_size;
     host->kept_frame = kept_frame;
     host->earlier_ns = earlier_ns;
+    host->saves = cache_mode(s->cache) == CACHE_RW;
     if (cache_shared_path(s->cache)) {
         host->shared = shared;
         host->share_room = share_room;

@@ -8,10 +8,12 @@ BENCH(30000, strings)
     static char text[WORDS][64], all[WORDS * 64];
     uint32_t seed = 13;
     uint64_t sum = 0;
+    all[0] = 0;
     for (int i = 0; i < WORDS; i++) {
         uint32_t length = next(&seed) % 50 + 5;
         for (uint32_t k = 0; k < length; k++)
             text[i][k] = (char)('a' + next(&seed) % 26);
+        text[i][length] = 0;
         strcat(all, text[i]);
     }
     for (uint32_t r = 0; r < n; r++) {
