@@ -136,9 +136,17 @@ static bool must_settle(Lift *l, const Uop *u)
 
 /* ---- the check ------------------------------------------------------------------------------- */
 
-static V or_bits(Lift *l, V a, V b)
+/* What is wrong, by number of lanes: one branch for as many answers as may be. */
+enum { MOST_LANES = 8 };
+typedef struct Bad {
+    V lanes[MOST_LANES + 1];
+} Bad;
+
+static void bad_if(Lift *l, Bad *bad, V x)
 {
-    return a ? LLVMBuildOr(l->b, a, b, "") : b;
+    Ty t = LLVMTypeOf(x);
+    V *to = &bad->lanes[LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMGetVectorSize(t) : 1];
+    *to = *to ? LLVMBuildOr(l->b, *to, x, "") : x;
 }
 
 static V any(Lift *l, V lanes)
@@ -155,39 +163,64 @@ static V size_of(Lift *l, V x)
     return lift_intrinsic(l, "llvm.fabs", &t, 1, &x, 1);
 }
 
-/* Is any result of the lane type the smallest normal number? Zero in a lane of the minimum of what
- * differs from it says so. Of doubles the upper halves are looked at. */
-static V any_smallest(Lift *l, unsigned lane)
+/* Scalar results, side by side in a vector: 64 bits of doubles, 32 of floats each. */
+static V side_by_side(Lift *l, const V *scalars, unsigned n, unsigned lanes)
+{
+    V v = LLVMConstNull(LLVMVectorType(LLVMTypeOf(scalars[0]), lanes));
+    for (unsigned k = 0; k < n; k++) {
+        v = LLVMBuildInsertElement(l->b, v, scalars[k], lift_i32(l, k), "");
+    }
+    return v;
+}
+
+/* Which lanes of the results of the lane type are the smallest normal number? Zero in a lane of the
+ * minimum of what differs from it says so. Of doubles the upper halves are looked at. NULL: there
+ * is nothing to ask. */
+static V smallest_lanes(Lift *l, unsigned lane)
 {
     Ty v4 = LLVMVectorType(l->i32, 4);
     bool wide = lane == LANE_F64;
-    V size[4], smallest[4], lower[4], least = NULL;
+    unsigned lanes = wide ? 2 : 4, nscalars = 0, nwhole = 0;
+    V size[4], smallest[4], scalars[MAX_PENDING], whole[MAX_PENDING], least = NULL;
     for (unsigned k = 0; k < 4; k++) {
         size[k] = lift_i32(l, !wide || k & 1 ? INT32_MAX : 0);
         smallest[k] = lift_i32(l, wide ? (k & 1) << 20 : 1u << 23);
-        lower[k] = lift_i32(l, wide && !(k & 1) ? UINT32_MAX : 0);
     }
     for (unsigned k = 0; k < l->npending; k++) {
         const Uop *u = l->pending[k].u;
         if (l->pending[k].tiny && uop_lane(u->type) == lane) {
-            V x = lift_cast(l, lift_widen128(l, l->vals[u->dst], u->type), v4);
-            x = LLVMBuildXor(l->b, LLVMBuildAnd(l->b, x, LLVMConstVector(size, 4), ""),
-                             LLVMConstVector(smallest, 4), "");
-            V both[2] = {least, x};
-            least = least ? lift_intrinsic(l, "llvm.umin", &v4, 1, both, 2) : x;
+            if (uop_is_vec(u->type)) {
+                whole[nwhole++] = lift_widen128(l, l->vals[u->dst], u->type);
+            } else {
+                scalars[nscalars++] = l->vals[u->dst];
+            }
         }
     }
-    if (!least) {
-        return NULL;
+    for (unsigned k = 0; k < nscalars; k += lanes) {
+        unsigned n = nscalars - k < lanes ? nscalars - k : lanes;
+        whole[nwhole++] = side_by_side(l, scalars + k, n, lanes);
     }
-    least = wide ? LLVMBuildOr(l->b, least, LLVMConstVector(lower, 4), "") : least;
-    return any(l, LLVMBuildICmp(l->b, LLVMIntEQ, least, LLVMConstNull(v4), ""));
+    for (unsigned k = 0; k < nwhole; k++) {
+        V x = LLVMBuildXor(
+            l->b,
+            LLVMBuildAnd(l->b, lift_cast(l, whole[k], v4), LLVMConstVector(size, 4), ""),
+            LLVMConstVector(smallest, 4), "");
+        V both[2] = {least, x};
+        least = least ? lift_intrinsic(l, "llvm.umin", &v4, 1, both, 2) : x;
+    }
+    if (least && wide) {
+        V upper = lift_i64(l, UINT64_C(0xffffffff00000000));
+        V uppers[2] = {upper, upper};
+        least = LLVMBuildAnd(l->b, lift_cast(l, least, l->v2i64), LLVMConstVector(uppers, 2), "");
+    }
+    return least ? LLVMBuildICmp(l->b, LLVMIntEQ, least, LLVMConstNull(LLVMTypeOf(least)), "")
+                 : NULL;
 }
 
 /* NaNs among results of one type, two in a comparison. */
-static V any_nan(Lift *l, uint8_t type)
+static void bad_nans(Lift *l, Bad *bad, uint8_t type)
 {
-    V bad = NULL, one = NULL;
+    V one = NULL;
     for (unsigned k = 0; k < l->npending; k++) {
         const Uop *u = l->pending[k].u;
         if (!l->pending[k].nan || u->type != type) {
@@ -196,21 +229,20 @@ static V any_nan(Lift *l, uint8_t type)
         l->pending[k].nan = false;
         V x = l->vals[u->dst];
         if (one) {
-            bad = or_bits(l, bad, LLVMBuildFCmp(l->b, LLVMRealUNO, one, x, ""));
+            bad_if(l, bad, LLVMBuildFCmp(l->b, LLVMRealUNO, one, x, ""));
             one = NULL;
         } else {
             one = x;
         }
     }
     if (one) {
-        bad = or_bits(l, bad, LLVMBuildFCmp(l->b, LLVMRealUNO, one, one, ""));
+        bad_if(l, bad, LLVMBuildFCmp(l->b, LLVMRealUNO, one, one, ""));
     }
-    return bad ? any(l, bad) : NULL;
 }
 
 static V any_bad(Lift *l)
 {
-    V bad = NULL;
+    Bad bad = {0};
     unsigned tiny[LANE_F64 + 1] = {0};
     for (unsigned k = 0; k < l->npending; k++) {
         tiny[uop_lane(l->pending[k].u->type)] += l->pending[k].tiny;
@@ -219,21 +251,28 @@ static V any_bad(Lift *l)
         const Uop *u = l->pending[k].u;
         if (l->pending[k].tiny && tiny[uop_lane(u->type)] == 1) {
             uint64_t smallest = uop_lane(u->type) == LANE_F64 ? UINT64_C(1) << 52 : 1u << 23;
-            V x = LLVMBuildFCmp(l->b, LLVMRealUEQ, size_of(l, l->vals[u->dst]),
-                                lift_const(l, u->type, smallest), "");
-            bad = or_bits(l, bad, any(l, x));
+            V size = size_of(l, l->vals[u->dst]), c = lift_const(l, u->type, smallest);
+            bad_if(l, &bad, LLVMBuildFCmp(l->b, LLVMRealUEQ, size, c, ""));
             l->pending[k].tiny = l->pending[k].nan = false;
         }
     }
     for (unsigned lane = LANE_F32; lane <= LANE_F64; lane++) {
-        V x = any_smallest(l, lane);
-        bad = x ? or_bits(l, bad, x) : bad;
+        V x = smallest_lanes(l, lane);
+        if (x) {
+            bad_if(l, &bad, x);
+        }
     }
     for (unsigned k = 0; k < l->npending; k++) {
-        V x = l->pending[k].nan ? any_nan(l, l->pending[k].u->type) : NULL;
-        bad = x ? or_bits(l, bad, x) : bad;
+        if (l->pending[k].nan) {
+            bad_nans(l, &bad, l->pending[k].u->type);
+        }
     }
-    return bad;
+    V all = NULL;
+    for (unsigned n = 1; n <= MOST_LANES; n++) {
+        V x = bad.lanes[n] ? any(l, bad.lanes[n]) : NULL;
+        all = all && x ? LLVMBuildOr(l->b, all, x, "") : x ? x : all;
+    }
+    return all;
 }
 
 /* ---- once more ------------------------------------------------------------------------------- */
