@@ -104,6 +104,11 @@ void cache_close(Cache *c)
     free(c);
 }
 
+void cache_set_patience(Cache *c, bool waits)
+{
+    c->hasty = !waits;
+}
+
 CacheMode cache_mode(const Cache *c)
 {
     return !c ? CACHE_OFF : c->writable ? CACHE_RW : CACHE_RO;

@@ -39,7 +39,7 @@ typedef struct CacheConfig {
     X(misses, "guest files without an entry")                                                      \
     X(loaded_bytes, "bytes decompressed")                                                          \
     X(stores, "parts stored")                                                                      \
-    X(store_skips, "parts not stored because others had been quicker")                             \
+    X(store_skips, "parts not stored because others were quicker")                                 \
     X(store_errors, "parts that could not be stored")                                              \
     X(corrupt, "damaged entries or parts dropped")                                                 \
     X(refused, "folders or files that others could have written, not used")                        \
@@ -89,6 +89,10 @@ typedef struct CachePart {
 Cache *cache_open(const CacheConfig *config);
 void cache_close(Cache *c);
 CacheMode cache_mode(const Cache *c);
+
+/* Does cache_store() wait for others who are storing (it does if not told otherwise), or leave it
+ * to them? */
+void cache_set_patience(Cache *c, bool waits);
 const CacheCounters *cache_counters(const Cache *c);
 
 /* False: not a regular file, or unreadable. Takes `path` from /proc. */

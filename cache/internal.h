@@ -15,6 +15,7 @@ struct Cache {
     uint64_t limit;
     unsigned nlayers;
     bool writable;              /* layer 0 may be written to */
+    bool hasty;                 /* what is locked by others isn't waited for */
     char *layers[CACHE_LAYERS]; /* absolute or relative paths, owned */
     char *shared;               /* folder of shared copies (shared.c), owned; NULL: none */
     uint64_t shared_limit;

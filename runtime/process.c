@@ -162,10 +162,10 @@ void thread_loop(Thread *t)
     }
 }
 
-void process_save(Process *p)
+void process_save(Process *p, bool waits)
 {
     if (p->mem->store && p->jit && !p->vforked && jit_may_save(p->jit)) {
-        code_store_save(p->mem->store, p->jit);
+        code_store_save(p->mem->store, p->jit, waits);
     }
     if (p->prof && !p->vforked) {
         prof_flush(p->prof);
@@ -180,7 +180,7 @@ void process_finish(Process *p)
     if (thread_current && thread_current->process == p) {
         jit_await_optimizer(&thread_current->cpu);
     }
-    process_save(p);
+    process_save(p, true);
     FILE *counts =
         p->options->count && p->options->count[0] ? fopen(p->options->count, "we") : NULL;
     if (counts) {
@@ -336,6 +336,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         fail(error.text);
         return error.status;
     }
+    procfs_publish(p); /* early: until then others see xemu's own command line */
     if (p->mem->store) {
         code_store_command(p->mem->store, p->exe, argv);
     }
@@ -350,7 +351,6 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
     thread_current = t;
     t->tid = (int)host_raw0(SYS_gettid);
     process_add_thread(p, t);
-    procfs_publish(p);
     signal_init(p, t);
     if (options->filters >= 0) {
         seccomp_load(t, options->filters);

@@ -176,7 +176,7 @@ _Noreturn void process_exit(Process *p, int status);
 /* What a process does at its end but ending: counters, logs. */
 void process_finish(Process *p);
 /* Writes out what was learned, for later runs and for perf: before the end, and before another
- * program takes over. */
-void process_save(Process *p);
+ * program takes over. waits: for others that are writing, else what they are at is left to them. */
+void process_save(Process *p, bool waits);
 
 #endif

@@ -164,7 +164,7 @@ static int make_stretch(Process *p, Maker *m)
             elfout_stretch(m->out);
         }
         if (!err && m->made->blocks > before) {
-            code_store_save(p->mem->store, p->jit);
+            code_store_save(p->mem->store, p->jit, true);
             m->made->parts++;
         }
         jit_thread_end(&cpu);
@@ -202,7 +202,7 @@ static int make_regions(Process *p, const Maker *m)
                              .another = another,
                              .ctx = m->spare};
         if (!err && hot.n && !(err = jit_ahead_compile(&cpu, &work, &made)) && made.regions) {
-            code_store_save(p->mem->store, p->jit);
+            code_store_save(p->mem->store, p->jit, true);
         }
         hot_free(&hot);
     }

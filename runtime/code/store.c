@@ -401,7 +401,7 @@ static void save_part(void *ctx, void *file, const JitPart *from)
 }
 
 /* A limit on file sizes makes a write raise SIGXFSZ: nobody is to see that. */
-void code_store_save(CodeStore *s, Jit *jit)
+void code_store_save(CodeStore *s, Jit *jit, bool waits)
 {
     sigset_t all, before, pending, xfsz;
     struct timespec now = {0, 0};
@@ -415,6 +415,7 @@ void code_store_save(CodeStore *s, Jit *jit)
     sigpending(&pending);
     bool had = sigismember(&pending, SIGXFSZ) == 1;
     sigprocmask(SIG_BLOCK, &all, &before);
+    cache_set_patience(s->cache, waits);
     jit_save(jit, 1, save_part, s);
     remember_time(s, jit);
     jit_share(jit);

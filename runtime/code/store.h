@@ -26,8 +26,8 @@ CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, s
 void code_store_host(CodeStore *s, JitHost *host);
 /* What makes code differ beside what the options said is known once the jit exists. */
 void code_store_target(CodeStore *s, uint64_t host_features);
-/* Keeps what was translated since. */
-void code_store_save(CodeStore *s, Jit *jit);
+/* Keeps what was translated since; waits: as for process_save(). */
+void code_store_save(CodeStore *s, Jit *jit, bool waits);
 /* The child of a fork has locks of its own. */
 void code_store_forked(CodeStore *s);
 /* NULL: there is none. */

@@ -133,7 +133,9 @@ static void hand_over(Thread *t, bool undo)
 {
     static const HostSigAction ignore = {.handler = (uintptr_t)1}; /* SIG_IGN */
     if (!undo) {
-        process_save(t->process);
+        /* The children of a pipeline come here together: the slowest would be late for the others
+         * to see it under its new name. */
+        process_save(t->process, false);
         if (!t->process->vforked) {
             jit_close_optimizer(t->process->jit);
         }

@@ -1,9 +1,13 @@
 /* Fifty processes add to the same entry at once, some of them killed at random: what a process was
  * told is stored stays, nothing is damaged, and readers never wait or see half of anything. */
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -78,5 +82,35 @@ Test(races, fifty_writers_some_killed, .timeout = 120)
     cr_assert_eq(cache_counters(w.c)->corrupt, 0);
     cache_entry_free(e);
     munmap(done, 4096);
+    world_end(&w);
+}
+
+/* A process that is about to execute another program leaves it to whoever is storing just now. */
+Test(races, without_patience_others_are_not_waited_for)
+{
+    World w;
+    CacheFile f;
+    char path[300];
+    int locks[16], n = 0;
+    world_begin(&w);
+    world_file(&w, "a.so", 5000, 1, &f);
+    cr_assert_eq(world_store(&w, &f, 1), 0);
+    snprintf(path, sizeof path, "%s/lock", w.cache);
+    DIR *dir = opendir(path);
+    cr_assert_not_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) && n < 16;) {
+        if (e->d_name[0] != '.') {
+            locks[n] = openat(dirfd(dir), e->d_name, O_RDWR | O_CLOEXEC);
+            cr_assert_eq(flock(locks[n++], LOCK_EX), 0);
+        }
+    }
+    closedir(dir);
+    cr_assert_eq(n, 1);
+    cache_set_patience(w.c, false);
+    cr_assert_eq(world_store(&w, &f, 2), -EBUSY);
+    cr_assert_eq(cache_counters(w.c)->store_skips, 1);
+    cr_assert_eq(cache_counters(w.c)->store_errors, 0);
+    close(locks[0]);
+    cr_assert_eq(world_store(&w, &f, 2), 0);
     world_end(&w);
 }
