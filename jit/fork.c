@@ -162,9 +162,9 @@ void jit_await_optimizer(Cpu *cpu)
     tier_await(jit_thread(cpu));
 }
 
-uint64_t jit_learned_ns(const Jit *j)
+uint64_t jit_note(const Jit *j)
 {
-    return tier_learned_ns(j);
+    return tier_note(j);
 }
 
 void jit_hide_children(Jit *j, bool on)

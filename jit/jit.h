@@ -82,7 +82,8 @@ enum { JIT_PART_INFO = 48, JIT_PART_WHOLE = 1 << 16 };
 typedef struct JitPart {
     uint8_t info[JIT_PART_INFO];
     uint32_t blocks, guest_bytes;
-    bool whole; /* what was made ahead of time: it has no list of blocks */
+    uint32_t worth; /* what making it anew would cost, in blocks of tier 1 */
+    bool whole;     /* what was made ahead of time: it has no list of blocks */
     uint32_t nframes;
     JitFrame *frames;
 } JitPart;
@@ -123,9 +124,8 @@ typedef struct JitHost {
     uint32_t (*kept_size)(void *ctx, void *file, unsigned part, unsigned frame);
     bool (*kept_frame)(void *ctx, void *file, unsigned part, unsigned frame, void *to,
                        uint32_t size);
-    /* The most processor time that an earlier run of the same command took, if it compiled for tier
-     * 2 (jit_learned_ns()); 0: there was none. May be NULL. */
-    uint64_t (*earlier_ns)(void *ctx);
+    /* What was noted of earlier runs of the same command: jit_note(); 0: nothing. May be NULL. */
+    uint64_t (*noted)(void *ctx);
     bool saves; /* what is translated now, later runs will find */
     /* What such a part is when it is put together, shared by processes: a descriptor that it is
      * mapped of, from *at on *size bytes (-errno: there is none of this format), to be closed by
@@ -183,9 +183,9 @@ void jit_invalidate(Jit *jit, GuestAddr start, uint64_t len);
  * blocks. Other threads may go on. Returns the number of calls. */
 typedef void (*JitSaveFn)(void *ctx, void *file, const JitPart *part);
 unsigned jit_save(Jit *jit, uint32_t least, JitSaveFn fn, void *ctx);
-/* The processor time of this process, in nanoseconds, if tier 2 was asked for what was hot; else 0.
- */
-uint64_t jit_learned_ns(const Jit *jit);
+/* What later runs of the same command are to know of this one (patience.h), in place of what was
+ * noted before; 0: that stays. */
+uint64_t jit_note(const Jit *jit);
 /* Before the last jit_save(): waits for what the optimizer is at, for a small part of the time that
  * the process has run. The thread doesn't run guest code any more; others may. */
 void jit_await_optimizer(Cpu *cpu);
@@ -196,9 +196,9 @@ bool jit_may_save(const Jit *jit);
 /* The frames of a stored part that list its blocks; false: it isn't one. */
 bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first,
                     unsigned *n);
-/* How many blocks of `part` aren't in a stored part with that info and those frames, one behind the
- * other, nor in those that it was asked for before: *known, a bit per block of part (zero at
- * first), is kept up. */
+/* What those blocks of `part` are worth that aren't in a stored part with that info and those
+ * frames, one behind the other, nor in those that it was asked for before: *known, a bit per block
+ * of part (zero at first), is kept up. */
 uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index,
                           uint32_t size, uint8_t *known);
 

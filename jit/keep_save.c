@@ -8,6 +8,7 @@
 
 #include "jit/ownmem.h"
 #include "jit/stock.h"
+#include "jit/tier.h"
 
 typedef struct KeepSave {
     Jit *j;
@@ -289,6 +290,21 @@ static void cell_frames(const Save *s, JitFrame *frames, uint8_t *bytes)
     }
 }
 
+/* Regions are few, and each took milliseconds to make. */
+static uint32_t worth_of(const KeepIndex *x)
+{
+    enum { REGION = 64 };
+    return x->tier2 ? REGION : 1;
+}
+
+static uint32_t worth(const KeepIndex *index, uint32_t n)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += worth_of(&index[i]);
+    return sum;
+}
+
 static void call(Save *s, JitSaveFn fn, void *ctx)
 {
     uint32_t nindex = (s->nblocks + KEEP_INDEX_BLOCKS - 1) / KEEP_INDEX_BLOCKS,
@@ -311,6 +327,7 @@ static void call(Save *s, JitSaveFn fn, void *ctx)
     JitFrame *frames = calloc(nframes, sizeof *frames);
     uint8_t *bytes = malloc(size);
     JitPart part = {.blocks = s->nblocks,
+                    .worth = worth(s->index, s->nblocks),
                     .guest_bytes = s->guest_bytes,
                     .whole = s->j->making_regions,
                     .nframes = nframes,
@@ -421,7 +438,7 @@ bool jit_may_save(const Jit *j)
 
     while (m && !m->pairs && !m->stash)
         m = m->next;
-    return m != NULL || keep_may_share(j);
+    return m != NULL || keep_may_share(j) || tier_may_note(j);
 }
 
 unsigned jit_save(Jit *j, uint32_t least, JitSaveFn fn, void *ctx)
@@ -488,9 +505,9 @@ uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO]
             k++;
         if (comparable && k < n && keep_index_key(&b[k]) == key && b[k].tier2 >= a[i].tier2)
             known[i / 8] |= (uint8_t)(1 << i % 8);
-        unknown += !(known[i / 8] >> i % 8 & 1);
+        unknown += known[i / 8] >> i % 8 & 1 ? 0 : worth_of(&a[i]);
     }
-    unknown = a && b ? unknown : part->blocks;
+    unknown = a && b ? unknown : part->worth;
     free(a);
     free(b);
     return unknown;

@@ -8,10 +8,10 @@
 #include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "jit/keep.h"
 #include "jit/orc/channel.h"
+#include "jit/patience.h"
 #include "jit/region.h"
 #include "jit/stress.h"
 #include "jit/template/template.h"
@@ -135,16 +135,7 @@ int tier_anchor(Jit *j, Block *b)
 
 /* ---- promotion ------------------------------------------------------------------------------- */
 
-enum {
-    HOT = 96000,
-    COUNTER = 16000,
-    MOST_CALM = 2,
-    NS_PER_INSN = 180000,
-    NS_PER_BLOCK = 2000, /* of tier 1: starting isn't computing */
-    SHARE = 10,
-    FOLLOWED = 8,
-    MAX_DEATHS = 3
-};
+enum { HOT = 96000, COUNTER = 16000, MOST_CALM = 2, FOLLOWED = 8, MAX_DEATHS = 3 };
 
 typedef struct Pending {
     Block *entry; /* tier 1's; NULL: none. Its memory goes with its generation. */
@@ -162,10 +153,7 @@ struct Tier {
     Client *client;
     Pending pending[CHANNEL_SLOTS];
     uint64_t lost;
-    bool patient; /* see may_ask() */
-    bool asked, recalled;
-    uint64_t earlier_ns; /* JitHost.earlier_ns, once it is recalled */
-    uint64_t spent_ns;   /* what compiling has cost, by estimate */
+    Patience patience;
 };
 
 Client *tier_client(const Jit *j)
@@ -183,7 +171,7 @@ int tier_create(Jit *j)
         return -ENOMEM;
     }
     pthread_mutex_init(&tier->lock, NULL);
-    tier->patient = !j->options.hot && !j->options.stress;
+    tier->patience.on = !j->options.hot && !j->options.stress;
     j->tier = tier;
     return 0;
 }
@@ -425,50 +413,28 @@ static int compile_there(JitThread *t, const LiftRegion *r, CodeObject *o)
     return err;
 }
 
-static uint64_t used_ns(void)
+uint64_t tier_note(const Jit *j)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-uint64_t tier_learned_ns(const Jit *j)
-{
-    const struct Tier *tier = j->tier;
-    return tier && !j->parents_tier && tier->patient && tier->asked && !tier->lost ? used_ns() : 0;
-}
-
-/* Has an earlier run of the same command, as far as this one has come, compiled what is hot of the
- * file there? What it left in tier 1 is worth it only in a run that is longer by far. */
-static bool is_learned(const JitThread *t, struct Tier *tier, uint64_t used)
-{
-    const JitHost *h = &t->jit->host;
-    if (!keep_has_some(t)) {
-        return false;
+    const struct Tier *tier = j->parents_tier ? NULL : j->tier;
+    bool answered = tier && !tier->lost;
+    for (unsigned i = 0; i < CHANNEL_SLOTS && answered; i++) {
+        answered = !tier->pending[i].entry;
     }
-    if (!tier->recalled) {
-        tier->earlier_ns = h->earlier_ns ? h->earlier_ns(h->ctx) : 0;
-        tier->recalled = true;
-    }
-    return used / 2 < tier->earlier_ns;
+    return tier ? patience_note(&tier->patience, j, answered) : 0;
 }
 
-/* A program that ends soon gets no optimizer, the sooner one if later runs find what it makes; and
- * compiling never takes more than a tenth of the processor time that the process has used. Where
- * every access to memory may be looked at (a program with a handler for SIGSEGV) tier 1 is the
- * better one. */
+bool tier_may_note(const Jit *j)
+{
+    const struct Tier *tier = j->parents_tier ? NULL : j->tier;
+    return tier && (tier->patience.asked || tier->patience.wanting);
+}
+
+/* Where every access to memory may be looked at (a program with a handler for SIGSEGV) tier 1 is
+ * the better one. */
 static bool may_ask(const JitThread *t, struct Tier *tier, const Block *entry)
 {
-    static const uint64_t once = 300000000, kept = 100000000, advance = 30000000;
-    if (!tier->patient) {
-        return true;
-    }
-    if (entry->mode & CPU_MODE_PRECISE) {
-        return false;
-    }
-    uint64_t used = used_ns(), first = t->jit->host.saves ? kept : once;
-    return used >= first + t->stats.blocks * (uint64_t)NS_PER_BLOCK &&
-           tier->spent_ns < used / SHARE + advance && !is_learned(t, tier, used);
+    return (!tier->patience.on || !(entry->mode & CPU_MODE_PRECISE)) &&
+           patience_lets(&tier->patience, t);
 }
 
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
@@ -514,9 +480,9 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
         int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;
-            tier->spent_ns += (uint64_t)NS_PER_INSN * r->insns;
+            patience_asked(&tier->patience, r->insns);
             entry->no_promotion = true;
-            asked = tier->asked = true;
+            asked = true;
             t->stats.promotions++;
         } else if (slot == -E2BIG || !worth_it) {
             entry->no_promotion = true;
@@ -565,18 +531,18 @@ static void wait_for_answers(JitThread *t, struct Tier *tier)
     }
 }
 
-/* A command that has learned isn't compiled for again, so what is lost now is lost for good. */
+/* What is lost now has to be asked for by another run. */
 void tier_await(JitThread *t)
 {
     static const uint64_t least = 20000000, most = 500000000;
     enum { PART = 50 };
     Jit *j = t->jit;
     struct Tier *tier = j->tier;
-    if (!tier || j->parents_tier || !tier->patient || !tier->asked || !j->host.saves ||
+    if (!tier || j->parents_tier || !tier->patience.on || !tier->patience.asked || !j->host.saves ||
         pthread_mutex_trylock(&tier->lock) != 0) {
         return;
     }
-    uint64_t wait = used_ns() / PART;
+    uint64_t wait = patience_used_ns() / PART;
     wait = wait < least ? least : wait > most ? most : wait;
     for (uint64_t end = client_now() + wait; is_waiting(t, tier) && client_now() < end;) {
         client_wait(tier->client);
@@ -630,7 +596,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     struct Tier *tier = tier_own(t->jit);
     Cpu *cpu = t->cpu;
     uint32_t weight = 1u << t->calm;
-    t->calm += tier && tier->patient && t->calm < MOST_CALM;
+    t->calm += tier && tier->patience.on && t->calm < MOST_CALM;
     tier_reset_counter(cpu);
     if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) || t->jit->options.count_insns ||
         pthread_mutex_trylock(&tier->lock) != 0) {
@@ -756,7 +722,13 @@ void tier_hot(JitThread *t, GuestAddr pc)
     tier_reset_counter(t->cpu);
 }
 
-uint64_t tier_learned_ns(const Jit *j)
+bool tier_may_note(const Jit *j)
+{
+    (void)j;
+    return false;
+}
+
+uint64_t tier_note(const Jit *j)
 {
     (void)j;
     return 0;

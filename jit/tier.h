@@ -22,8 +22,9 @@ struct Tier *tier_own(Jit *j);
 void tier_close(Jit *j);
 /* jit_await_optimizer() */
 void tier_await(JitThread *t);
-/* jit_learned_ns() */
-uint64_t tier_learned_ns(const Jit *j);
+/* jit_note(), and whether it may be anything but 0. */
+uint64_t tier_note(const Jit *j);
+bool tier_may_note(const Jit *j);
 /* jit_hide_children() */
 void tier_hide(Jit *j, bool on);
 /* A counter of tier 1 has run out on the way to pc; the thread goes on there. */

@@ -152,7 +152,7 @@ CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, s
     return f;
 }
 
-/* ---- how long commands take ------------------------------------------------------------------ */
+/* ---- what is noted of commands --------------------------------------------------------------- */
 
 void code_store_command(CodeStore *s, const char *exe, char *const *argv)
 {
@@ -181,7 +181,7 @@ void code_store_command(CodeStore *s, const char *exe, char *const *argv)
     memcpy(s->command, last, sizeof last);
 }
 
-static uint64_t earlier_ns(void *ctx)
+static uint64_t noted(void *ctx)
 {
     CodeStore *s = ((const Mem *)ctx)->store;
     lock_take(&s->lock);
@@ -190,12 +190,12 @@ static uint64_t earlier_ns(void *ctx)
     return ns;
 }
 
-static void remember_time(CodeStore *s, const Jit *jit)
+static void note(CodeStore *s, const Jit *jit)
 {
-    uint64_t ns = jit_learned_ns(jit);
+    uint64_t n = jit_note(jit);
     lock_take(&s->lock);
-    if (ns && ns > cache_recall(s->cache, s->command)) {
-        cache_remember(s->cache, s->command, ns);
+    if (n) {
+        cache_remember(s->cache, s->command, n);
     }
     lock_release(&s->lock);
 }
@@ -303,7 +303,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_info = kept_info;
     host->kept_size = kept_size;
     host->kept_frame = kept_frame;
-    host->earlier_ns = earlier_ns;
+    host->noted = noted;
     host->saves = cache_mode(s->cache) == CACHE_RW;
     if (cache_shared_path(s->cache)) {
         host->shared = shared;
@@ -341,8 +341,7 @@ static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *
     return bytes;
 }
 
-/* Do so many blocks that it doesn't have pay for writing the entry anew? e: NULL if there is none.
- */
+/* Does what is worth so many blocks pay for writing the entry anew? e: NULL if there is none. */
 static bool is_worth_it(const CacheEntry *e, uint32_t blocks)
 {
     uint64_t packed = 0;
@@ -359,7 +358,7 @@ static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
 {
     const JitPart *part = ctx;
     uint8_t *known = calloc(part->blocks / 8 + 1, 1);
-    uint32_t unknown = part->blocks;
+    uint32_t unknown = part->worth;
 
     for (unsigned i = 0; e && known && i < cache_parts(e); i++) {
         uint32_t size;
@@ -388,7 +387,7 @@ static void save_part(void *ctx, void *file, const JitPart *from)
                    "the same layout");
 
     /* wanted() would say so, but for that the entry is read anew. */
-    if (!from->whole && !is_worth_it(f->learned.entry, from->blocks)) {
+    if (!from->whole && !is_worth_it(f->learned.entry, from->worth)) {
         return;
     }
     memcpy(part.info, from->info, sizeof part.info);
@@ -417,7 +416,7 @@ void code_store_save(CodeStore *s, Jit *jit, bool waits)
     sigprocmask(SIG_BLOCK, &all, &before);
     cache_set_patience(s->cache, waits);
     jit_save(jit, 1, save_part, s);
-    remember_time(s, jit);
+    note(s, jit);
     jit_share(jit);
     if (!had) {
         sigtimedwait(&xfsz, NULL, &now);

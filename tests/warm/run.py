@@ -121,8 +121,26 @@ class Warm:
                 report(f"regions {os.path.basename(program)} {first}", problem)
 
     @test
+    def short_runs_add_up(self):
+        """A command that never runs long enough to ask gets its code when it is run often."""
+        program, tiers, asked = self.program("lasting"), {"XEMU_TIERS": "1,2"}, []
+        self.clear()
+        problem = None
+        for _ in range(20):
+            r = self.run(program, LASTING="45", **tiers)
+            asked.append(r.promotions)
+            if r.status or not r.out:
+                problem = f"status {r.status} {r.errors[-1:]}"
+        # (Where the machine is slow enough the first run may ask.)
+        if not problem and not any(asked):
+            problem = f"{asked} promotions"
+        elif not problem and asked[-1]:
+            problem = f"asks for ever: {asked}"
+        report("short runs add up", problem)
+
+    @test
     def what_a_command_compiled_is_enough(self):
-        """A run that isn't longer than an earlier one of the same command asks for no region, whatever is hot in it."""
+        """A run that isn't longer than a LONG one (jit/patience.c) of the same command asks for no region, whatever is hot."""
         program, tiers = self.program("lasting"), {"XEMU_TIERS": "1,2"}
         self.clear()
         long, short = self.run(program, LASTING="1200", **tiers), self.run(program, LASTING="600", **tiers)
