@@ -21,7 +21,7 @@ enum {
 };
 
 /* ONCE: where nothing is kept. A run of less than LEAST isn't worth a note. */
-static const uint64_t ONCE = 300000000, KEPT = 100000000, LEAST = 40000000, ADVANCE = 30000000,
+static const uint64_t ONCE = 300000000, KEPT = 100000000, LEAST = 50000000, ADVANCE = 30000000,
                       LONG = 1000000000;
 
 uint64_t patience_used_ns(void)

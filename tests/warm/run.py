@@ -127,7 +127,7 @@ class Warm:
         self.clear()
         problem = None
         for _ in range(20):
-            r = self.run(program, LASTING="45", **tiers)
+            r = self.run(program, LASTING="70", **tiers)
             asked.append(r.promotions)
             if r.status or not r.out:
                 problem = f"status {r.status} {r.errors[-1:]}"
