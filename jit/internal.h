@@ -102,14 +102,15 @@ struct Jit {
         GuestAddr start;
         uint64_t len;
     } drops[JIT_RECENT_DROPS];
-    uint64_t ndrops;            /* written under the lock (atomic) */
-    uint32_t put_off;           /* links that weren't made because the code is shared */
-    uint32_t forks;             /* fork.c */
-    UopBlock poor;              /* for threads without memory of their own to translate in, */
-    pthread_mutex_t poor_lock;  /* one at a time; taken before `lock` */
-    struct KeepModule *modules; /* keep.h */
-    MetaSlab *keep_slab;        /* for blocks of segments; of this generation */
-    uint8_t *keep_room;         /* under the lock: what is read of segments */
+    uint64_t ndrops;                /* written under the lock (atomic) */
+    uint32_t put_off;               /* links that weren't made because the code is shared */
+    uint32_t forks;                 /* fork.c */
+    UopBlock poor;                  /* for threads without memory of their own to translate in, */
+    pthread_mutex_t poor_lock;      /* one at a time; taken before `lock` */
+    struct KeepModule *modules;     /* keep.h */
+    GuestAddr calm_start, calm_end; /* no module is here: keep_invalidate() */
+    MetaSlab *keep_slab;            /* for blocks of segments; of this generation */
+    uint8_t *keep_room;             /* under the lock: what is read of segments */
     size_t keep_room_size;
     bool keep_is_child;       /* of fork, of which segments were read by its parent */
     struct StockShelf *shelf; /* under the lock */

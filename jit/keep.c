@@ -31,6 +31,7 @@ static KeepModule *find_module(Jit *j, const JitModule *info)
         m->any_guarded = any;
         m->next = j->modules;
         j->modules = m;
+        j->calm_start = j->calm_end = 0;
     }
     return m;
 }
@@ -225,9 +226,19 @@ static bool overlaps(const JitModule *m, GuestAddr start, uint64_t len)
 
 void keep_invalidate(Jit *j, GuestAddr start, uint64_t len)
 {
+    /* A compiler in the guest flushes line after line of memory that is of no module. */
+    if (start >= j->calm_start && start < j->calm_end && len <= j->calm_end - start)
+        return;
+    j->calm_start = 0;
+    j->calm_end = UINT64_MAX;
     for (KeepModule *m = j->modules; m; m = m->next) {
+        if (m->info.end <= start && m->info.end > j->calm_start)
+            j->calm_start = m->info.end;
+        if (m->info.start >= start + len && m->info.start < j->calm_end)
+            j->calm_end = m->info.start;
         if (!overlaps(&m->info, start, len))
             continue;
+        j->calm_end = 0;
         if (m->info.start >= start && m->info.end - start <= len)
             keep_stash(j, m); /* it goes as a whole: not because its bytes have changed */
         __atomic_store_n(&m->closed, true, __ATOMIC_RELAXED);
