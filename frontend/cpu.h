@@ -52,13 +52,15 @@ typedef enum CpuExit {
     CPU_EXIT_NO_MEMORY, /* pc can't be run: not even to interpret it there is memory */
 } CpuExit;
 
-/* A per-thread cache of indirect branch targets: direct-mapped by pc; looked up by emitted code.
- * code 0: empty. */
+/* A per-thread cache of indirect branch targets: by pc; looked up by emitted code. code 0: empty.
+ * A target whose entry has the same address with other bits above it (Frontend.pc_mask) has another
+ * one, where stubs look. */
 typedef struct IbtcEntry {
     GuestAddr pc;
     uintptr_t code;
 } IbtcEntry;
-#define CPU_IBTC_SIZE 4096 /* entries; index (pc >> insn_shift) & (SIZE - 1) */
+#define CPU_IBTC_SIZE  4096 /* entries; index (pc >> insn_shift) & (SIZE - 1) */
+#define CPU_IBTC_OTHER 1    /* the other entry: index ^ OTHER, in the same cache line */
 
 /* Return shadow stack: a ring; a return compares the popped guest address with its target. */
 typedef struct ShadowEntry {

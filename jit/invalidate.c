@@ -16,9 +16,11 @@ void jit_forget_block(Jit *j, const Block *b)
     uint32_t slot = (uint32_t)(b->pc >> j->frontend->insn_shift) & (CPU_IBTC_SIZE - 1);
     uintptr_t end = b->code + b->host_len;
     for (JitThread *t = j->threads; t; t = t->next) {
-        IbtcEntry *e = &t->cpu->ibtc[slot];
-        if (e->code >= b->code && e->code < end) {
-            __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
+        for (uint32_t other = 0; other <= CPU_IBTC_OTHER; other += CPU_IBTC_OTHER) {
+            IbtcEntry *e = &t->cpu->ibtc[slot ^ other];
+            if (e->code >= b->code && e->code < end) {
+                __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
+            }
         }
         for (unsigned i = 0; i < CPU_SHADOW_SIZE; i++) {
             ShadowEntry *s = &t->cpu->shadow[i];

@@ -198,10 +198,10 @@ void jit_destroy(Jit *j)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* Entry 0 is where a branch to address 0 looks. */
+/* These are where a branch to address 0 looks. */
 static void empty_ibtc(Cpu *cpu)
 {
-    cpu->ibtc[0] = (IbtcEntry){.pc = JIT_NO_PC};
+    cpu->ibtc[0] = cpu->ibtc[CPU_IBTC_OTHER] = (IbtcEntry){.pc = JIT_NO_PC};
 }
 
 void jit_forget_targets(Cpu *cpu)

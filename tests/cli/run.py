@@ -341,6 +341,9 @@ def look_inside(cli):
                                                                            "region_bytes"] * (tiers == "2")
         lacking = [c for c in COUNTERS if c not in stats] + [c for c in wanted if not stats.get(c)]
         report(f"--stats=json, --tiers={tiers}", f"without {lacking}" if lacking else None)
+    landing = cli.run("--tiers=1", "--stats=json", cli.program("landing-O2-static"), env={"XEMU_CACHE": "off"})
+    misses = json.loads(landing.stderr.splitlines()[-1])["ibtc_misses"]
+    report("one function by two kinds of branch", f"{misses} misses" if misses > 2000 else None)
     for stage, text in ("uop", rb"micro-ops"), ("ir", rb"(?m)^define "), ("ir-opt", rb"(?m)^define "), ("asm", rb"(?m)^\s+jmp"), ("host", rb"host code"):
         all_of = cli.run("--tiers=2", f"--dump={stage}", program)
         none = cli.run("--tiers=2", f"--dump={stage}:10-20", program)

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-enum { PADS = 6, BRANCHES = 5 };
+enum { PADS = 6, BRANCHES = 5, BOTH_WAYS = 8000 };
 static const char *const pad_names[PADS] = {"bti", "bti c", "bti j", "bti jc", "paciasp", "nop"};
 static const char *const branch_names[BRANCHES] = {"blr", "br x16", "br x5", "ret", "blr to a tagged address"};
 
@@ -31,11 +31,13 @@ static void fill(int pad, bool guarded)
 {
     static const uint32_t pads[PADS] = {0xd503241f, 0xd503245f, 0xd503249f, 0xd50324df, 0xd503233f, 0xd503201f};
     page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    page[0] = pads[pad];
-    page[1] = 0xd2800540; // mov x0, #42
-    page[2] = pads[pad] == 0xd503233f ? 0xd50323bf : 0xd503201f; // autiasp, nop
-    page[3] = 0xd65f03c0; // ret
-    __builtin___clear_cache((char *)page, (char *)(page + 4));
+    for (uint32_t *at = page; at <= page + 4; at += 4) {
+        at[0] = pads[pad];
+        at[1] = 0xd2800540; // mov x0, #42
+        at[2] = pads[pad] == 0xd503233f ? 0xd50323bf : 0xd503201f; // autiasp, nop
+        at[3] = 0xd65f03c0; // ret
+    }
+    __builtin___clear_cache((char *)page, (char *)(page + 8));
     mprotect(page, 4096, PROT_READ | PROT_EXEC | (guarded ? 0x10 : 0));
 }
 
@@ -79,12 +81,31 @@ static void attempt(int pad, int branch, bool guarded)
     munmap(page, 4096);
 }
 
+// Two functions, each reached by both kinds of branch in turn (tests/cli counts what is looked up).
+static long both_ways(void)
+{
+    long sum = 0;
+    fill(1, true);
+    uint32_t *first = page;
+    for (int i = 0; i < BOTH_WAYS; i++) {
+        page = first + (i >> 1 & 1) * 4;
+        sum += go(i & 1);
+    }
+    munmap(first, 4096);
+    return sum;
+}
+
 static void prepare(void)
 {
     struct sigaction act = {.sa_sigaction = on_sigill, .sa_flags = SA_SIGINFO};
     sigaction(SIGILL, &act, NULL);
 }
 #else
+static long both_ways(void)
+{
+    return BOTH_WAYS * 42L;
+}
+
 static void prepare(void)
 {
 }
@@ -115,5 +136,6 @@ int main(void)
             printf("\n");
         }
     }
+    printf("both ways: %ld\n", both_ways());
     return 0;
 }

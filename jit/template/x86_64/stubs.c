@@ -187,23 +187,59 @@ static void stub_call(Asm *a, const void *fn, bool op)
     ret(a);
 }
 
-/* The pc stands in struct Cpu; the jumps that go on elsewhere are to be patched. */
-static void stub_look_up(Asm *a, unsigned shift, uint8_t **missed, uint8_t **asked)
+/* rax: the target; rbp: the table of targets; rbx: an index of it, shifted as a pc is (by 1 if that
+ * isn't at all). Jumps to the entry's code, without the return address if `pops`; gives what is to
+ * be patched: the way of a miss. */
+static uint8_t *jump_by_entry(Asm *a, unsigned shift, bool pops)
 {
-    enum { INTERRUPT = (uint32_t)offsetof(Cpu, interrupt), IBTC = (uint32_t)offsetof(Cpu, ibtc) };
+    unsigned scale = shift ? 4 - shift : 3;
 
-    asm_alu_mi(a, ALU_CMP, 2, asm_cpu(INTERRUPT), 0);
-    *asked = asm_jcc32(a, CC_NE);
-    asm_mov_rm(a, 3, HR_RAX, asm_cpu(0));
+    asm_alu_rm(a, ALU_CMP, 3, HR_RAX, asm_mem_sib(HR_RBP, HR_RBX, scale, 0));
+    uint8_t *missed = asm_jcc32(a, CC_NE);
+    if (pops)
+        asm_alu_ri(a, ALU_ADD, 3, HR_RSP, 8);
+    asm_jmp_m(a, asm_mem_sib(HR_RBP, HR_RBX, scale, 8));
+    return missed;
+}
+
+static void to_entry_of(Asm *a, unsigned shift)
+{
     asm_mov_rr(a, 2, HR_RBX, HR_RAX);
     if (shift == 0)
         asm_shift_ri(a, SHIFT_SHL, 2, HR_RBX, 1);
     asm_alu_ri(a, ALU_AND, 2, HR_RBX, (CPU_IBTC_SIZE - 1) << (shift ? shift : 1));
-    asm_mov_rm(a, 3, HR_RBP, asm_cpu(IBTC));
-    unsigned scale = shift ? 4 - shift : 3;
-    asm_alu_rm(a, ALU_CMP, 3, HR_RAX, asm_mem_sib(HR_RBP, HR_RBX, scale, 0));
-    *missed = asm_jcc32(a, CC_NE);
-    asm_jmp_m(a, asm_mem_sib(HR_RBP, HR_RBX, scale, 8));
+    asm_mov_rm(a, 3, HR_RBP, asm_cpu((uint32_t)offsetof(Cpu, ibtc)));
+}
+
+/* From a target's entry to its other one. */
+static void to_other_entry(Asm *a, unsigned shift)
+{
+    asm_alu_ri(a, ALU_XOR, 2, HR_RBX, CPU_IBTC_OTHER << (shift ? shift : 1));
+}
+
+/* The pc stands in struct Cpu; the jumps that go on elsewhere are to be patched. */
+static void stub_look_up(Asm *a, unsigned shift, uint8_t **missed, uint8_t **asked)
+{
+    enum { INTERRUPT = (uint32_t)offsetof(Cpu, interrupt) };
+
+    asm_alu_mi(a, ALU_CMP, 2, asm_cpu(INTERRUPT), 0);
+    *asked = asm_jcc32(a, CC_NE);
+    asm_mov_rm(a, 3, HR_RAX, asm_cpu(0));
+    to_entry_of(a, shift);
+    uint8_t *first = jump_by_entry(a, shift, false);
+    asm_patch32(first, a->p);
+    to_other_entry(a, shift);
+    *missed = jump_by_entry(a, shift, false);
+}
+
+/* rax: the target, which isn't in its first entry; above the stack the tag of the exit. */
+static void stub_miss(Asm *a, unsigned shift)
+{
+    to_entry_of(a, shift);
+    to_other_entry(a, shift);
+    uint8_t *missed = jump_by_entry(a, shift, true);
+    asm_patch32(missed, a->p);
+    return_address_to_exit_arg(a);
 }
 
 static void call_helper(Cpu *cpu, uintptr_t number)
@@ -245,7 +281,7 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     asm_mov_ri(&a, HR_RAX, TEMPLATE_LINK);
     asm_jmp(&a, save_and_leave);
     BEGIN(MISS);
-    return_address_to_exit_arg(&a);
+    stub_miss(&a, jit->frontend->insn_shift);
     leave_with_pc(&a, TEMPLATE_MISS, save_and_leave);
     BEGIN(OP);
     stub_op(&a, jit->frontend);

@@ -77,7 +77,10 @@ void template_thread_end(JitThread *t)
 
 static void fill_ibtc(Cpu *cpu, const Block *b)
 {
-    IbtcEntry *e = &cpu->ibtc[(b->pc >> cpu->frontend->insn_shift) & (CPU_IBTC_SIZE - 1)];
+    uint32_t slot = (uint32_t)(b->pc >> cpu->frontend->insn_shift) & (CPU_IBTC_SIZE - 1);
+    GuestAddr there = __atomic_load_n(&cpu->ibtc[slot].pc, __ATOMIC_RELAXED);
+    bool same_address = ((there ^ b->pc) & cpu->frontend->pc_mask) == 0;
+    IbtcEntry *e = &cpu->ibtc[same_address && there != b->pc ? slot ^ CPU_IBTC_OTHER : slot];
 
     __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELAXED);
     __atomic_store_n(&e->code, b->code, __ATOMIC_RELEASE);
