@@ -20,7 +20,7 @@ static inline uint32_t next(uint32_t *state)
 #define NOINLINE __attribute__((noinline))
 
 #define BENCH(units, group)                                                                                    \
-    static uint64_t work(uint32_t n);                                                                          \
+    static NOINLINE uint64_t work(uint32_t n);                                                                 \
     int main(int argc, char **argv)                                                                            \
     {                                                                                                          \
         bool times = argc > 1 && argv[1][0] == 'x';                                                            \
