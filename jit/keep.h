@@ -23,7 +23,8 @@
  * each index frame (uint64_t[nindex]); then the index, KeepIndex[] ordered by key,
  * KEEP_INDEX_BLOCKS to a frame; then a frame for each cell: KeepBlock[], KeepLink[] by block,
  * relocations (window offsets, uint32_t), fault maps by block, hot code, cold code. Tables of
- * KeepIndex, KeepBlock and KeepLink are stored as columns (columns.h).
+ * KeepIndex, KeepBlock and KeepLink are stored as columns (columns.h), cells without what follows
+ * from the rest of them (keep_pack.c).
  */
 #ifndef XEMU_JIT_KEEP_H
 #define XEMU_JIT_KEEP_H
@@ -52,7 +53,7 @@ typedef struct KeepInfo {
     uint32_t ncells, nindex;
 } KeepInfo;
 _Static_assert(sizeof(KeepInfo) == 48, "JitPart.info");
-enum { KEEP_FORMAT = 4 };
+enum { KEEP_FORMAT = 5 };
 enum { KEEP_GUARDED = 1, KEEP_ANY_GUARDED = 2, KEEP_FIXED = 4 };
 
 typedef struct KeepCell {
@@ -95,18 +96,17 @@ typedef struct KeepLink {
     uint8_t tag;   /* of the target */
 } KeepLink;
 _Static_assert(sizeof(KeepLink) == 16, "on disk");
-enum { KEEP_KIND = 3, KEEP_LINKED = 4, KEEP_COLD_SITE = 8, KEEP_FAR = 16 };
-
-/* Columns of which the differences are stored (columns.h): the low halves of pc and where; of pc,
- * hot and cold. */
 enum {
-    KEEP_INDEX_DIFFERENCES = 1 | 1 << 4,
-    KEEP_BLOCK_DIFFERENCES = 1 | 1 << 4 | 1 << 6,
-    KEEP_LINK_DIFFERENCES = 0
+    KEEP_KIND = 3,
+    KEEP_LINKED = 4,
+    KEEP_COLD_SITE = 8,
+    KEEP_FAR = 16,
+    KEEP_SAME = 32 /* stored: target and tag are those of the block */
 };
-_Static_assert(offsetof(KeepIndex, where) == 8 && offsetof(KeepBlock, hot) == 8 &&
-                   offsetof(KeepBlock, cold) == 12,
-               "columns");
+
+/* Columns of which the differences are stored (columns.h): the low halves of pc and where. */
+enum { KEEP_INDEX_DIFFERENCES = 1 | 1 << 4, KEEP_BLOCK_DIFFERENCES = 0, KEEP_LINK_DIFFERENCES = 0 };
+_Static_assert(offsetof(KeepIndex, where) == 8, "columns");
 
 /* A pair that is being filled, or was. */
 typedef struct KeepPair {
@@ -229,12 +229,18 @@ size_t keep_cell_size(const KeepCell *c);
 bool keep_sound_cells(const KeepInfo *i, const KeepCell *cells);
 /* Is a relocation in the cell's code? */
 bool keep_sound_reloc(const KeepCell *c, uint32_t at);
-/* The tables in a cell's frame, to where `to` points; false: they aren't what they should be. */
-bool keep_unpack(const KeepInfo *i, const KeepCell *cells, uint32_t cell, const uint8_t *frame,
-                 KeepPlaced *to);
 bool keep_sound_index(const KeepInfo *i, const KeepCell *cells, const KeepIndex *index, uint32_t n);
 /* Is there room in the arena for so many chunks of code that is stored? */
 bool keep_has_room(const Jit *j, uint64_t chunks);
+
+/* ---- keep_pack.c ----------------------------------------------------------------------------- */
+
+/* The cell's tables and code, in place, as they are stored. */
+void keep_pack(const KeepCell *c, KeepBlock *blocks, KeepLink *links, uint8_t *hot, uint8_t *cold);
+/* The tables in a cell's frame, to where `to` points, and its code, in place; false: they aren't
+ * what they should be. */
+bool keep_unpack(const KeepInfo *i, const KeepCell *cells, uint32_t cell, uint8_t *frame,
+                 KeepPlaced *to);
 
 /* ---- keep_shared.c: all under the lock ------------------------------------------------------- */
 
@@ -272,9 +278,9 @@ static inline uintptr_t keep_address(const KeepSegment *s, uint32_t at)
 }
 /* What lies behind the blocks in a cell's frame. */
 typedef struct KeepRest {
-    const uint8_t *links, *relocs, *faults, *hot, *cold;
+    uint8_t *links, *relocs, *faults, *hot, *cold;
 } KeepRest;
-static inline KeepRest keep_rest(const KeepCell *c, const uint8_t *frame)
+static inline KeepRest keep_rest(const KeepCell *c, uint8_t *frame)
 {
     KeepRest r = {.links = frame + c->nblocks * sizeof(KeepBlock)};
     r.relocs = r.links + c->nlinks * sizeof(KeepLink);

@@ -324,56 +324,6 @@ static bool relocate(Jit *j, const KeepSegment *s, const KeepCell *c, const uint
     return true;
 }
 
-static bool sound_links(const KeepInfo *info, const KeepCell *cells, uint32_t cell,
-                        const KeepLink *l)
-{
-    for (uint32_t i = 0; i < cells[cell].nlinks; i++) {
-        if ((l[i].flags & (KEEP_LINKED | KEEP_FAR)) &&
-            (l[i].cell >= info->ncells || l[i].n >= cells[l[i].cell].nblocks ||
-             (l[i].cell != cell) != ((l[i].flags & KEEP_FAR) != 0)))
-            return false;
-    }
-    return true;
-}
-
-static bool sound_blocks(const KeepCell *c, const KeepBlock *blocks)
-{
-    uint64_t links = 0, faults = 0;
-
-    for (uint32_t i = 0; i < c->nblocks; i++) {
-        const KeepBlock *b = &blocks[i];
-        if (b->hot > c->hot_len || b->host_len > c->hot_len - b->hot || b->cold > c->cold_len ||
-            b->cold_len > c->cold_len - b->cold || (b->cold + c->cold) % 8)
-            return false;
-        if (b->nanchors > b->nlinks)
-            return false;
-        links += b->nlinks;
-        faults += b->faults_len;
-    }
-    return links == c->nlinks && faults == c->faults_len;
-}
-
-bool keep_unpack(const KeepInfo *info, const KeepCell *cells, uint32_t cell, const uint8_t *frame,
-                 KeepPlaced *to)
-{
-    const KeepCell *c = &cells[cell];
-    KeepRest rest = keep_rest(c, frame);
-    uint32_t nlinks = 0, nfaults = 0;
-
-    columns_get(to->blocks, frame, c->nblocks, sizeof *to->blocks, KEEP_BLOCK_DIFFERENCES);
-    columns_get(to->links, rest.links, c->nlinks, sizeof *to->links, KEEP_LINK_DIFFERENCES);
-    memcpy((uint8_t *)(uintptr_t)to->faults, rest.faults, c->faults_len);
-    if (!sound_blocks(c, to->blocks) || !sound_links(info, cells, cell, to->links))
-        return false;
-    for (uint32_t i = 0; i < c->nblocks; i++) {
-        to->links_at[i] = nlinks;
-        to->faults_at[i] = nfaults;
-        nlinks += to->blocks[i].nlinks;
-        nfaults += to->blocks[i].faults_len;
-    }
-    return true;
-}
-
 /* Room for the tables of a cell. */
 static bool have_tables(Jit *j, const KeepCell *c, KeepPlaced *p)
 {

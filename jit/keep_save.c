@@ -121,11 +121,6 @@ static bool cut_cells(Save *s)
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-static void put32(uint8_t *at, uint32_t value)
-{
-    memcpy(at, &value, 4);
-}
-
 static void put64(uint8_t *at, uint64_t value)
 {
     memcpy(at, &value, 8);
@@ -155,7 +150,6 @@ static void save_link(Save *s, uint32_t cell, const Block *b, const Link *l)
         k->target = (int32_t)(uint32_t)((l->target & mask) - (b->pc & mask));
         k->tag = (uint8_t)(l->target >> 56);
     }
-    put32(s->window + site - 4, (near ? hot_of(s, to) : stub) - site);
     if (l->kind == LINK_CACHE) {
         uint32_t cache = window_offset(s, l->cache);
         k->cache = (uint16_t)(cache - cold);
@@ -191,7 +185,6 @@ static void save_block(Save *s, uint32_t cell, uint32_t i)
                               .where = keep_where(cell, i - s->first[cell], s->out[i].tag)};
     memcpy(s->window + hot, codebuf_rw(&s->j->code, b->code), b->host_len);
     memcpy(s->window + cold, codebuf_rw(&s->j->code, b->cold), b->cold_len);
-    put64(s->window + cold, keep_mark(i - s->first[cell]));
     for (uint32_t n = 0; n < b->nlinks; n++)
         save_link(s, cell, b, &b->links[n]);
     for (uint32_t n = 0; n < b->nanchors; n++)
@@ -266,17 +259,20 @@ static uint8_t *append_columns(uint8_t *to, const void *records, uint32_t n, uns
     return to + (size_t)n * size;
 }
 
-/* A frame for each cell, one behind the other in `bytes`. */
+/* A frame for each cell, one behind the other in `bytes`. The tables and the copy of the code are
+ * as they're stored afterwards. */
 static void cell_frames(const Save *s, JitFrame *frames, uint8_t *bytes)
 {
-    const KeepLink *links = s->links;
+    KeepLink *links = s->links;
     const uint32_t *relocs = s->relocs;
     const uint8_t *faults = s->faults;
 
     for (uint32_t i = 0; i < s->ncells; i++) {
         const KeepCell *c = &s->cells[i];
-        uint8_t *at = append_columns(bytes, &s->out[s->first[i]], c->nblocks, sizeof *s->out,
-                                     KEEP_BLOCK_DIFFERENCES);
+        KeepBlock *blocks = &s->out[s->first[i]];
+        keep_pack(c, blocks, links, s->window + c->hot, s->window + c->cold);
+        uint8_t *at =
+            append_columns(bytes, blocks, c->nblocks, sizeof *blocks, KEEP_BLOCK_DIFFERENCES);
         at = append_columns(at, links, c->nlinks, sizeof *links, KEEP_LINK_DIFFERENCES);
         at = append(at, relocs, c->nrelocs * sizeof *relocs);
         at = append(at, faults, c->faults_len);

@@ -176,16 +176,8 @@ static void empty_cache(const Making *m, const KeepCell *c, const KeepBlock *b, 
     }
 }
 
-static bool in_block(const KeepBlock *b, const KeepLink *l)
-{
-    return l->site >= 4 && l->site <= (l->flags & KEEP_COLD_SITE ? b->cold_len : b->host_len) &&
-           l->stub <= b->cold_len &&
-           ((l->flags & KEEP_KIND) != LINK_CACHE ||
-            (b->cold_len >= 8 && l->cache <= b->cold_len - 8));
-}
-
-/* Exits to other cells lead there. False: one isn't in its block. */
-static bool make_links(Making *m)
+/* Exits to other cells lead there. */
+static void make_links(Making *m)
 {
     Tables *t = &m->t;
 
@@ -198,8 +190,6 @@ static bool make_links(Making *m)
                 bool far = l->flags & KEEP_FAR, cache = !(m->info.flags & KEEP_FIXED) &&
                                                         l->flags & KEEP_LINKED &&
                                                         (l->flags & KEEP_KIND) == LINK_CACHE;
-                if ((far || cache) && !in_block(b, l))
-                    return false;
                 if (cache)
                     empty_cache(m, c, b, l);
                 if (!far)
@@ -211,7 +201,6 @@ static bool make_links(Making *m)
             }
         }
     }
-    return true;
 }
 
 static bool make(Making *m)
@@ -225,7 +214,10 @@ static bool make(Making *m)
             !make_cell(m, c, &block, &link, &reloc, &fault))
             return false;
     }
-    return block == i->nblocks && make_index(m) && make_links(m);
+    if (block != i->nblocks || !make_index(m))
+        return false;
+    make_links(m);
+    return true;
 }
 
 static void hand_over(const Making *m)

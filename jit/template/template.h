@@ -46,6 +46,14 @@ bool template_point(Jit *jit, uint32_t site, uint32_t target);
 void template_link(Jit *jit, Link *link, const Block *to);
 bool template_unlink(Jit *jit, Link *link);
 
+/* Code of a block's hot or cold part for storing, in place, or (undo) back: `at` is where it stands
+ * in its pair of chunks, `other` where the block's other part does. What displacements say is then
+ * alike in all blocks; those that are 0 stay 0. */
+void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, bool undo);
+/* The same, both ways, of the stub of exit n at offset `at` in the block's cold part. */
+enum { TEMPLATE_STUB_SIZE = 9 };
+void template_fold_stub(uint8_t *stub, uint32_t n, uint32_t at);
+
 /* A host fault at ucontext's pc in b's code (or in C code that b called, when in_c): the register
  * file of cpu is completed from the ucontext's registers, cpu->pc set, and the ucontext changed so
  * that returning to it makes template_run return CPU_EXIT_FAULT. False if the pc belongs to no

@@ -22,10 +22,10 @@ Test(columns, round_trip)
 
 Test(columns, layout)
 {
-    const uint16_t records[] = {1, 10, 2, 30, 4, 20};
-    uint16_t columns[6];
+    const uint16_t records[] = {1, 10, 2, 30, 0x304, 20};
+    uint8_t columns[12];
 
-    columns_put((uint8_t *)columns, records, 3, 4, 1 << 1);
-    const uint16_t want[] = {1, 2, 4, 10, 20, (uint16_t)-10};
+    columns_put(columns, records, 3, 4, 1 << 1);
+    const uint8_t want[] = {1, 2, 4, 0, 0, 3, 10, 20, (uint8_t)-10, 0, 0, 0xff};
     cr_assert(!memcmp(columns, want, sizeof want));
 }

@@ -590,7 +590,7 @@ static void out_of_line(Emit *e, uint32_t hot_len)
         p[0] = 0xe8; /* emit_tagged_call, of which there are two in most blocks */
         memcpy(p + 1, &to_stub, 4);
         memcpy(p + 5, &tag, 4);
-        e->a.p = p + 9;
+        e->a.p = p + TEMPLATE_STUB_SIZE;
     }
     if (e->a.p > e->cold_limit)
         e->failed = true;

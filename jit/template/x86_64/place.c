@@ -20,7 +20,7 @@
 #include "jit/template/x86_64/template.h"
 #include "lift/lift.h"
 
-enum { SLOT = 8, STUB_SIZE = 9, LINE = 64 };
+enum { SLOT = 8, LINE = 64 };
 
 static void set_rel32(uint8_t *end, const uint8_t *target)
 {
@@ -128,7 +128,7 @@ static uint8_t *place_stub(uint8_t *stub, const uint8_t *to, const uint8_t *owne
     set_rel32(stub + 5, to);
     uint32_t tag = link << TAG_LINK_SHIFT | (uint32_t)(stub + 5 - owner);
     memcpy(stub + 5, &tag, 4);
-    return stub + STUB_SIZE;
+    return stub + TEMPLATE_STUB_SIZE;
 }
 
 int template_place(JitThread *t, const CodeObject *o, Block *b)
@@ -139,7 +139,7 @@ int template_place(JitThread *t, const CodeObject *o, Block *b)
     uint32_t ncaches = count_caches(o);
     CodeChunk *d = t->cold;
     size_t need = (size_t)(code - start) + o->len + o->nexits * (size_t)SLOT + SLOT,
-           need_cold = SLOT + (o->nexits + ncaches) * (size_t)(SLOT + STUB_SIZE);
+           need_cold = SLOT + (o->nexits + ncaches) * (size_t)(SLOT + TEMPLATE_STUB_SIZE);
 
     if (need + LINE > c->end - c->next || need_cold + LINE > d->end - d->next ||
         d->count == CODEBUF_CHUNK_PIECES || c->count == CODEBUF_CHUNK_PIECES ||

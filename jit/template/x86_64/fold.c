@@ -1,0 +1,92 @@
+/* fold.c - code for storing: what leads to the same place or is the same way into a block's other
+ * part has the same bytes wherever it stands, so that it compresses.
+ *
+ * The displacements of calls, jumps and conditional jumps are, as long as they stay within the pair
+ * of chunks, that of the place they lead to: from the start of the pair for stubs, from the start
+ * of the block's other part (behind the largest of those) for the rest. Which bytes are an opcode
+ * is guessed, not known, so all of that is a permutation of what the four bytes may be, which is
+ * undone whatever they were: the opcodes before them stay, so undoing it finds the same places. 0,
+ * a displacement that was taken out (keep_pack.c), stays 0.
+ */
+#include <string.h>
+
+#include "jit/template/x86_64/template.h"
+
+enum { SPAN = 2 * CODEBUF_CHUNK, STUBS = 4096, REST = SPAN - STUBS };
+
+/* The number of a place in the pair, and the place of a number. */
+static uint32_t turn(uint32_t other)
+{
+    return (other + REST - STUBS) % REST;
+}
+
+static uint32_t number(uint32_t place, uint32_t other)
+{
+    return place < STUBS ? place : STUBS + (place - STUBS + REST - turn(other)) % REST;
+}
+
+static uint32_t place_of(uint32_t number, uint32_t other)
+{
+    return number < STUBS ? number : STUBS + (number - STUBS + turn(other)) % REST;
+}
+
+/* `end`: of the displacement, in the pair. */
+static uint32_t folded(uint32_t v, uint32_t end, uint32_t other)
+{
+    uint32_t x = number(v + end, other);
+    return x < SPAN - end ? x : x - SPAN;
+}
+
+static uint32_t unfolded(uint32_t x, uint32_t end, uint32_t other)
+{
+    return place_of(x < SPAN - end ? x : x + SPAN, other) - end;
+}
+
+/* 0 stays, what would become 0 is what 0 would become. */
+static uint32_t fold(uint32_t v, uint32_t end, uint32_t other)
+{
+    uint32_t x;
+
+    if (!v || end >= SPAN || v + end >= SPAN)
+        return v;
+    x = folded(v, end, other);
+    return x ? x : folded(0, end, other);
+}
+
+static uint32_t unfold(uint32_t x, uint32_t end, uint32_t other)
+{
+    uint32_t v;
+
+    if (!x || end >= SPAN || x + end >= SPAN)
+        return x;
+    v = unfolded(x, end, other);
+    return v ? v : unfolded(0, end, other);
+}
+
+void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, bool undo)
+{
+    for (uint32_t i = 0; i + 5 <= len;) {
+        uint32_t v, k = (code[i] & 0xfe) == 0xe8                          ? 1
+                        : code[i] == 0x0f && (code[i + 1] & 0xf0) == 0x80 ? 2
+                                                                          : 0;
+        if (!k || len - i < k + 4) {
+            i++;
+            continue;
+        }
+        i += k + 4;
+        memcpy(&v, code + i - 4, 4);
+        v = undo ? unfold(v, at + i, other) : fold(v, at + i, other);
+        memcpy(code + i - 4, &v, 4);
+    }
+}
+
+void template_fold_stub(uint8_t *stub, uint32_t n, uint32_t at)
+{
+    uint32_t tag;
+
+    if (stub[0] != 0xe8)
+        return;
+    memcpy(&tag, stub + 5, 4);
+    tag ^= n << TAG_LINK_SHIFT | (at + 5);
+    memcpy(stub + 5, &tag, 4);
+}
