@@ -20,7 +20,8 @@ static const char *const default_prefixes[][2] = {{"/usr/", "-linux-gnu"},
 
 enum {
     DEFAULT_STACK = 8 << 20,
-    STACK_RESERVE = 128 << 20, /* what a raised limit may grow into */
+    STACK_RESERVE = 128 << 20,  /* what a raised limit may grow into */
+    STACK_AT_FIRST = 128 << 10, /* below the arguments (fs/exec.c, setup_arg_pages()) */
 };
 #define STACK_MOST ((uint64_t)1 << 30)
 /* A position-independent program goes to two thirds of the address space (ELF_ET_DYN_BASE). */
@@ -174,6 +175,31 @@ static void note_exe(Process *p, int fd, const char *path)
     }
 }
 
+/* fs/binfmt_elf.c, load_elf_binary(): what /proc calls the program's code and data. */
+static void note_bounds(Mem *mem, const ElfFile *elf, uint64_t bias)
+{
+    mem->code_start = UINT64_MAX;
+    mem->code_end = mem->data_start = mem->data_end = 0;
+    for (unsigned i = 0; i < elf->phnum; i++) {
+        const Elf64_Phdr *p = &elf->ph[i];
+        GuestAddr start = p->p_vaddr + bias, end = start + p->p_filesz;
+        if (p->p_type != PT_LOAD || !p->p_memsz) {
+            continue;
+        }
+        if ((p->p_flags & PF_X) && start < mem->code_start) {
+            mem->code_start = start;
+        }
+        if ((p->p_flags & PF_X) && end > mem->code_end) {
+            mem->code_end = end;
+        }
+        mem->data_start = start > mem->data_start ? start : mem->data_start;
+        mem->data_end = end > mem->data_end ? end : mem->data_end;
+    }
+    if (!mem->code_end) {
+        mem->code_start = mem->code_end = mem->data_start;
+    }
+}
+
 int program_load(Process *p, const char *path, char *const *argv, char *const *envp,
                  GuestAddr *entry, GuestAddr *sp, LoadError *error)
 {
@@ -204,6 +230,7 @@ int program_load(Process *p, const char *path, char *const *argv, char *const *e
         fail(error, 126, "%s: %s: %s; %s", path, why, strerror(-err), advice(err));
         goto out;
     }
+    note_bounds(p->mem, &elf, image.bias);
     if (elf.has_interp && (err = image_map(&interp_image, p->mem, &interp, interp_fd, 0, &why))) {
         fail(error, 126, "%s: %s: %s; %s", elf.interp, why, strerror(-err), advice(err));
         goto out;
@@ -237,6 +264,8 @@ int program_load(Process *p, const char *path, char *const *argv, char *const *e
              path);
         goto out;
     }
+    GuestAddr shown = mem_page_down(p->stack.sp) - STACK_AT_FIRST;
+    p->mem->stack_shown = shown > p->mem->stack_low ? shown : p->mem->stack_low;
     *entry = elf.has_interp ? interp_image.entry : image.entry;
     *sp = p->stack.sp;
     result = 0;

@@ -209,10 +209,19 @@ const void *vdso_image(size_t *size)
 
 int vdso_map(Mem *mem)
 {
-    long p = mem_mmap(mem, 0, MEM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* A kernel's data for it lie in front; here they are in registers. */
+    enum { DATA = 2 * MEM_PAGE };
+    long p = mem_mmap(mem, 0, DATA + MEM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      -1, 0);
     if (p < 0) {
         return (int)p;
     }
+    int err = (int)mem_mprotect(mem, (GuestAddr)p, DATA, PROT_READ, -1);
+    if (err) {
+        return err;
+    }
+    mem_mark(mem, (GuestAddr)p, (GuestAddr)p + DATA, MAP_FLAG_VVAR);
+    p += DATA;
     memcpy(guest_ptr((GuestAddr)p), &image, sizeof image);
     struct timespec res;
     bool usual = !clock_getres(CLOCK_MONOTONIC, &res) && !res.tv_sec && res.tv_nsec == 1;
@@ -220,7 +229,7 @@ int vdso_map(Mem *mem)
         static const uint32_t call[] = {INSN_BTI_C, MOV_X8(114), INSN_SVC, INSN_RET};
         memcpy(guest_ptr((GuestAddr)p + AT(code_clock_getres)), call, sizeof call);
     }
-    long r = mem_mprotect(mem, (GuestAddr)p, MEM_PAGE, PROT_READ | PROT_EXEC);
+    long r = mem_mprotect(mem, (GuestAddr)p, MEM_PAGE, PROT_READ | PROT_EXEC, -1);
     mem_mark(mem, (GuestAddr)p, (GuestAddr)p + MEM_PAGE, MAP_FLAG_VDSO);
     if (mem->store && usual) {
         struct CodeFile *file = code_store_memory(mem->store, "vdso", &image, sizeof image);

@@ -30,6 +30,10 @@ GuestAddr mem_brk(Mem *mem, GuestAddr want)
             }
             goto out;
         }
+        if (mem_lock_new(mem, have_end, len)) {
+            host_raw2(SYS_munmap, have_end, len);
+            goto out;
+        }
         map_set(&mem->map, have_end, want_end, PROT_READ | PROT_WRITE, MAP_FLAG_HEAP);
     } else if (want_end < have_end) {
         if (host_raw2(SYS_munmap, want_end, have_end - want_end)) {
@@ -70,6 +74,7 @@ int mem_make_stack(Mem *mem, uint64_t size, uint64_t reserve, bool executable)
     mem->stack_high = (GuestAddr)p + reserve;
     mem->stack_low = mem->stack_high - size;
     long r = host_raw3(SYS_mprotect, mem->stack_low, size, PROT_READ | PROT_WRITE);
+    host_raw3(SYS_madvise, p, reserve, MADV_NOHUGEPAGE); /* it grows by the page */
     if (r) {
         return (int)r;
     }

@@ -23,6 +23,7 @@ enum {
     MAP_FLAG_STACK = 8,
     MAP_FLAG_VDSO = 16,
     MAP_FLAG_HEAP = 32,
+    MAP_FLAG_VVAR = 64,
 };
 
 typedef struct MapRange {

@@ -1,5 +1,6 @@
 #include "runtime/mem/mem.h"
 
+#include <fcntl.h>
 #include <linux/mman.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -186,7 +187,8 @@ static bool is_data(uint64_t prot, uint32_t flags)
 
 bool mem_fits(const Mem *mem, uint64_t len, bool data)
 {
-    if (mem->map.bytes > mem->most || len > mem->most - mem->map.bytes) {
+    uint64_t have = mem_bytes(mem);
+    if (have > mem->most || len > mem->most - have) {
         return false;
     }
     if (!data || mem->most_data == UINT64_MAX) {
@@ -245,18 +247,33 @@ static long mmap_locked(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, u
     }
     drop_code(mem, code, (GuestAddr)p, (GuestAddr)p + len);
     guard(mem, prot);
+    if ((err = (int)mem_lock_new(mem, (GuestAddr)p, len))) {
+        host_raw2(SYS_munmap, p, len);
+        map_remove(&mem->map, (GuestAddr)p, (GuestAddr)p + len);
+        return err;
+    }
     return p;
+}
+
+/* A file is looked for before the size is looked at. */
+static long refuse_size(uint64_t flags, int fd, long err)
+{
+    long mode = flags & MAP_ANONYMOUS ? 0 : host_raw3(SYS_fcntl, fd, F_GETFL, 0);
+    return mode < 0 || mode & O_PATH ? -EBADF : err;
 }
 
 long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
               uint64_t offset)
 {
     uint64_t size = mem_page_up(len);
-    if (len == 0 || (offset & MEM_PAGE_MASK)) {
+    if (offset & MEM_PAGE_MASK) {
         return -EINVAL;
     }
+    if (len == 0) {
+        return refuse_size(flags, fd, -EINVAL);
+    }
     if (size == 0 || size > MEM_TASK_SIZE) {
-        return -ENOMEM;
+        return refuse_size(flags, fd, -ENOMEM);
     }
     if (prot & MEM_PROT_MTE) {
         return -EINVAL;
@@ -333,19 +350,28 @@ static bool gains_exec(const Mem *mem, GuestAddr start, GuestAddr end, uint64_t 
     return prot & PROT_WRITE;
 }
 
-long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot)
+long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, int key)
 {
+    const uint64_t grows = PROT_GROWSDOWN | PROT_GROWSUP;
+    const uint64_t known = PROT_READ | PROT_WRITE | PROT_EXEC | MEM_PROT_SEM | MEM_PROT_BTI;
     uint64_t size = mem_page_up(len);
-    if ((addr & MEM_PAGE_MASK) || (prot & MEM_PROT_MTE)) {
+    if ((addr & MEM_PAGE_MASK) || (prot & grows) == grows) {
         return -EINVAL;
     }
     if (len == 0) {
         return 0;
     }
-    if (size == 0 || addr > MEM_TASK_SIZE || size > MEM_TASK_SIZE - addr) {
+    GuestAddr end = addr + size;
+    if (end <= addr) {
         return -ENOMEM;
     }
-    GuestAddr end = addr + size;
+    /* Without FEAT_S1POE there are no keys but the one of all memory. */
+    if ((prot & ~(known | grows)) || (key != -1 && key != 0)) {
+        return -EINVAL;
+    }
+    if (end > MEM_TASK_SIZE) {
+        return -ENOMEM;
+    }
     lock_take(&mem->lock);
     long r = gains_exec(mem, addr, end, prot) ? -EACCES : map_reserve(&mem->map);
     if (!r) {
@@ -431,8 +457,13 @@ static long mremap_locked(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t ne
 long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags,
                 GuestAddr fixed)
 {
+    const uint64_t known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
     old_len = mem_page_up(old_len);
     new_len = mem_page_up(new_len);
+    if ((flags & ~known) || ((flags & known) && !(flags & MREMAP_MAYMOVE)) ||
+        ((flags & MREMAP_DONTUNMAP) && old_len != new_len)) {
+        return -EINVAL;
+    }
     if ((old & MEM_PAGE_MASK) || new_len == 0 || old > MEM_TASK_SIZE || old_len > MEM_TASK_SIZE ||
         new_len > MEM_TASK_SIZE || ((flags & MREMAP_FIXED) && (fixed & MEM_PAGE_MASK))) {
         return -EINVAL;
@@ -446,21 +477,36 @@ long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uin
 long mem_madvise(Mem *mem, GuestAddr addr, uint64_t len, int advice)
 {
     uint64_t size = mem_page_up(len);
-    if (size && !(addr & MEM_PAGE_MASK) && addr + size > addr) {
-        lock_take(&mem->lock);
-        bool covered = map_covers(&mem->map, addr, addr + size);
-        bool code = covered && had_code(mem, addr, addr + size);
-        lock_release(&mem->lock);
-        if (!covered) {
-            return -ENOMEM;
-        }
-        long r = host_raw3(SYS_madvise, addr, len, advice);
-        drop_code(mem,
-                  code && (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE),
-                  addr, addr + size);
-        return r;
+    GuestAddr end = addr + size;
+    if ((addr & MEM_PAGE_MASK) || end <= addr) {
+        return host_raw3(SYS_madvise, addr, len, advice);
     }
-    return host_raw3(SYS_madvise, addr, len, advice);
+    /* Of what isn't the guest's the kernel says what it says of a place without memory: that, or
+     * that there's no such advice. What is mapped beside it gets it all the same. */
+    long gap = 0, r = 0;
+    bool drops = advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE;
+    for (GuestAddr at = addr; !r && at < end;) {
+        MapRange part;
+        lock_take(&mem->lock);
+        bool more = map_next(&mem->map, at, &part) && part.start < end;
+        GuestAddr from = more && part.start > at ? part.start : at, to = more ? part.end : end;
+        while (more && to < end && map_find(&mem->map, to, &part)) {
+            to = part.end; /* as much as is contiguous goes in one call */
+        }
+        to = to < end ? to : end;
+        bool code = more && drops && had_code(mem, from, to);
+        lock_release(&mem->lock);
+        if (!more || from > at) {
+            gap = host_raw3(SYS_madvise, MEM_TASK_SIZE, MEM_PAGE, advice);
+            r = gap == -ENOMEM ? 0 : gap;
+        }
+        if (more && !r) {
+            r = host_raw3(SYS_madvise, from, to - from, advice);
+            drop_code(mem, code, from, to);
+        }
+        at = to;
+    }
+    return r ? r : gap;
 }
 
 long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
@@ -491,6 +537,7 @@ long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags)
             files_cut(&mem->files, (GuestAddr)r, (GuestAddr)r + size);
             critical_cut(&mem->critical, (GuestAddr)r, (GuestAddr)r + size);
             drop_code(mem, code, (GuestAddr)r, (GuestAddr)r + size);
+            mem_lock_new(mem, (GuestAddr)r, size);
         }
     }
     lock_release(&mem->lock);

@@ -25,7 +25,8 @@
 #define MEM_TASK_SIZE                                                                              \
     ((GuestAddr)1 << 47) /* first address that a guest can't have, on an x86-64 host */
 
-/* Guest-only protection bits (AArch64 uapi asm/mman.h). */
+/* Protection bits that the guest's kernel takes (AArch64 uapi asm/mman.h). */
+#define MEM_PROT_SEM 0x8u
 #define MEM_PROT_BTI 0x10u
 #define MEM_PROT_MTE 0x20u
 
@@ -48,9 +49,19 @@ typedef struct Mem {
     GuestAddr stack_low,
         stack_high; /* stack mapping of the first thread; below stack_low lies its reserve */
     GuestAddr stack_reserve;
+    GuestAddr stack_shown; /* a kernel's stack would begin there at first, and grow when it is
+                              touched; 0: not known yet */
+    uint32_t lock_future;  /* MCL_*: what will be mapped is locked in memory */
+    GuestAddr code_start, code_end, data_start, data_end; /* of the program's file */
     GuestAddr vdso, vdso_end;
 } Mem;
 
+/* What a kernel would say is mapped: not all of the stack from the beginning. */
+static inline uint64_t mem_bytes(const Mem *mem)
+{
+    uint64_t idle = mem->stack_shown ? mem->stack_shown - mem->stack_low : 0;
+    return mem->map.bytes > idle ? mem->map.bytes - idle : 0;
+}
 /* Under the lock: do the guest's limits allow so many bytes more? data: private, to be written. */
 bool mem_fits(const Mem *mem, uint64_t len, bool data);
 
@@ -70,7 +81,8 @@ void mem_init(Mem *mem, GuestAddr limit);
 long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t flags, int fd,
               uint64_t offset);
 long mem_munmap(Mem *mem, GuestAddr addr, uint64_t len);
-long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot);
+/* key: of pkey_mprotect(), -1 without one. */
+long mem_mprotect(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, int key);
 long mem_mremap(Mem *mem, GuestAddr old, uint64_t old_len, uint64_t new_len, uint64_t flags,
                 GuestAddr fixed);
 long mem_madvise(Mem *mem, GuestAddr addr, uint64_t len, int advice);
@@ -78,6 +90,11 @@ long mem_shmat(Mem *mem, int id, GuestAddr addr, int flags);
 long mem_shmdt(Mem *mem, GuestAddr addr);
 long mem_remap_file_pages(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t pgoff,
                           uint64_t flags);
+long mem_mlockall(Mem *mem, uint64_t flags);
+long mem_munlockall(Mem *mem);
+/* Under the lock: what was mapped just now is locked, if everything is to be. -EAGAIN: it can't be.
+ */
+long mem_lock_new(const Mem *mem, GuestAddr start, uint64_t len);
 /* The new (or, if it can't be had, the old) break. */
 GuestAddr mem_brk(Mem *mem, GuestAddr want);
 void mem_set_brk(Mem *mem, GuestAddr start);

@@ -38,13 +38,12 @@ long sys_munmap(Thread *t, const uint64_t a[6])
 
 long sys_mprotect(Thread *t, const uint64_t a[6])
 {
-    return mem_mprotect(t->process->mem, a[0], a[1], a[2]);
+    return mem_mprotect(t->process->mem, a[0], a[1], a[2], -1);
 }
 
 long sys_pkey_mprotect(Thread *t, const uint64_t a[6])
 {
-    /* Without FEAT_S1POE there are no keys: only "no key" is valid. */
-    return (int)a[3] == -1 ? mem_mprotect(t->process->mem, a[0], a[1], a[2]) : -EINVAL;
+    return mem_mprotect(t->process->mem, a[0], a[1], a[2], (int)a[3]);
 }
 
 long sys_pkey_alloc(Thread *t, const uint64_t a[6])
@@ -122,6 +121,17 @@ long sys_mlock2(Thread *t, const uint64_t a[6])
 long sys_munlock(Thread *t, const uint64_t a[6])
 {
     return on_mapped(t, SYS_munlock, a);
+}
+
+long sys_mlockall(Thread *t, const uint64_t a[6])
+{
+    return mem_mlockall(t->process->mem, (uint32_t)a[0]);
+}
+
+long sys_munlockall(Thread *t, const uint64_t a[6])
+{
+    (void)a;
+    return mem_munlockall(t->process->mem);
 }
 
 long sys_mincore(Thread *t, const uint64_t a[6])

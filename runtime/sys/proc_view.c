@@ -27,20 +27,23 @@ bool proc_path_parse(const char *path, ProcPath *out)
         return false;
     }
     const char *at = path + 6, *end;
-    *out = (ProcPath){.pid = (int)host_raw0(SYS_getpid), .own = true};
+    int pid = (int)host_raw0(SYS_getpid);
+    *out = (ProcPath){.pid = pid, .own = true, .tid = pid};
     if (!strncmp(at, "self/", 5)) {
         at += 5;
     } else if (!strncmp(at, "thread-self/", 12)) {
         out->name = at + 12;
+        out->tid = (int)host_raw0(SYS_gettid);
         return true;
     } else if ((end = number(at, &n)) && *end == '/') {
         out->own = (int)n == out->pid;
-        out->pid = (int)n;
+        out->pid = out->tid = (int)n;
         at = end + 1;
     } else {
         return false;
     }
     if (!strncmp(at, "task/", 5) && (end = number(at + 5, &n)) && *end == '/') {
+        out->tid = (int)n;
         at = end + 1;
     }
     out->name = at;
@@ -49,8 +52,9 @@ bool proc_path_parse(const char *path, ProcPath *out)
 
 static bool means_something(const char *name)
 {
-    static const char *const names[] = {"maps",   "smaps",  "smaps_rollup", "stat",    "statm",
-                                        "status", "limits", "exe",          "cpuinfo", "mem"};
+    static const char *const names[] = {"maps",  "smaps",   "smaps_rollup", "stat",
+                                        "statm", "status",  "limits",       "syscall",
+                                        "exe",   "cpuinfo", "mem"};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!strcmp(name, names[i])) {
             return true;
@@ -154,6 +158,15 @@ static bool add(ProcView *v, size_t *room, MapRange r)
     return true;
 }
 
+static void note_mem(ProcView *v, const Mem *mem)
+{
+    v->code_start = mem->code_start;
+    v->code_end = mem->code_end;
+    v->brk_start = mem->brk_start;
+    v->stack_low = mem->stack_low;
+    v->stack_shown = mem->stack_shown;
+}
+
 static bool view_own(Process *p, ProcView *v)
 {
     size_t room = 0;
@@ -163,6 +176,7 @@ static bool view_own(Process *p, ProcView *v)
     for (GuestAddr at = 0; ok && map_next(&p->mem->map, at, &r); at = r.end) {
         ok = add(v, &room, r);
     }
+    note_mem(v, p->mem);
     lock_release(&p->mem->lock);
     note_signals(v, p->sig);
     v->as_limit = p->as_limit;
@@ -173,6 +187,40 @@ static bool view_own(Process *p, ProcView *v)
         v->filters++;
     }
     return ok;
+}
+
+/* How far the stack has been used: below that a kernel's wouldn't have grown yet. */
+static GuestAddr stack_used(const ProcView *v)
+{
+    enum { BATCH = 512 };
+    uint64_t entries[BATCH], taken = UINT64_C(3) << 62; /* present, swapped */
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/pagemap", v->pid);
+    long fd = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    GuestAddr at = v->stack_low;
+    bool found = fd < 0;
+    while (!found && at < v->stack_shown) {
+        long n = host_raw4(SYS_pread64, fd, entries, sizeof entries, at / MEM_PAGE * 8) / 8;
+        for (long i = 0; i < n && !(found = entries[i] & taken); i++) {
+            at += MEM_PAGE;
+        }
+        found |= n <= 0;
+    }
+    host_raw1(SYS_close, fd);
+    return found && fd >= 0 && at < v->stack_shown ? at : v->stack_shown;
+}
+
+/* Shows the stack as a kernel's. */
+static void cut_stack(ProcView *v)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        MapRange *r = &v->ranges[i];
+        if (r->start == v->stack_low && r->end > v->stack_shown && (r->flags & MAP_FLAG_STACK)) {
+            GuestAddr low = stack_used(v);
+            v->bytes -= low - r->start;
+            r->start = low;
+        }
+    }
 }
 
 typedef struct Remote {
@@ -202,6 +250,7 @@ static bool view_other(int pid, ProcView *v)
               peek(pid, table, p->sig, sizeof *table);
     if (ok) {
         note_signals(v, table);
+        note_mem(v, mem);
         v->as_limit = p->as_limit;
         v->data_limit = p->data_limit;
         /* It may change meanwhile: then once more. */
@@ -225,8 +274,46 @@ bool proc_view(Process *p, int pid, ProcView *v)
     bool ok = own ? view_own(p, v) : view_other(pid, v);
     if (!ok) {
         proc_view_end(v);
+    } else if (v->stack_shown) {
+        cut_stack(v);
     }
     return ok;
+}
+
+static bool other_registers(int pid, int tid, Cpu *cpu)
+{
+    enum { MOST = 1 << 16 };
+    Process *p = malloc(sizeof *p);
+    bool found = false;
+    if (p && read_process(pid, p)) {
+        Thread *at = p->threads;
+        for (int i = 0; at && !found && i < MOST; i++) {
+            int id;
+            found = peek(pid, &id, &at->tid, sizeof id) && id == tid &&
+                    peek(pid, cpu, &at->cpu, sizeof *cpu);
+            at = found || peek(pid, &at, &at->next, sizeof at) ? at : NULL;
+        }
+    }
+    free(p);
+    return found;
+}
+
+bool proc_view_registers(const ProcView *v, int tid, Cpu *cpu)
+{
+    if (!v->here) {
+        return other_registers(v->pid, tid, cpu);
+    }
+    Process *p = thread_current->process;
+    bool found = false;
+    lock_take(&p->threads_lock);
+    for (const Thread *t = p->threads; t && !found; t = t->next) {
+        found = t->tid == tid;
+        if (found) {
+            *cpu = t->cpu;
+        }
+    }
+    lock_release(&p->threads_lock);
+    return found;
 }
 
 void proc_view_end(ProcView *v)

@@ -13,6 +13,7 @@
 typedef struct ProcPath {
     int pid;
     bool own;
+    int tid;          /* of the thread, if the path names one, else pid */
     const char *name; /* the rest: "maps", "fd/3"; points into the path */
 } ProcPath;
 bool proc_path_parse(const char *path, ProcPath *out);
@@ -34,11 +35,14 @@ typedef struct ProcView {
         ignored; /* synchronous signals (SIGNALS_SYNC), which the host can't tell of */
     uint32_t seccomp, filters;
     struct rlimit as_limit, data_limit; /* which the host doesn't enforce */
+    GuestAddr code_start, code_end, brk_start, stack_low, stack_shown; /* of its Mem */
 } ProcView;
 
 /* false if it isn't an xemu's, or can't be read. proc_view_end() afterwards. */
 bool proc_view(Process *p, int pid, ProcView *v);
 void proc_view_end(ProcView *v);
+/* The registers of a thread of it, as they are when the thread is in a system call. */
+bool proc_view_registers(const ProcView *v, int tid, Cpu *cpu);
 /* The guest program of another xemu: what its /proc/PID/exe leads to. Its length or -errno. */
 long proc_exe(int pid, char buf[PATH_MAX]);
 

@@ -62,6 +62,7 @@ static void put_part(Text *x, const HostLine *h, const MapRange *r, uint64_t fro
     bool has_file = strncmp(h->rest, "00:00 0", 7);
     const char *name = r->flags & MAP_FLAG_STACK  ? "[stack]"
                        : r->flags & MAP_FLAG_VDSO ? "[vdso]"
+                       : r->flags & MAP_FLAG_VVAR ? "[vvar]"
                        : r->flags & MAP_FLAG_HEAP ? "[heap]"
                                                   : NULL;
     char *out = text_room(x, PATH_MAX + 256);

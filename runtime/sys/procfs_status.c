@@ -1,7 +1,8 @@
-/* stat, statm and status. */
+/* stat, statm, status, limits and syscall. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "runtime/sig/signal.h"
 #include "runtime/sys/procfs_text.h"
@@ -9,7 +10,7 @@
 /* Fields are counted from 1; the second, in parentheses, may hold anything. */
 void procfs_stat(Text *x, const ProcView *v, const char *path)
 {
-    enum { VSIZE = 23, IGNORED = 33, CAUGHT = 34 };
+    enum { VSIZE = 23, IGNORED = 33, CAUGHT = 34, START_BRK = 47 };
     Lines l;
     if (!lines_open(&l, path)) {
         return;
@@ -27,6 +28,9 @@ void procfs_stat(Text *x, const ProcView *v, const char *path)
         case VSIZE: text_print(x, " %" PRIu64, v->bytes); break;
         case IGNORED: text_print(x, " %" PRIu64, signals | (v->ignored & 0x7fffffff)); break;
         case CAUGHT: text_print(x, " %" PRIu64, signals | (v->handled & 0x7fffffff)); break;
+        case START_BRK: /* (0: not for this reader) */
+            text_print(x, " %" PRIu64, strtoull(at, NULL, 10) ? v->brk_start : 0);
+            break;
         default: text_print(x, "%.*s", (int)len, at); break;
         }
         at += len;
@@ -35,15 +39,41 @@ void procfs_stat(Text *x, const ProcView *v, const char *path)
     lines_close(&l);
 }
 
+/* The sums that a kernel keeps by kind of mapping (mm/vma.c, vm_stat_account()), in bytes. */
+typedef struct Sizes {
+    uint64_t code, data, stack, text;
+} Sizes;
+
+static Sizes sizes_of(const ProcView *v)
+{
+    Sizes s = {.text = mem_page_up(v->code_end) - mem_page_down(v->code_start)};
+    for (size_t i = 0; i < v->count; i++) {
+        const MapRange *r = &v->ranges[i];
+        uint64_t n = r->end - r->start;
+        if (r->flags & MAP_FLAG_STACK) {
+            s.stack += n;
+        } else if ((r->prot & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC) {
+            s.code += n;
+        } else if ((r->prot & PROT_WRITE) && !(r->flags & MAP_FLAG_SHARED)) {
+            s.data += n;
+        }
+    }
+    s.text = s.text < s.code ? s.text : s.code;
+    return s;
+}
+
 void procfs_statm(Text *x, const ProcView *v, const char *path)
 {
     Lines l;
     if (!lines_open(&l, path)) {
         return;
     }
-    char *line = lines_next(&l), *rest = line ? strchr(line, ' ') : NULL;
-    if (rest) {
-        text_print(x, "%" PRIu64 "%s\n", v->bytes / MEM_PAGE, rest);
+    char *line = lines_next(&l);
+    unsigned long long resident, shared;
+    if (line && sscanf(line, "%*u %llu %llu", &resident, &shared) == 2) {
+        Sizes s = sizes_of(v);
+        text_print(x, "%" PRIu64 " %llu %llu %" PRIu64 " 0 %" PRIu64 " 0\n", v->bytes / MEM_PAGE,
+                   resident, shared, s.text / MEM_PAGE, (s.data + s.stack) / MEM_PAGE);
     }
     lines_close(&l);
 }
@@ -85,6 +115,33 @@ void procfs_limits(Text *x, const ProcView *v, const char *path)
     lines_close(&l);
 }
 
+/* Of a thread that waits in a call of the guest's, that call. */
+void procfs_syscall(Text *x, const ProcView *v, const char *path)
+{
+    ProcPath pp;
+    Lines l;
+    if (!proc_path_parse(path, &pp) || !lines_open(&l, path)) {
+        return;
+    }
+    char *line = lines_next(&l), *last = line ? strrchr(line, ' ') : NULL;
+    Cpu *cpu = malloc(sizeof *cpu);
+    bool here = pp.tid == thread_current->tid; /* it reads this */
+    bool waits = last && host_in_syscall((uintptr_t)strtoull(last, NULL, 16));
+    if (cpu && (here || waits) && proc_view_registers(v, pp.tid, cpu)) {
+        const Abi *abi = thread_current->process->abi;
+        uint64_t a[6], number = abi->syscall_args(cpu, a);
+        text_print(x, "%" PRIu64, number);
+        for (unsigned i = 0; i < 6; i++) {
+            text_print(x, " 0x%" PRIx64, a[i]);
+        }
+        text_print(x, " 0x%" PRIx64 " 0x%" PRIx64 "\n", abi->stack_pointer(cpu), cpu->pc);
+    } else {
+        text_print(x, "running\n");
+    }
+    free(cpu);
+    lines_close(&l);
+}
+
 static uint64_t mask_of(const char *line)
 {
     unsigned long long mask = 0;
@@ -94,6 +151,7 @@ static uint64_t mask_of(const char *line)
 
 void procfs_status(Text *x, const ProcView *v, const char *path)
 {
+    Sizes s = sizes_of(v);
     Lines l;
     if (!lines_open(&l, path)) {
         return;
@@ -101,6 +159,14 @@ void procfs_status(Text *x, const ProcView *v, const char *path)
     for (char *line; (line = lines_next(&l));) {
         if (!strncmp(line, "VmSize:", 7) || !strncmp(line, "VmPeak:", 7)) {
             text_print(x, "%.7s\t%8" PRIu64 " kB\n", line, v->bytes / 1024);
+        } else if (!strncmp(line, "VmData:", 7)) {
+            text_print(x, "VmData:\t%8" PRIu64 " kB\n", s.data / 1024);
+        } else if (!strncmp(line, "VmStk:", 6)) {
+            text_print(x, "VmStk:\t%8" PRIu64 " kB\n", s.stack / 1024);
+        } else if (!strncmp(line, "VmExe:", 6)) {
+            text_print(x, "VmExe:\t%8" PRIu64 " kB\n", s.text / 1024);
+        } else if (!strncmp(line, "VmLib:", 6)) {
+            text_print(x, "VmLib:\t%8" PRIu64 " kB\n", (s.code - s.text) / 1024);
         } else if (!strncmp(line, "SigCgt:", 7)) {
             text_print(x, "SigCgt:\t%016" PRIx64 "\n",
                        (mask_of(line) & ~SIGNALS_SYNC) | v->handled);

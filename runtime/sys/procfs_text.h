@@ -33,6 +33,7 @@ void procfs_smaps_rollup(Text *x, const ProcView *v, const char *path);
 void procfs_stat(Text *x, const ProcView *v, const char *path);
 void procfs_statm(Text *x, const ProcView *v, const char *path);
 void procfs_limits(Text *x, const ProcView *v, const char *path);
+void procfs_syscall(Text *x, const ProcView *v, const char *path);
 void procfs_status(Text *x, const ProcView *v, const char *path);
 
 #endif

@@ -90,6 +90,9 @@ static void fork_done(Process *p, Thread *t, long result)
         if (p->prof) {
             prof_forked(p->prof);
         }
+        if (p->mem->lock_future) {
+            p->mem->lock_future = 0; /* locks aren't inherited */
+        }
         t->tid = (int)host_raw0(SYS_gettid);
         if (p->reaps || p->new_namespace || t->tid == 1) { /* else its page stays shared */
             p->reaped |= p->reaps;

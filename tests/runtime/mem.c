@@ -33,7 +33,7 @@ Test(mem, executable_for_the_guest_only)
     const uint8_t *bytes = mem_fetch(&m, at + 4, &avail);
     cr_assert_eq(bytes, guest_ptr(at + 4), "readable for the translator");
     cr_assert_eq(avail, 2 * MEM_PAGE - 4);
-    cr_assert_eq(mem_mprotect(&m, at + MEM_PAGE, MEM_PAGE, PROT_READ), 0);
+    cr_assert_eq(mem_mprotect(&m, at + MEM_PAGE, MEM_PAGE, PROT_READ, -1), 0);
     cr_assert_not_null(mem_fetch(&m, at, &avail));
     cr_assert_eq(avail, MEM_PAGE);
     cr_assert_null(mem_fetch(&m, at + MEM_PAGE, &avail));
@@ -60,7 +60,7 @@ Test(mem, own_memory_is_out_of_reach)
     cr_assert_eq(mem_mmap(&m, page, MEM_PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE, -1, 0),
                  -EEXIST);
     cr_assert_eq(mem_munmap(&m, page, MEM_PAGE), 0, "as of unmapped memory");
-    cr_assert_eq(mem_mprotect(&m, page, MEM_PAGE, PROT_NONE), -ENOMEM);
+    cr_assert_eq(mem_mprotect(&m, page, MEM_PAGE, PROT_NONE, -1), -ENOMEM);
     cr_assert_eq(mem_madvise(&m, page, MEM_PAGE, MADV_DONTNEED), -ENOMEM);
     cr_assert_eq(mem_mremap(&m, page, MEM_PAGE, 2 * MEM_PAGE, MREMAP_MAYMOVE, 0), -EFAULT);
     cr_assert_eq(own[page - (uintptr_t)own], 'x');
@@ -83,7 +83,7 @@ Test(mem, fixed_over_own_and_free)
     cr_assert_eq(mem_munmap(&m, at + MEM_PAGE, MEM_PAGE), 0);
     MapRange r;
     cr_assert_not(mem_lookup(&m, at + MEM_PAGE, &r));
-    cr_assert_eq(mem_mprotect(&m, at, 3 * MEM_PAGE, PROT_READ), -ENOMEM, "a hole");
+    cr_assert_eq(mem_mprotect(&m, at, 3 * MEM_PAGE, PROT_READ, -1), -ENOMEM, "a hole");
     cr_assert(mem_lookup(&m, at, &r) && r.prot == PROT_READ,
               "what lies before the hole was changed");
     cr_assert_eq(mem_mmap(&m, at, 4 * MEM_PAGE, PROT_READ | PROT_WRITE, ANON | MAP_FIXED, -1, 0),
@@ -107,8 +107,8 @@ Test(mem, bad_arguments)
     cr_assert_eq(mem_mmap(&m, 0, MEM_PAGE, PROT_READ, MAP_PRIVATE, 12345, 0), -EBADF);
     cr_assert_eq(mem_munmap(&m, at + 1, MEM_PAGE), -EINVAL);
     cr_assert_eq(mem_munmap(&m, at, 0), -EINVAL);
-    cr_assert_eq(mem_mprotect(&m, at + 1, MEM_PAGE, PROT_READ), -EINVAL);
-    cr_assert_eq(mem_mprotect(&m, at, 0, PROT_READ), 0);
+    cr_assert_eq(mem_mprotect(&m, at + 1, MEM_PAGE, PROT_READ, -1), -EINVAL);
+    cr_assert_eq(mem_mprotect(&m, at, 0, PROT_READ, -1), 0);
     cr_assert_eq(mem_mremap(&m, at, MEM_PAGE, 0, 0, 0), -EINVAL);
 }
 
