@@ -349,6 +349,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         return 126;
     }
     thread_current = t;
+    t->alt_flags = 0; /* as execve() leaves it */
     t->tid = (int)host_raw0(SYS_gettid);
     process_add_thread(p, t);
     signal_init(p, t);

@@ -22,11 +22,14 @@ long sys_rt_sigaction(Thread *t, const uint64_t a[6])
 {
     uint64_t number = (uint32_t)a[0];
     SigAction set, old;
-    if (a[3] != sizeof(uint64_t) || number < 1 || number > SIGNALS) {
+    if (a[3] != sizeof(uint64_t)) {
         return -EINVAL;
     }
     if (a[1] && guest_read(&set, a[1], sizeof set)) {
         return -EFAULT;
+    }
+    if (number < 1 || number > SIGNALS) {
+        return -EINVAL;
     }
     if (a[1] && (SIGNAL_BIT(number) & SIGNALS_UNBLOCKABLE)) {
         return -EINVAL;

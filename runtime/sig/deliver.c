@@ -61,6 +61,10 @@ long signal_set_altstack(Thread *t, const stack_t *alt)
     if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
         return -EINVAL;
     }
+    if (t->alt_sp == guest_addr(alt->ss_sp) && t->alt_size == alt->ss_size &&
+        t->alt_flags == flags) {
+        return 0; /* no change, of whatever size */
+    }
     if (mode == SS_DISABLE) {
         t->alt_sp = 0;
         t->alt_size = 0;

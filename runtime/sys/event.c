@@ -13,11 +13,10 @@ static long call_with_mask(Thread *t, long nr, uint64_t args[6], unsigned at, Gu
 {
     uint64_t mask, host;
     if (mask_addr) {
-        if (size != sizeof mask) {
-            return -EINVAL;
-        }
-        if (guest_read_u64(mask_addr, &mask)) {
-            return -EFAULT;
+        if (size != sizeof mask || guest_read_u64(mask_addr, &mask)) {
+            args[at] = mask_addr; /* refused, unless the host finds something else before */
+            args[at + 1] = size;
+            return host_syscall(&t->cpu, nr, args);
         }
         host = signal_host_mask(mask);
         args[at] = (uintptr_t)&host;
@@ -43,17 +42,14 @@ static long call_with_pair(Thread *t, long nr, const uint64_t a[6])
     uint64_t pair[2] = {0, 0}, host_pair[2] = {0, 8};
     uint64_t args[6] = {a[0], a[1], a[2], a[3], a[4], 0};
     if (a[5] && guest_read(pair, a[5], sizeof pair)) {
-        return -EFAULT;
+        return host_syscall(&t->cpu, nr, a);
     }
     if (!pair[0]) {
         return host_syscall(&t->cpu, nr, args);
     }
     uint64_t mask, host;
-    if (pair[1] != sizeof mask) {
-        return -EINVAL;
-    }
-    if (guest_read_u64(pair[0], &mask)) {
-        return -EFAULT;
+    if (pair[1] != sizeof mask || guest_read_u64(pair[0], &mask)) {
+        return host_syscall(&t->cpu, nr, a);
     }
     host = signal_host_mask(mask);
     host_pair[0] = (uintptr_t)&host;
@@ -81,7 +77,7 @@ long sys_epoll_ctl(Thread *t, const uint64_t a[6])
     HostEpollEvent host = {0};
     if (a[3]) {
         if (guest_read(&guest, a[3], sizeof guest)) {
-            return -EFAULT;
+            return host_syscall(&t->cpu, SYS_epoll_ctl, a); /* which may not ask for it */
         }
         host.events = guest.events;
         host.data = guest.data;

@@ -410,6 +410,8 @@ long sys_execve(Thread *t, const uint64_t a[6])
     return r ? r : exec_target(t, &target);
 }
 
+enum { EXECVE_CHECK = 0x10000 }; /* AT_EXECVE_CHECK of Linux 6.14 */
+
 long sys_execveat(Thread *t, const uint64_t a[6])
 {
     PathRoom room;
@@ -419,20 +421,24 @@ long sys_execveat(Thread *t, const uint64_t a[6])
     if (t->queued) {
         return -HOST_ERESTART;
     }
-    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
-        return -EINVAL;
-    }
     long r = path_arg(t->process, a[1], !(flags & AT_SYMLINK_NOFOLLOW), &room, &path);
     if (r) {
         return r;
+    }
+    if (!path[0] && !(flags & AT_EMPTY_PATH)) {
+        return -ENOENT;
+    }
+    if (flags & EXECVE_CHECK) {
+        /* Only asked whether it might, which older kernels refuse. */
+        return host_call(&t->cpu, SYS_execveat, a[0], (uintptr_t)path, a[2], a[3], a[4]);
+    }
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
+        return -EINVAL;
     }
     /* do_open_execat(): a program found through a descriptor is called /dev/fd/N or /dev/fd/N/path.
      */
     Target target = {dirfd, flags, path, path, a[2], a[3]};
     if (!path[0]) {
-        if (!(flags & AT_EMPTY_PATH)) {
-            return -ENOENT;
-        }
         snprintf(shown, sizeof shown, "/dev/fd/%d", dirfd);
         target.shown = shown;
     } else {

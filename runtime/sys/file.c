@@ -139,13 +139,12 @@ long sys_openat(Thread *t, const uint64_t a[6])
     PathRoom room;
     const char *path;
     uint64_t flags = convert_open_flags_to_host(a[2]);
-    long r = path_arg(t->process, a[1], !(flags & O_NOFOLLOW), &room, &path);
-    if (r) {
-        return r;
+    if (path_arg(t->process, a[1], !(flags & O_NOFOLLOW), &room, &path)) {
+        return host_call(&t->cpu, SYS_openat, a[0], a[1], flags, a[3]);
     }
     char joined[PATH_MAX];
     const char *full = proc_path_at((int)a[0], path, joined);
-    r = procfs_open(t, full, (int)flags);
+    long r = procfs_open(t, full, (int)flags);
     if (r != PROCFS_NOT_OURS) {
         return r;
     }
@@ -178,9 +177,8 @@ long sys_openat2(Thread *t, const uint64_t a[6])
     if (how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)) {
         return host_call(&t->cpu, SYS_openat2, a[0], a[1], (uintptr_t)&how, sizeof how);
     }
-    r = path_arg(t->process, a[1], !(how.flags & O_NOFOLLOW), &room, &path);
-    if (r) {
-        return r;
+    if (path_arg(t->process, a[1], !(how.flags & O_NOFOLLOW), &room, &path)) {
+        return host_call(&t->cpu, SYS_openat2, a[0], a[1], (uintptr_t)&how, sizeof how);
     }
     r = procfs_open(t, path, (int)how.flags);
     return r != PROCFS_NOT_OURS ? r
@@ -321,22 +319,18 @@ long sys_newfstatat(Thread *t, const uint64_t a[6])
 {
     struct stat st;
     PathRoom room;
-    const char *path = NULL;
-    /* With AT_EMPTY_PATH the path may be NULL (Linux 6.11). */
-    long r = (a[3] & AT_EMPTY_PATH) && !a[1]
-                 ? 0
-                 : path_arg(t->process, a[1], !(a[3] & AT_SYMLINK_NOFOLLOW), &room, &path);
-    return r ? r
-             : give_stat(
-                   host_call(&t->cpu, SYS_newfstatat, a[0], (uintptr_t)path, (uintptr_t)&st, a[3]),
-                   &st, a[2]);
+    const char *path;
+    /* (With AT_EMPTY_PATH the path may be NULL, in Linux 6.11.) */
+    if (path_arg(t->process, a[1], !(a[3] & AT_SYMLINK_NOFOLLOW), &room, &path)) {
+        path = guest_ptr(a[1]);
+    }
+    long r = host_call(&t->cpu, SYS_newfstatat, a[0], (uintptr_t)path, (uintptr_t)&st, a[3]);
+    return give_stat(r, &st, a[2]);
 }
 
 long sys_statx(Thread *t, const uint64_t a[6])
 {
-    return (a[2] & AT_EMPTY_PATH) && !a[1]
-               ? host_syscall(&t->cpu, SYS_statx, a)
-               : path_call(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
+    return path_call(t, SYS_statx, a, 1, !(a[2] & AT_SYMLINK_NOFOLLOW));
 }
 
 long sys_statfs(Thread *t, const uint64_t a[6])
@@ -356,8 +350,7 @@ long sys_faccessat2(Thread *t, const uint64_t a[6])
 
 long sys_utimensat(Thread *t, const uint64_t a[6])
 {
-    return a[1] ? path_call(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW))
-                : host_syscall(&t->cpu, SYS_utimensat, a);
+    return path_call(t, SYS_utimensat, a, 1, !(a[3] & AT_SYMLINK_NOFOLLOW));
 }
 
 long sys_chdir(Thread *t, const uint64_t a[6])
@@ -374,9 +367,8 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
 {
     PathRoom room;
     const char *path;
-    long r = path_arg(t->process, a[1], false, &room, &path);
-    if (r) {
-        return r;
+    if (path_arg(t->process, a[1], false, &room, &path)) {
+        return host_syscall(&t->cpu, SYS_readlinkat, a);
     }
     ProcPath pp;
     char joined[PATH_MAX], exe[PATH_MAX];
@@ -388,8 +380,7 @@ long sys_readlinkat(Thread *t, const uint64_t a[6])
         }
         if (length > 0) {
             size_t n = (size_t)length < a[3] ? (size_t)length : a[3];
-            r = guest_write(a[2], exe, n);
-            return r ? r : (long)n;
+            return guest_write(a[2], exe, n) ? -EFAULT : (long)n;
         }
     }
     return host_call(&t->cpu, SYS_readlinkat, a[0], (uintptr_t)path, a[2], a[3]);

@@ -124,12 +124,12 @@ static long limit(Thread *t, uint64_t pid, uint64_t resource, GuestAddr new_limi
 
 long sys_getrlimit(Thread *t, const uint64_t a[6])
 {
-    return a[1] ? limit(t, 0, a[0], 0, a[1]) : -EFAULT;
+    return a[1] ? limit(t, 0, a[0], 0, a[1]) : host_syscall(&t->cpu, SYS_getrlimit, a);
 }
 
 long sys_setrlimit(Thread *t, const uint64_t a[6])
 {
-    return a[1] ? limit(t, 0, a[0], a[1], 0) : -EFAULT;
+    return a[1] ? limit(t, 0, a[0], a[1], 0) : host_syscall(&t->cpu, SYS_setrlimit, a);
 }
 
 long sys_prlimit64(Thread *t, const uint64_t a[6])

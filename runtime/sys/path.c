@@ -111,9 +111,8 @@ long path_call(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow
     if (!a[at]) {
         return host_syscall(&t->cpu, nr, a); /* some take the descriptor itself then */
     }
-    long r = path_arg(t->process, a[at], follow, &room, &path);
-    if (r) {
-        return r;
+    if (path_arg(t->process, a[at], follow, &room, &path)) {
+        return host_syscall(&t->cpu, nr, a); /* refused, for that or for what is looked at first */
     }
     memcpy(args, a, sizeof args);
     args[at] = (uintptr_t)path;

@@ -22,7 +22,8 @@ typedef struct PathRoom {
 } PathRoom;
 long path_arg(Process *p, GuestAddr path, bool follow, PathRoom *room, const char **host);
 
-/* Makes the host's call `nr`, its argument number `at` being a path that is looked up so. */
+/* Makes the host's call `nr`, its argument number `at` being a path that is looked up so. One that
+ * can't be read goes to the host as it is, which finds the error that comes first. */
 long path_call(Thread *t, long nr, const uint64_t a[6], unsigned at, bool follow);
 
 #endif

@@ -77,7 +77,8 @@ long sys_waitid(Thread *t, const uint64_t a[6])
         long r = host_wait(t, a[3] & (__WALL | __WCLONE), SYS_waitid, a[0], a[1], (uintptr_t)&info,
                            a[3], a[4] ? (uintptr_t)&usage : 0);
         if (r < 0) {
-            return r;
+            /* The kernel writes what it hasn't found, too. */
+            return r != -HOST_ERESTART && a[2] && give_info(a[2], &info) ? -EFAULT : r;
         }
         if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
             int status = 0x7f | info.si_status << 8;
