@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cache/internal.h"
@@ -178,6 +179,28 @@ int dir_end(int dirfd, const DirFile *f, const char *name, int err)
     return err;
 }
 
+/* As few calls as can be; what one of them leaves over goes the long way. */
+static int put_all(int fd, const void *const *bytes, const size_t *sizes, unsigned n)
+{
+    enum { MOST = 64 };
+    struct iovec some[MOST];
+    int err = 0;
+
+    for (unsigned i = 0; i < n && !err;) {
+        unsigned k = 0;
+        for (; k < MOST && i + k < n; k++)
+            some[k] = (struct iovec){(void *)(uintptr_t)bytes[i + k], sizes[i + k]};
+        ssize_t put = writev(fd, some, (int)k);
+        size_t done = put > 0 ? (size_t)put : 0;
+        for (; k-- && !err; i++) {
+            size_t of_it = done < sizes[i] ? done : sizes[i];
+            done -= of_it;
+            err = dir_put(fd, (const uint8_t *)bytes[i] + of_it, sizes[i] - of_it);
+        }
+    }
+    return err;
+}
+
 int dir_write(int dirfd, const char *name, const void *const *bytes, const size_t *sizes,
               unsigned n, bool sync)
 {
@@ -186,8 +209,7 @@ int dir_write(int dirfd, const char *name, const void *const *bytes, const size_
 
     if (err)
         return err;
-    for (unsigned i = 0; i < n && !err; i++)
-        err = dir_put(f.fd, bytes[i], sizes[i]);
+    err = put_all(f.fd, bytes, sizes, n);
     if (!err && sync && fdatasync(f.fd))
         err = -errno;
     return dir_end(dirfd, &f, name, err);

@@ -138,7 +138,8 @@ static int by_id(const void *a, const void *b)
 }
 
 /* The header, the table and the frames of all pieces as a list of byte ranges, and writes them. */
-static int write_entry(int dir, const EntryName *name, EntryHeader *h, Piece *pieces, unsigned n)
+static int write_entry(int dir, const EntryName *name, EntryHeader *h, Piece *pieces, unsigned n,
+                       bool sync)
 {
     static const uint8_t zeros[8];
     size_t table = sizeof *h, count = 1, nframes = 0, used = 1;
@@ -181,7 +182,7 @@ static int write_entry(int dir, const EntryName *name, EntryHeader *h, Piece *pi
         memcpy(head, h, sizeof *h);
         bytes[0] = head;
         sizes[0] = table;
-        err = dir_write(dir, name->file, bytes, sizes, (unsigned)used, true);
+        err = dir_write(dir, name->file, bytes, sizes, (unsigned)used, sync);
     }
     free(bytes);
     free(sizes);
@@ -225,7 +226,9 @@ static int merge(Cache *c, int code, const EntryName *name, EntryHeader *h, cons
     }
     int dir = err ? err : dir_sub(c, code, name->dir, true);
     if (dir >= 0) {
-        err = write_entry(dir, name, h, pieces, n);
+        /* Where there was nothing, a machine that crashes leaves at worst something that isn't
+         * believed. */
+        err = write_entry(dir, name, h, pieces, n, old->bytes != NULL);
         close(dir);
     } else {
         err = dir;
