@@ -63,7 +63,7 @@ typedef struct CacheFile {
     uint8_t quick[8]; /* of its size and its first page */
     uint8_t content[32];
     bool has_content; /* `content` is known */
-    char path[512];   /* "": none */
+    char path[512];   /* "": none; with a content from memory only its last name */
 } CacheFile;
 
 /* What else makes code differ: the translator and its host. Hashed into the key. */
@@ -95,7 +95,8 @@ CacheMode cache_mode(const Cache *c);
 void cache_set_patience(Cache *c, bool waits);
 const CacheCounters *cache_counters(const Cache *c);
 
-/* False: not a regular file, or unreadable. Takes `path` from /proc. */
+/* False: not a regular file, or unreadable. Takes `path` from /proc, unless the content is
+ * remembered. */
 bool cache_identify(Cache *c, int fd, CacheFile *file);
 
 /* Bytes that stand in no file; `name` is for people. */

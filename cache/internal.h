@@ -102,6 +102,8 @@ bool key_content(Cache *c, CacheFile *file);
 void key_of(const CacheFile *file, const CacheTarget *target, uint8_t key[CACHE_KEY_SIZE]);
 void key_name(const uint8_t quick[8], const uint8_t key[CACHE_KEY_SIZE], EntryName *name);
 void key_hex(const uint8_t *bytes, unsigned n, char *text);
+/* The last name of its path, for people. */
+void key_file_name(const CacheFile *f, char name[CACHE_NAME_SIZE]);
 void key_identity(const struct stat *st, FileIdentity *out);
 
 /* ---- load.c ---------------------------------------------------------------------------------- */
@@ -113,6 +115,8 @@ bool part_valid(const EntryImage *i, const PartHeader *p);
 /* Files are never changed in place, only replaced, so what is large is mapped: of an entry of many
  * parts a run needs few pages. */
 int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, EntryImage *out);
+/* The same of the file in the folder name->dir. */
+int entry_read_in(Cache *c, int dir, const EntryName *name, const uint8_t *key, EntryImage *out);
 void entry_free(EntryImage *image);
 bool frame_read(Cache *c, const EntryImage *i, const PartHeader *p, unsigned frame, void *to,
                 uint32_t size);

@@ -1,8 +1,8 @@
 /* key.c - what an entry is found by.
  *
- *     quick = BLAKE3(size, first 4096 bytes)[0..7]          names the folder: no folder, nothing
- * known - at the price of one page read content = BLAKE3(the file) remembered in memo/ by (device,
- * inode, size, mtime, ctime) key = BLAKE3(content, build, guest, host features, options)    names
+ *     quick    checksum of the size and the first 4096 bytes: names the folder. No folder, nothing
+ * known, at the price of one page read content  BLAKE3(the file), remembered in memo/ by (device,
+ * inode, size, mtime, ctime) key      BLAKE3(content, build, guest, host features, options): names
  * the file in the folder
  *
  * The path of the guest file is in none of them. A memo of a file that changed within the last
@@ -24,10 +24,11 @@ typedef struct Memo {
     char magic[8];
     uint64_t dev, ino, size, mtime_ns, ctime_ns;
     uint8_t content[BLAKE3_SIZE];
+    char name[CACHE_NAME_SIZE]; /* the file's last name, for people; 0-terminated */
     uint64_t check;
 } Memo;
 
-static const char memo_magic[8] = "xemumem1";
+static const char memo_magic[8] = "xemumem2";
 
 void key_hex(const uint8_t *bytes, unsigned n, char *text)
 {
@@ -67,6 +68,8 @@ static bool same_identity(const CacheFile *a, const CacheFile *b)
            a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
+static bool memo_get(Cache *c, CacheFile *f);
+
 bool cache_identify(Cache *c, int fd, CacheFile *file)
 {
     struct stat st;
@@ -74,10 +77,9 @@ bool cache_identify(Cache *c, int fd, CacheFile *file)
         uint64_t size;
         uint8_t page[4096];
     } start = {0};
-    uint8_t hash[BLAKE3_SIZE];
+    uint64_t sum;
     char link[32];
 
-    (void)c;
     *file = (CacheFile){0};
     if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < 64)
         return false;
@@ -86,8 +88,11 @@ bool cache_identify(Cache *c, int fd, CacheFile *file)
     ssize_t n = pread(fd, start.page, sizeof start.page, 0);
     if (n < 64)
         return false;
-    blake3(&start, sizeof start.size + (size_t)n, hash);
-    memcpy(file->quick, hash, sizeof file->quick);
+    sum = check_sum(&start, sizeof start.size + (size_t)n);
+    memcpy(file->quick, &sum, sizeof file->quick);
+    file->has_content = memo_get(c, file);
+    if (file->has_content) /* then nobody will want to read it */
+        return true;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     n = readlink(link, file->path, sizeof file->path - 1);
     file->path[n > 0 && (size_t)n < sizeof file->path - 1 ? n : 0] = 0;
@@ -100,6 +105,15 @@ void cache_identify_memory(const char *name, const void *bytes, size_t size, Cac
     blake3(bytes, size, file->content);
     memcpy(file->quick, file->content, sizeof file->quick);
     snprintf(file->path, sizeof file->path, "/%s", name);
+}
+
+void key_file_name(const CacheFile *f, char name[CACHE_NAME_SIZE])
+{
+    const char *last = strrchr(f->path, '/');
+
+    memset(name, 0, CACHE_NAME_SIZE);
+    for (unsigned i = 0; last && last[1 + i] && i < CACHE_NAME_SIZE - 1; i++)
+        name[i] = last[1 + i];
 }
 
 /* ---- memos ----------------------------------------------------------------------------------- */
@@ -129,8 +143,11 @@ static bool memo_get(Cache *c, CacheFile *f)
         good = !memcmp(m.magic, memo_magic, sizeof m.magic) && m.dev == f->dev && m.ino == f->ino &&
                m.size == f->size && m.mtime_ns == f->mtime_ns && m.ctime_ns == f->ctime_ns &&
                m.check == check_sum(&m, offsetof(Memo, check));
-        if (good)
+        if (good) {
             memcpy(f->content, m.content, sizeof m.content);
+            m.name[sizeof m.name - 1] = 0;
+            snprintf(f->path, sizeof f->path, "/%s", m.name);
+        }
     }
     if (fd >= 0 && !good)
         c->counters.corrupt++;
@@ -158,6 +175,7 @@ static void memo_put(Cache *c, const CacheFile *f)
               .ctime_ns = f->ctime_ns};
     memcpy(m.magic, memo_magic, sizeof m.magic);
     memcpy(m.content, f->content, sizeof m.content);
+    key_file_name(f, m.name);
     m.check = check_sum(&m, offsetof(Memo, check));
     int dir = dir_memos(c, true);
     if (dir >= 0) {
@@ -213,9 +231,7 @@ static bool hash_content(Cache *c, CacheFile *f)
 
 bool key_content(Cache *c, CacheFile *f)
 {
-    if (!f->has_content && memo_get(c, f)) {
-        f->has_content = true;
-    } else if (!f->has_content && hash_content(c, f)) {
+    if (!f->has_content && hash_content(c, f)) {
         f->has_content = true;
         memo_put(c, f);
     }

@@ -71,7 +71,7 @@ static void note_use(const Cache *c, int fd, const struct stat *st)
 
 static int bytes_of(const Cache *c, int fd, EntryImage *out)
 {
-    enum { SMALL = 128 << 10 };
+    enum { SMALL = 16 << 10 }; /* a mapping costs what filling some pages does */
 
     if (out->size > SMALL) {
         void *p =
@@ -93,11 +93,10 @@ void entry_free(EntryImage *image)
     *image = (EntryImage){0};
 }
 
-int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, EntryImage *out)
+int entry_read_in(Cache *c, int dir, const EntryName *name, const uint8_t *key, EntryImage *out)
 {
     struct stat st;
-    int dir = dir_sub(c, code, name->dir, false),
-        fd = dir < 0 ? dir : dir_file(c, dir, name->file, &st);
+    int fd = dir_file(c, dir, name->file, &st);
     int err = fd < 0 ? fd : 0;
 
     *out = (EntryImage){0};
@@ -118,23 +117,31 @@ int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, En
         entry_free(out);
     if (fd >= 0)
         close(fd);
-    if (dir >= 0)
-        close(dir);
     return err;
 }
 
-/* Is there a folder of that quick name in any layer? */
-static bool maybe_known(Cache *c, const char *dir)
+int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, EntryImage *out)
+{
+    int dir = dir_sub(c, code, name->dir, false),
+        err = dir < 0 ? dir : entry_read_in(c, dir, name, key, out);
+
+    if (dir >= 0)
+        close(dir);
+    else
+        *out = (EntryImage){0};
+    return err;
+}
+
+/* The layers' folders of that quick name, -1 where there is none; false: nowhere. */
+static bool open_known(Cache *c, const char *name, int dirs[CACHE_LAYERS])
 {
     bool found = false;
 
-    for (unsigned l = 0; l < c->nlayers && !found; l++) {
+    for (unsigned l = 0; l < c->nlayers; l++) {
         int layer = dir_layer(c, l, false);
         int code = layer < 0 ? -1 : dir_sub(c, layer, "code", false);
-        int sub = code < 0 ? -1 : dir_sub(c, code, dir, false);
-        found = sub >= 0;
-        if (sub >= 0)
-            close(sub);
+        dirs[l] = code < 0 ? -1 : dir_sub(c, code, name, false);
+        found = found || dirs[l] >= 0;
         if (code >= 0)
             close(code);
         if (layer >= 0)
@@ -163,21 +170,20 @@ CacheEntry *cache_load(Cache *c, CacheFile *file, const CacheTarget *target)
     uint8_t key[CACHE_KEY_SIZE];
     EntryName name;
     CacheEntry *e = NULL;
+    int dirs[CACHE_LAYERS];
 
     key_hex(file->quick, 8, name.dir);
-    if (maybe_known(c, name.dir) && key_content(c, file) && (e = calloc(1, sizeof *e))) {
+    if (open_known(c, name.dir, dirs) && key_content(c, file) && (e = calloc(1, sizeof *e))) {
         key_of(file, target, key);
         key_name(file->quick, key, &name);
         for (unsigned l = 0; l < c->nlayers; l++) {
-            int layer = dir_layer(c, l, false);
-            int code = layer < 0 ? -1 : dir_sub(c, layer, "code", false);
-            if (code >= 0 && !entry_read(c, code, &name, key, &e->images[e->nimages]))
+            if (dirs[l] >= 0 && !entry_read_in(c, dirs[l], &name, key, &e->images[e->nimages]))
                 add_parts(e, &e->images[e->nimages++]);
-            if (code >= 0)
-                close(code);
-            if (layer >= 0)
-                close(layer);
         }
+    }
+    for (unsigned l = 0; l < c->nlayers; l++) {
+        if (dirs[l] >= 0)
+            close(dirs[l]);
     }
     if (e && !e->nparts) {
         cache_entry_free(e);

@@ -246,14 +246,11 @@ static int merge(Cache *c, int code, const EntryName *name, EntryHeader *h, cons
 
 static void describe(EntryHeader *h, const CacheFile *file, const uint8_t key[CACHE_KEY_SIZE])
 {
-    const char *name = strrchr(file->path, '/');
-
     *h = (EntryHeader){.version = CACHE_VERSION, .content_size = file->size};
     memcpy(h->magic, CACHE_MAGIC, 8);
     memcpy(h->key, key, CACHE_KEY_SIZE);
     memcpy(h->quick, file->quick, sizeof h->quick);
-    for (unsigned i = 0; name && name[1 + i] && i < CACHE_NAME_SIZE - 1; i++)
-        h->name[i] = name[1 + i];
+    key_file_name(file, h->name);
 }
 
 static int store_locked(Cache *c, int layer, const EntryName *name, EntryHeader *h,

@@ -353,6 +353,7 @@ static bool unshare(CodeChunk *c, uint32_t first, uint32_t n)
 {
     size_t len = (size_t)n * CODEBUF_PAGE;
     uint8_t *rx = c->rx + c->start + (size_t)first * CODEBUF_PAGE, *rw = rx + c->rw_delta;
+    (void)madvise(rw, len, MADV_POPULATE_WRITE);
     memcpy(rw, rx, len);
     void *hint = ownmem_hint(len);
     void *twin = mremap(rw, 0, len, MREMAP_MAYMOVE | (hint ? MREMAP_FIXED : 0), hint);

@@ -212,7 +212,7 @@ void jit_forget_targets(Cpu *cpu)
 }
 
 /* What a thread needs: its part of the jit and behind it the cache of targets. Pages of its own,
- * since most of them are never touched. */
+ * since a thread that ends soon touches few of them. */
 static size_t thread_bytes(void)
 {
     return ((sizeof(JitThread) + 63) & ~(size_t)63) + CPU_IBTC_SIZE * sizeof(IbtcEntry);
@@ -220,8 +220,9 @@ static size_t thread_bytes(void)
 
 int jit_thread_start(Jit *j, Cpu *cpu)
 {
+    /* The first one's look-ups touch most of them, each by two faults. */
     JitThread *t = mmap(ownmem_hint(thread_bytes()), thread_bytes(), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                        MAP_PRIVATE | MAP_ANONYMOUS | (j->nthreads ? 0 : MAP_POPULATE), -1, 0);
     if (t == MAP_FAILED) {
         return -ENOMEM;
     }

@@ -119,10 +119,11 @@ void code_store_target(CodeStore *s, uint64_t host_features)
 CodeFile *code_store_file(CodeStore *s, int fd)
 {
     CacheFile id;
+    lock_take(&s->lock);
     if (!cache_identify(s->cache, fd, &id)) {
+        lock_release(&s->lock);
         return NULL;
     }
-    lock_take(&s->lock);
     CodeFile *f = s->files;
     while (f && (f->id.dev != id.dev || f->id.ino != id.ino || f->id.size != id.size ||
                  f->id.mtime_ns != id.mtime_ns || f->id.ctime_ns != id.ctime_ns)) {
