@@ -231,7 +231,9 @@ static bool hash_content(Cache *c, CacheFile *f)
 
 bool key_content(Cache *c, CacheFile *f)
 {
-    if (!f->has_content && hash_content(c, f)) {
+    if (!f->has_content && memo_get(c, f)) {
+        f->has_content = true;
+    } else if (!f->has_content && hash_content(c, f)) {
         f->has_content = true;
         memo_put(c, f);
     }
