@@ -208,6 +208,7 @@ uint8_t lift_result_type(const Lift *l, const Uop *u);
 /* ---- llvm.c, object.c ------------------------------------------------------------------------ */
 /* Before anything else of LLVM. False: there is no code generator. */
 bool llvm_start(void);
+bool llvm_has_avx(void); /* of the host, as the code may use it */
 int llvm_emit(Lift *l, CodeObject *out);
 int object_parse(const uint8_t *elf, size_t len, const Lift *l, CodeObject *out);
 

@@ -136,25 +136,74 @@ static bool must_settle(Lift *l, const Uop *u)
 
 /* ---- the check ------------------------------------------------------------------------------- */
 
-/* What is wrong, by number of lanes: one branch for as many answers as may be. */
-enum { MOST_LANES = 8 };
+/* What is wrong: the sign bits of vectors of 128 bits, by which of them count, as PMOVMSKB numbers
+ * them. Comparisons are the host's own: LLVM would make AVX-512's masks of its own, or of all
+ * MOVMSKPS gives a VTESTPS, which take longer (docs/decisions.md). */
+enum { OF_F32X4, OF_F64X2, OF_F32, OF_F64, BAD_KINDS };
+static const uint16_t sign_bits[BAD_KINDS] = {0x8888, 0x8080, 8, 0x80};
+enum { CMP_UNORD = 3, CMP_EQ_UQ = 8 /* AVX */ }; /* Intel SDM volume 2A, CMPPD */
 typedef struct Bad {
-    V lanes[MOST_LANES + 1];
+    V signs[BAD_KINDS]; /* <4 x i32>; NULL: nothing */
 } Bad;
 
-static void bad_if(Lift *l, Bad *bad, V x)
+static void bad_if(Lift *l, Bad *bad, unsigned kind, V signs)
 {
-    Ty t = LLVMTypeOf(x);
-    V *to = &bad->lanes[LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMGetVectorSize(t) : 1];
+    V x = lift_cast(l, signs, LLVMVectorType(l->i32, 4)), *to = &bad->signs[kind];
     *to = *to ? LLVMBuildOr(l->b, *to, x, "") : x;
 }
 
-static V any(Lift *l, V lanes)
+static unsigned kind_of(uint8_t type)
 {
-    Ty t = LLVMTypeOf(lanes);
-    return LLVMGetTypeKind(t) == LLVMVectorTypeKind
-               ? lift_intrinsic(l, "llvm.vector.reduce.or", &t, 1, &lanes, 1)
-               : lanes;
+    bool wide = uop_lane(type) == LANE_F64;
+    return uop_is_vec(type) ? wide ? OF_F64X2 : OF_F32X4 : wide ? OF_F64 : OF_F32;
+}
+
+/* In 128 bits; above a scalar stands anything, above two floats both again. */
+static V in_register(Lift *l, V x, uint8_t type)
+{
+    bool wide = uop_lane(type) == LANE_F64;
+    Ty t = LLVMVectorType(wide ? l->f64 : l->f32, wide ? 2 : 4);
+    if (!uop_is_vec(type)) {
+        return LLVMBuildInsertElement(l->b, LLVMGetUndef(t), x, lift_i32(l, 0), "");
+    }
+    if (LLVMTypeOf(x) == t) {
+        return x;
+    }
+    V twice[4];
+    for (unsigned k = 0; k < 4; k++) {
+        twice[k] = lift_i32(l, k & 1);
+    }
+    return LLVMBuildShuffleVector(l->b, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(twice, 4),
+                                  "");
+}
+
+/* Results of the type whose comparison with another holds. */
+static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, V b)
+{
+    V args[3] = {in_register(l, a, type), in_register(l, b, type),
+                 LLVMConstInt(l->i8, predicate, false)};
+    static const char *const names[BAD_KINDS] = {
+        [OF_F32X4] = "llvm.x86.sse.cmp.ps",
+        [OF_F64X2] = "llvm.x86.sse2.cmp.pd",
+        [OF_F32] = "llvm.x86.sse.cmp.ss", /* whatever stands above raises nothing */
+        [OF_F64] = "llvm.x86.sse2.cmp.sd",
+    };
+    unsigned kind = kind_of(type);
+    bad_if(l, bad, kind, lift_intrinsic(l, names[kind], NULL, 0, args, 3));
+}
+
+static V is_bad(Lift *l, const Bad *bad)
+{
+    V all = NULL;
+    for (unsigned kind = 0; kind < BAD_KINDS; kind++) {
+        if (bad->signs[kind]) {
+            V signs = lift_cast(l, bad->signs[kind], LLVMVectorType(l->i8, 16));
+            V x = lift_intrinsic(l, "llvm.x86.sse2.pmovmskb.128", NULL, 0, &signs, 1);
+            x = LLVMBuildAnd(l->b, x, lift_i32(l, sign_bits[kind]), "");
+            all = all ? LLVMBuildOr(l->b, all, x, "") : x;
+        }
+    }
+    return LLVMBuildICmp(l->b, LLVMIntNE, all, lift_i32(l, 0), "");
 }
 
 static V size_of(Lift *l, V x)
@@ -173,10 +222,9 @@ static V side_by_side(Lift *l, const V *scalars, unsigned n, unsigned lanes)
     return v;
 }
 
-/* Which lanes of the results of the lane type are the smallest normal number? Zero in a lane of the
- * minimum of what differs from it says so. Of doubles the upper halves are looked at. NULL: there
- * is nothing to ask. */
-static V smallest_lanes(Lift *l, unsigned lane)
+/* Is a lane of the results of the lane type the smallest normal number? The minimum of what differs
+ * from it is zero then, and less one negative. Of doubles the upper halves are looked at. */
+static void bad_smallest(Lift *l, Bad *bad, unsigned lane)
 {
     Ty v4 = LLVMVectorType(l->i32, 4);
     bool wide = lane == LANE_F64;
@@ -202,8 +250,7 @@ static V smallest_lanes(Lift *l, unsigned lane)
     }
     for (unsigned k = 0; k < nwhole; k++) {
         V x = LLVMBuildXor(
-            l->b,
-            LLVMBuildAnd(l->b, lift_cast(l, whole[k], v4), LLVMConstVector(size, 4), ""),
+            l->b, LLVMBuildAnd(l->b, lift_cast(l, whole[k], v4), LLVMConstVector(size, 4), ""),
             LLVMConstVector(smallest, 4), "");
         V both[2] = {least, x};
         least = least ? lift_intrinsic(l, "llvm.umin", &v4, 1, both, 2) : x;
@@ -213,8 +260,10 @@ static V smallest_lanes(Lift *l, unsigned lane)
         V uppers[2] = {upper, upper};
         least = LLVMBuildAnd(l->b, lift_cast(l, least, l->v2i64), LLVMConstVector(uppers, 2), "");
     }
-    return least ? LLVMBuildICmp(l->b, LLVMIntEQ, least, LLVMConstNull(LLVMTypeOf(least)), "")
-                 : NULL;
+    if (least) {
+        V less = LLVMBuildAdd(l->b, least, LLVMConstAllOnes(LLVMTypeOf(least)), "");
+        bad_if(l, bad, wide ? OF_F64X2 : OF_F32X4, less);
+    }
 }
 
 /* NaNs among results of one type, two in a comparison. */
@@ -229,14 +278,14 @@ static void bad_nans(Lift *l, Bad *bad, uint8_t type)
         l->pending[k].nan = false;
         V x = l->vals[u->dst];
         if (one) {
-            bad_if(l, bad, LLVMBuildFCmp(l->b, LLVMRealUNO, one, x, ""));
+            bad_where(l, bad, type, CMP_UNORD, one, x);
             one = NULL;
         } else {
             one = x;
         }
     }
     if (one) {
-        bad_if(l, bad, LLVMBuildFCmp(l->b, LLVMRealUNO, one, one, ""));
+        bad_where(l, bad, type, CMP_UNORD, one, one);
     }
 }
 
@@ -249,30 +298,22 @@ static V any_bad(Lift *l)
     }
     for (unsigned k = 0; k < l->npending; k++) { /* one: its NaN is seen as well */
         const Uop *u = l->pending[k].u;
-        if (l->pending[k].tiny && tiny[uop_lane(u->type)] == 1) {
+        if (l->pending[k].tiny && tiny[uop_lane(u->type)] == 1 && llvm_has_avx()) {
             uint64_t smallest = uop_lane(u->type) == LANE_F64 ? UINT64_C(1) << 52 : 1u << 23;
             V size = size_of(l, l->vals[u->dst]), c = lift_const(l, u->type, smallest);
-            bad_if(l, &bad, LLVMBuildFCmp(l->b, LLVMRealUEQ, size, c, ""));
+            bad_where(l, &bad, u->type, CMP_EQ_UQ, size, c);
             l->pending[k].tiny = l->pending[k].nan = false;
         }
     }
     for (unsigned lane = LANE_F32; lane <= LANE_F64; lane++) {
-        V x = smallest_lanes(l, lane);
-        if (x) {
-            bad_if(l, &bad, x);
-        }
+        bad_smallest(l, &bad, lane);
     }
     for (unsigned k = 0; k < l->npending; k++) {
         if (l->pending[k].nan) {
             bad_nans(l, &bad, l->pending[k].u->type);
         }
     }
-    V all = NULL;
-    for (unsigned n = 1; n <= MOST_LANES; n++) {
-        V x = bad.lanes[n] ? any(l, bad.lanes[n]) : NULL;
-        all = all && x ? LLVMBuildOr(l->b, all, x, "") : x ? x : all;
-    }
-    return all;
+    return is_bad(l, &bad);
 }
 
 /* ---- once more ------------------------------------------------------------------------------- */

@@ -65,6 +65,14 @@ bool llvm_start(void)
     return machine != NULL;
 }
 
+bool llvm_has_avx(void)
+{
+    char *features = LLVMGetTargetMachineFeatureString(machine);
+    bool has = strstr(features, "+avx,") != NULL;
+    LLVMDisposeMessage(features);
+    return has;
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec ts;
