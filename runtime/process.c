@@ -75,6 +75,7 @@ Thread *thread_alloc(Process *p, ThreadPool *pool)
     t->cpu.process = p;
     t->cpu.runtime = t;
     t->alt_flags = SS_DISABLE;
+    t->tagged = false;
     rseq_thread(t);
     return t;
 }

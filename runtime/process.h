@@ -129,6 +129,7 @@ struct Thread {
     CpuWatch watch;              /* what trace.debug says; cpu.watch points to it */
     const struct Filter *filter; /* of seccomp; the latest */
     uint32_t seccomp;            /* SECCOMP_MODE_* */
+    bool tagged;                 /* pointers in its system calls may have tags (sys/tagged.h) */
     volatile bool park, parked;  /* it has to stand still, for a core file; it does */
 
     /* -- threads -- */

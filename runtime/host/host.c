@@ -53,33 +53,47 @@ bool host_fixup(uintptr_t *pc)
     return true;
 }
 
+/* Of the process; all threads of one that uses tags use them. */
+static uint64_t tag_bits;
+
+void guest_ignore_tags(void)
+{
+    __atomic_store_n(&tag_bits, UINT64_C(0xff) << 56, __ATOMIC_RELAXED);
+}
+
+static void *at(GuestAddr a)
+{
+    /* (an address of the upper half is none of the guest's with or without it) */
+    return guest_ptr(a & ~__atomic_load_n(&tag_bits, __ATOMIC_RELAXED));
+}
+
 int guest_read(void *dst, GuestAddr src, size_t n)
 {
-    return host_copy(dst, guest_ptr(src), n);
+    return host_copy(dst, at(src), n);
 }
 
 int guest_peek(GuestAddr src)
 {
-    return host_peek(guest_ptr(src));
+    return host_peek(at(src));
 }
 
 int guest_write(GuestAddr dst, const void *src, size_t n)
 {
-    return host_copy(guest_ptr(dst), src, n);
+    return host_copy(at(dst), src, n);
 }
 
 int guest_zero(GuestAddr dst, size_t n)
 {
-    return host_fill0(guest_ptr(dst), n);
+    return host_fill0(at(dst), n);
 }
 
 long guest_read_str(char *dst, GuestAddr src, size_t size)
 {
-    long n = host_copy_str(dst, guest_ptr(src), size);
+    long n = host_copy_str(dst, at(src), size);
     return n == (long)size ? -ENAMETOOLONG : n;
 }
 
 long guest_strnlen(GuestAddr src, size_t max)
 {
-    return host_strnlen(guest_ptr(src), max);
+    return host_strnlen(at(src), max);
 }

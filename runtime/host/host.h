@@ -64,6 +64,8 @@ bool host_in_syscall(uintptr_t pc);
  * if so. */
 bool host_fixup(uintptr_t *pc);
 
+/* From now on the top byte of guest addresses doesn't count in the functions below. */
+void guest_ignore_tags(void);
 /* Copies; 0 or -EFAULT (then part of it may have been done). */
 int guest_read(void *dst, GuestAddr src, size_t n);
 /* Can the byte be read? */

@@ -1,6 +1,7 @@
 /* Text of arguments. The types of syscalls.def:
  *
- *     int uint long size hex ptr   numbers             fd dirfd            descriptors (AT_FDCWD)
+ *     int uint long size           numbers             fd dirfd            descriptors (AT_FDCWD)
+ *     hex ptr addr word            numbers (sys/tagged.h)
  *     path str                     strings             buf outbuf outstr   bytes: the next
  * argument, or the result, is how many mode                         octal               fds two
  * descriptors, written by the call sig sigset                   signals             timespec
@@ -213,9 +214,9 @@ static void put_sockaddr(Out *o, GuestAddr addr, uint64_t n)
 }
 
 static const char *const plain_types[] = {
-    "int",    "uint",     "long",        "size",     "hex",    "ptr",      "fd",  "dirfd",
-    "path",   "str",      "buf",         "outbuf",   "outstr", "mode",     "fds", "sig",
-    "sigset", "timespec", "outtimespec", "sockaddr", "strv",   "socktype",
+    "int",    "uint",     "long",        "size",     "hex",    "ptr",      "fd",   "dirfd",
+    "path",   "str",      "buf",         "outbuf",   "outstr", "mode",     "fds",  "sig",
+    "sigset", "timespec", "outtimespec", "sockaddr", "strv",   "socktype", "addr", "word",
 };
 enum {
     T_INT,
@@ -240,6 +241,8 @@ enum {
     T_SOCKADDR,
     T_STRV,
     T_SOCKTYPE,
+    T_ADDR,
+    T_WORD,
     PLAIN_TYPES
 };
 _Static_assert(sizeof plain_types / sizeof plain_types[0] == PLAIN_TYPES, "one name for each");
@@ -273,7 +276,9 @@ static void put_arg(Out *o, const char *type, size_t n, uint64_t v, uint64_t nex
     case T_UINT: put(o, "%u", (unsigned)v); break;
     case T_LONG: put(o, "%" PRId64, (int64_t)v); break;
     case T_SIZE: put(o, "%" PRIu64, v); break;
+    case T_WORD:
     case T_HEX: put(o, v ? "%#" PRIx64 : "0", v); break;
+    case T_ADDR:
     case T_PTR: put(o, v ? "%#" PRIx64 : "NULL", v); break;
     case T_DIRFD:
         if ((int)v == AT_FDCWD) {

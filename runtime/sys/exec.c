@@ -21,6 +21,7 @@
 #include "runtime/sys/own_fd.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/sys.h"
+#include "runtime/sys/tagged.h"
 
 enum {
     HEAD_BYTES = 256, /* what the kernel looks at (BINPRM_BUF_SIZE) */
@@ -398,6 +399,48 @@ static long exec_target(Thread *t, const Target *target)
     return r;
 }
 
+/* The pointers of a list without their tags; w->v is NULL for none. */
+static long untag_words(Words *w, GuestAddr list)
+{
+    long n = count_words(list);
+    *w = (Words){0};
+    if (!list || n < 0 || (n = words_alloc(w, (size_t)n + 1))) {
+        return n;
+    }
+    const uint64_t *from = guest_ptr(list);
+    while (*from) {
+        words_add(w, guest_ptr(untagged(*from++)));
+    }
+    return 0; /* (the mapping ends in zeros) */
+}
+
+static void words_free(Words *w)
+{
+    if (w->v) {
+        host_raw2(SYS_munmap, w->v, w->bytes);
+    }
+}
+
+static long exec_tagged(Thread *t, const Target *target)
+{
+    Words argv = {0}, envp = {0};
+    long r = untag_words(&argv, target->argv);
+    if (!r && !(r = untag_words(&envp, target->envp))) {
+        Target plain = *target;
+        plain.argv = guest_addr(argv.v);
+        plain.envp = guest_addr(envp.v);
+        r = exec_target(t, &plain);
+    }
+    words_free(&argv);
+    words_free(&envp);
+    return r;
+}
+
+static long start_exec(Thread *t, const Target *target)
+{
+    return t->tagged ? exec_tagged(t, target) : exec_target(t, target);
+}
+
 long sys_execve(Thread *t, const uint64_t a[6])
 {
     PathRoom room;
@@ -407,7 +450,7 @@ long sys_execve(Thread *t, const uint64_t a[6])
     }
     long r = path_arg(t->process, a[0], true, &room, &path);
     Target target = {AT_FDCWD, 0, path, path, a[1], a[2]};
-    return r ? r : exec_target(t, &target);
+    return r ? r : start_exec(t, &target);
 }
 
 enum { EXECVE_CHECK = 0x10000 }; /* AT_EXECVE_CHECK of Linux 6.14 */
@@ -450,5 +493,5 @@ long sys_execveat(Thread *t, const uint64_t a[6])
             target.shown = shown;
         }
     }
-    return exec_target(t, &target);
+    return start_exec(t, &target);
 }

@@ -9,6 +9,7 @@
 
 #include "runtime/sig/signal.h"
 #include "runtime/sys/sys.h"
+#include "runtime/sys/tagged.h"
 
 long sys_uname(Thread *t, const uint64_t a[6])
 {
@@ -185,6 +186,8 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_PAC_RESET_KEYS:
     case PR_PAC_SET_ENABLED_KEYS:
     case PR_PAC_GET_ENABLED_KEYS: r = t->process->abi->pointer_auth(&t->cpu, a); return r;
+    case PR_SET_TAGGED_ADDR_CTRL: return tagged_prctl_set(t, a);
+    case PR_GET_TAGGED_ADDR_CTRL: return tagged_prctl_get(t, a);
     case PR_SET_MDWE: return set_mdwe(t->process, a);
     case PR_GET_MDWE:
         return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (long)t->process->mem->no_exec_gain;
@@ -204,9 +207,7 @@ long sys_prctl(Thread *t, const uint64_t a[6])
     case PR_GET_UNALIGN:
     case PR_SVE_SET_VL:
     case PR_SET_SYSCALL_USER_DISPATCH: /* (it would be xemu's calls) */
-    case PR_SVE_GET_VL:
-    case PR_SET_TAGGED_ADDR_CTRL:
-    case PR_GET_TAGGED_ADDR_CTRL: return -EINVAL;
+    case PR_SVE_GET_VL: return -EINVAL;
     default:
         r = host_syscall(&t->cpu, SYS_prctl, a);
         if (r == 0 && (int)a[0] == PR_SET_CHILD_SUBREAPER) {

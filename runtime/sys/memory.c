@@ -2,7 +2,7 @@
 #include <fcntl.h>
 
 #include "runtime/sys/sys.h"
-
+#include "runtime/sys/tagged.h"
 #include "runtime/sys/uring.h"
 
 /* Memory that another process may write as well: pairs are single-copy atomic from now on, as
@@ -33,17 +33,17 @@ long sys_mmap(Thread *t, const uint64_t a[6])
 
 long sys_munmap(Thread *t, const uint64_t a[6])
 {
-    return mem_munmap(t->process->mem, a[0], a[1]);
+    return mem_munmap(t->process->mem, untagged(a[0]), a[1]);
 }
 
 long sys_mprotect(Thread *t, const uint64_t a[6])
 {
-    return mem_mprotect(t->process->mem, a[0], a[1], a[2], -1);
+    return mem_mprotect(t->process->mem, untagged(a[0]), a[1], a[2], -1);
 }
 
 long sys_pkey_mprotect(Thread *t, const uint64_t a[6])
 {
-    return mem_mprotect(t->process->mem, a[0], a[1], a[2], (int)a[3]);
+    return mem_mprotect(t->process->mem, untagged(a[0]), a[1], a[2], (int)a[3]);
 }
 
 long sys_pkey_alloc(Thread *t, const uint64_t a[6])
@@ -62,12 +62,12 @@ long sys_pkey_free(Thread *t, const uint64_t a[6])
 
 long sys_mremap(Thread *t, const uint64_t a[6])
 {
-    return mem_mremap(t->process->mem, a[0], a[1], a[2], a[3], a[4]);
+    return mem_mremap(t->process->mem, untagged(a[0]), a[1], a[2], a[3], a[4]);
 }
 
 long sys_madvise(Thread *t, const uint64_t a[6])
 {
-    return mem_madvise(t->process->mem, a[0], a[1], (int)a[2]);
+    return mem_madvise(t->process->mem, untagged(a[0]), a[1], (int)a[2]);
 }
 
 long sys_brk(Thread *t, const uint64_t a[6])
@@ -95,12 +95,14 @@ long sys_remap_file_pages(Thread *t, const uint64_t a[6])
  * kernel is asked about a place where there never is any, and gives its own error. */
 static long on_mapped(Thread *t, long number, const uint64_t a[6])
 {
-    GuestAddr start = mem_page_down(a[0]), end = a[0] + a[1];
+    const GuestAddr at = untagged(a[0]);
+    const uint64_t args[6] = {at, a[1], a[2], a[3], a[4], a[5]};
+    GuestAddr start = mem_page_down(at), end = at + a[1];
     if (start < end && !mem_covers(t->process->mem, start, mem_page_up(end))) {
-        const uint64_t nowhere[6] = {MEM_TASK_SIZE | (a[0] & MEM_PAGE_MASK), 1, a[2]};
+        const uint64_t nowhere[6] = {MEM_TASK_SIZE | (at & MEM_PAGE_MASK), 1, a[2]};
         return host_syscall(&t->cpu, number, nowhere);
     }
-    return host_syscall(&t->cpu, number, a);
+    return host_syscall(&t->cpu, number, args);
 }
 
 long sys_msync(Thread *t, const uint64_t a[6])

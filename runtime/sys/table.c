@@ -3,6 +3,7 @@
 #include "runtime/sig/signal.h"
 #include "runtime/strace/strace.h"
 #include "runtime/sys/filter.h"
+#include "runtime/sys/tagged.h"
 
 static const SysEntry table[SYS_TABLE_SIZE] = {
 #define PASS(number, name) .host = SYS_##name
@@ -81,7 +82,7 @@ void sys_call(Thread *t)
     }
     long r = 0;
     if (!t->seccomp || filtered(t, &number, &entry, args, &r)) {
-        r = run(t, entry, args);
+        r = t->tagged && entry ? tagged_call(t, entry, args, run) : run(t, entry, args);
     }
     if (t->trace.on) {
         traced_result(t, r);

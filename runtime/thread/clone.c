@@ -253,6 +253,7 @@ static long start_sharing(Thread *t, struct clone_args *args, GuestAddr sp)
     child->mask = t->mask;
     child->filter = t->filter;
     child->seccomp = t->seccomp;
+    child->tagged = t->tagged;
     child->trace.newborn = t->trace.newborn = t->trace.on;
     if (waits) {
         /* fork() keeps the alternate stack, vfork() too; a new thread has none. */
