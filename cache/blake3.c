@@ -2,6 +2,7 @@
 #include "cache/blake3.h"
 
 #include <string.h>
+#include <sys/platform/x86.h>
 
 enum { CHUNK = 1024, BLOCK = 64, LANES = 8 };
 enum { CHUNK_START = 1, CHUNK_END = 2, PARENT = 4, ROOT = 8 };
@@ -115,18 +116,14 @@ static void parent_cv(uint32_t cv[8], const uint32_t left[8], const uint32_t rig
         r[4] = HIGH(q0, q4), r[5] = HIGH(q1, q5), r[6] = HIGH(q2, q6), r[7] = HIGH(q3, q7);        \
     } while (0)
 
-/* Which of the versions runs is settled when the program is loaded, before sanitizers are ready:
- * their builds (by clang) do without. */
-#ifdef __clang__
-#define CLONES
-#else
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#endif
-
 /* Eight inputs of `blocks` blocks each, one every `stride` bytes, to eight chaining values. */
-CLONES static void hash_lanes(const uint8_t *data, size_t stride, unsigned blocks, uint64_t counter,
-                              bool count, uint32_t first, uint32_t last, uint32_t flags,
-                              uint32_t out[LANES][8])
+typedef void HashLanes(const uint8_t *data, size_t stride, unsigned blocks, uint64_t counter,
+                       bool count, uint32_t first, uint32_t last, uint32_t flags,
+                       uint32_t out[LANES][8]);
+
+static inline __attribute__((always_inline)) void
+hash_lanes(const uint8_t *data, size_t stride, unsigned blocks, uint64_t counter, bool count,
+           uint32_t first, uint32_t last, uint32_t flags, uint32_t out[LANES][8])
 {
     Vec cv[8], low = {0}, high = {0};
 
@@ -164,6 +161,25 @@ CLONES static void hash_lanes(const uint8_t *data, size_t stride, unsigned block
     memcpy(out, cv, sizeof cv);
 }
 
+#define VERSION(name, ...)                                                                         \
+    __VA_ARGS__ static void name(const uint8_t *data, size_t stride, unsigned blocks,              \
+                                 uint64_t counter, bool count, uint32_t first, uint32_t last,      \
+                                 uint32_t flags, uint32_t out[LANES][8])                           \
+    {                                                                                              \
+        hash_lanes(data, stride, blocks, counter, count, first, last, flags, out);                 \
+    }
+VERSION(hash_lanes_plain)
+VERSION(hash_lanes_avx2, __attribute__((target("avx2"))))
+VERSION(hash_lanes_avx512, __attribute__((target("avx2,avx512f,avx512vl"))))
+
+/* By what libc found when it started. */
+static HashLanes *best_version(void)
+{
+    if (CPU_FEATURE_ACTIVE(AVX512F) && CPU_FEATURE_ACTIVE(AVX512VL))
+        return hash_lanes_avx512;
+    return CPU_FEATURE_ACTIVE(AVX2) ? hash_lanes_avx2 : hash_lanes_plain;
+}
+
 /* ---- the tree -------------------------------------------------------------------------------- */
 
 /* A complete subtree of n chunks, n a power of two from 8 to BLAKE3_PIECE / CHUNK. */
@@ -171,13 +187,14 @@ static void complete_cv(uint32_t cv[8], const uint8_t *data, unsigned n, uint64_
 {
     _Static_assert(BLAKE3_PIECE / CHUNK == 64, "the size of the levels below");
     uint32_t level[64][8];
+    HashLanes *hash = best_version();
 
     for (unsigned i = 0; i < n; i += LANES)
-        hash_lanes(data + (size_t)i * CHUNK, CHUNK, CHUNK / BLOCK, counter + i, true, CHUNK_START,
-                   CHUNK_END, 0, &level[i]);
+        hash(data + (size_t)i * CHUNK, CHUNK, CHUNK / BLOCK, counter + i, true, CHUNK_START,
+             CHUNK_END, 0, &level[i]);
     for (n /= 2; n >= LANES; n /= 2) {
         for (unsigned i = 0; i < n; i += LANES)
-            hash_lanes((const uint8_t *)level[2 * i], BLOCK, 1, 0, false, 0, 0, PARENT, &level[i]);
+            hash((const uint8_t *)level[2 * i], BLOCK, 1, 0, false, 0, 0, PARENT, &level[i]);
     }
     for (; n; n /= 2) {
         for (unsigned i = 0; i < n; i++)

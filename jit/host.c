@@ -1,7 +1,7 @@
 #include "jit/host.h"
 
-#include <cpuid.h>
 #include <stdbool.h>
+#include <sys/platform/x86.h>
 
 static uint64_t read_xcr0(void)
 {
@@ -11,25 +11,22 @@ static uint64_t read_xcr0(void)
     return (uint64_t)hi << 32 | lo;
 }
 
+/* What libc has read when it started: in a virtual machine each CPUID costs some microseconds. What
+ * the processor hasn't got is 0. */
+static const unsigned *leaf(unsigned index)
+{
+    return __x86_get_cpuid_feature_leaf(index)->cpuid_array;
+}
+
 /* Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E. */
 uint64_t jit_host_features(uint64_t off)
 {
-    uint32_t a, b, c, d, b7 = 0, c7 = 0, d7 = 0, a71 = 0, c81 = 0;
+    enum { A, B, C, D };
+    const unsigned *leaf1 = leaf(CPUID_INDEX_1), *leaf7 = leaf(CPUID_INDEX_7);
+    uint32_t c = leaf1[C], b7 = leaf7[B], c7 = leaf7[C], d7 = leaf7[D],
+             a71 = leaf(CPUID_INDEX_7_ECX_1)[A], c81 = leaf(CPUID_INDEX_80000001)[C];
     uint64_t f = 0, xcr0 = 0;
 
-    __cpuid(1, a, b, c, d);
-    if (__get_cpuid_max(0, 0) >= 7) {
-        uint32_t max_sub;
-        __cpuid_count(7, 0, max_sub, b7, c7, d7);
-        if (max_sub >= 1) {
-            uint32_t x, y, z;
-            __cpuid_count(7, 1, a71, x, y, z);
-        }
-    }
-    if ((unsigned)__get_cpuid_max(0x80000000u, 0) >= 0x80000001u) {
-        uint32_t x, y, z;
-        __cpuid(0x80000001u, x, y, c81, z);
-    }
     if (c >> 27 & 1) /* OSXSAVE */
         xcr0 = read_xcr0();
 /* clang-format off */

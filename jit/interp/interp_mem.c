@@ -5,6 +5,8 @@
  * later loads. Aligned accesses up to 8 bytes are single instructions and so single-copy atomic;
  * aligned 16-byte SSE accesses are atomic on hosts with AVX, and go by cmpxchg16b on others.
  */
+#include <sys/platform/x86.h>
+
 #include "jit/internal.h"
 #include "jit/interp/ops.h"
 
@@ -81,7 +83,7 @@ static V128 cas16(void *p, V128 old, V128 new)
 
 static bool sse_is_atomic(void)
 {
-    return __builtin_cpu_supports("avx");
+    return CPU_FEATURE_ACTIVE(AVX);
 }
 
 static V128 load16(void *p, bool atomic)
