@@ -13,7 +13,7 @@
 static int map_rx(const CodeBuf *cb, int fd, size_t from, size_t to)
 {
     return from < to && mmap(cb->rx + from, to - from, PROT_READ | PROT_EXEC,
-                             MAP_SHARED | MAP_FIXED, fd, (off_t)from) == MAP_FAILED
+                             MAP_SHARED | MAP_FIXED, fd, (off_t)(from + cb->skip)) == MAP_FAILED
                ? -errno
                : 0;
 }
@@ -52,12 +52,12 @@ static int map_twice(CodeBuf *cb, int fd, void *rx_at, void *rw_at, int fixed)
             return err;
         }
     } else {
-        rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+        rx = mmap(rx_at, cb->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, cb->skip);
     }
     if (rx == MAP_FAILED) {
         return -errno;
     }
-    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, 0);
+    uint8_t *rw = mmap(rw_at, cb->size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, cb->skip);
     if (rw == MAP_FAILED) {
         int err = -errno;
         if (fixed) {
@@ -159,8 +159,13 @@ int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous)
     if (!cb->chunks) {
         return -ENOMEM;
     }
+    if (hint && !anonymous) {
+        cb->skip = CODEBUF_HUGE - CODEBUF_HEAD;
+        hint = (void *)((((uintptr_t)hint + CODEBUF_HUGE - 1) & ~(uintptr_t)(CODEBUF_HUGE - 1)) +
+                        cb->skip);
+    }
     void *twin = hint ? (uint8_t *)hint + cb->size : NULL;
-    int fd = anonymous ? -1 : code_file(cb->size);
+    int fd = anonymous ? -1 : code_file(cb->skip + cb->size);
     int err = fd < 0 ? map_anonymous(cb, hint, twin, NULL) : map_twice(cb, fd, hint, twin, 0);
     if (fd >= 0) { /* the mappings keep the file: no descriptor is left for the guest to meet */
         close(fd);
@@ -222,7 +227,7 @@ static void stop_sharing(CodeBuf *cb)
 static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to)
 {
     while (from < to) {
-        ssize_t n = pwrite(fd, cb->rx + from, to - from, from);
+        ssize_t n = pwrite(fd, cb->rx + from, to - from, (off_t)from + cb->skip);
         if (n <= 0) {
             return n < 0 ? -errno : -ENOSPC;
         }
@@ -233,7 +238,7 @@ static int copy_out(int fd, const CodeBuf *cb, uint32_t from, uint32_t to)
 
 int codebuf_own(CodeBuf *cb)
 {
-    int fd = cb->anonymous ? -1 : code_file(cb->size), err = 0;
+    int fd = cb->anonymous ? -1 : code_file(cb->skip + cb->size), err = 0;
     if (fd < 0) {
         err = map_anonymous(cb, cb->rx, cb->rx + cb->rw_delta, cb);
         if (!err) {
@@ -274,16 +279,67 @@ void codebuf_destroy(CodeBuf *cb)
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* The other chunks in the same two megabytes: has one of them small pages already? (Making them one
+ * page takes a copy, and waits for other processors.) *huge: it is one page. */
+static bool has_small(const CodeBuf *cb, uint32_t start, bool *huge)
+{
+    *huge = false;
+    for (uint32_t at = start; at < start + CODEBUF_HUGE; at += CODEBUF_CHUNK) {
+        const CodeChunk *c = __atomic_load_n(&cb->chunks[at / CODEBUF_CHUNK], __ATOMIC_ACQUIRE);
+        if (!c) {
+            continue;
+        }
+        bool is_huge = __atomic_load_n(&c->huge, __ATOMIC_RELAXED);
+        *huge |= is_huge;
+        if (!is_huge && (c->bare || __atomic_load_n(&c->ready, __ATOMIC_RELAXED) > c->start)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is the chunk, in which there's nothing yet, in a huge page now? One takes a twentieth of the time
+ * of 512 small ones. An old kernel doesn't know how (EINVAL). */
+static bool make_huge(CodeBuf *cb, CodeChunk *c)
+{
+    enum { ENOUGH = 256u << 10 }; /* bytes of small pages: the program isn't a small one */
+    bool huge;
+    if (!cb->skip || __atomic_load_n(&cb->asked, __ATOMIC_RELAXED) < ENOUGH ||
+        c->ready > c->start || c->start < CODEBUF_HEAD) {
+        return false;
+    }
+    uint32_t start = (c->start - CODEBUF_HEAD) / CODEBUF_HUGE * CODEBUF_HUGE + CODEBUF_HEAD;
+    uint8_t *rw = c->rx + c->rw_delta + start;
+    if (start + CODEBUF_HUGE > cb->size || (uintptr_t)rw % CODEBUF_HUGE ||
+        (uintptr_t)c->rw_delta % CODEBUF_HUGE || has_small(cb, start, &huge)) {
+        return false;
+    }
+    if (!huge) { /* it has to have a page that can become it */
+        (void)madvise(rw + (c->start - start), CODEBUF_PAGE, MADV_POPULATE_WRITE);
+        if (madvise(rw, CODEBUF_HUGE, MADV_COLLAPSE) != 0) {
+            return false;
+        }
+    }
+    __atomic_store_n(&c->huge, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->ready, c->end, __ATOMIC_RELAXED);
+    return true;
+}
+
 /* Both views of the next pages at once: one by one, faults cost more than the code that goes there.
  * An old kernel doesn't know how (EINVAL): then by faults. */
-static void populate(CodeChunk *c)
+static void populate(CodeBuf *cb, CodeChunk *c)
 {
-    enum { AHEAD = 32u << 10, MARGIN = AHEAD / 4, SMALL = 1u << 20 };
-    if (c->ready < c->end && c->next + MARGIN > c->ready) {
-        uint32_t ahead = c->start < SMALL ? AHEAD : CODEBUF_CHUNK / 2;
+    enum { AHEAD = 32u << 10, MARGIN = AHEAD / 4 };
+    if (c->ready < c->end && c->next + MARGIN > c->ready && !make_huge(cb, c)) {
+        uint32_t ahead = c->start < CODEBUF_HEAD ? AHEAD : CODEBUF_CHUNK / 2;
         (void)madvise(c->rx + c->rw_delta + c->ready, ahead, MADV_POPULATE_WRITE);
         (void)madvise(c->rx + c->ready, ahead, MADV_POPULATE_READ);
-        c->ready += ahead;
+        __atomic_store_n(&c->ready, c->ready + ahead, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&cb->asked, ahead, __ATOMIC_RELAXED);
     }
 }
 
@@ -314,7 +370,8 @@ bool codebuf_chunks(CodeBuf *cb, unsigned n, bool pieces, CodeChunk **out)
         c->rw_delta = cb->rw_delta;
         c->start = c->next = c->ready = start;
         c->end = start + CODEBUF_CHUNK;
-        c->stubs = false;
+        c->huge = c->stubs = false;
+        c->bare = !pieces;
         c->segment = NULL;
         c->filled = ~UINT64_C(0);
         c->shared = 0;
@@ -415,17 +472,17 @@ CodeChunk *codebuf_chunk(CodeBuf *cb)
     if (!codebuf_chunks(cb, 1, true, &c)) {
         return NULL;
     }
-    populate(c);
+    populate(cb, c);
     return c;
 }
 
-void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block)
+void codebuf_commit(CodeBuf *cb, CodeChunk *chunk, uint32_t len, struct Block *block)
 {
     CodePiece *p = &chunk->pieces[chunk->count];
     *p = (CodePiece){.start = chunk->next, .end = chunk->next + len, .block = block};
     chunk->next = (chunk->next + len + 15u) & ~15u;
     __atomic_store_n(&chunk->count, chunk->count + 1, __ATOMIC_RELEASE);
-    populate(chunk);
+    populate(cb, chunk);
 }
 
 const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc)

@@ -6,6 +6,12 @@
  * The arena is handed out in chunks. A thread fills chunks of its own (one for hot code, one for
  * cold code), so emitting takes no lock. Within a chunk pieces of code lie in ascending order and
  * are registered with the block they belong to, which is how a faulting host pc finds its block.
+ *
+ * A program of much code has huge pages for it, without asking for each page:
+ *
+ *     arena offset  0        CODEBUF_HEAD         + 2 MB                + 4 MB
+ *                   | 4 KB pages | one page, or 4 KB ones | one page, ...
+ *     address         not a multiple of 2 MB, nor is the offset in the file
  */
 #ifndef XEMU_JIT_CODEBUF_H
 #define XEMU_JIT_CODEBUF_H
@@ -19,6 +25,11 @@ struct Block;
 
 #define CODEBUF_CHUNK        (256u << 10) /* bytes; a block's hot or cold part is smaller */
 #define CODEBUF_CHUNK_PIECES 8192u
+#define CODEBUF_HUGE         (2u << 20)
+/* A small program's code: stubs, one chunk of hot code and one of cold. */
+#define CODEBUF_HEAD (3 * CODEBUF_CHUNK)
+/* Of address space, to pass to codebuf_create() as a hint. */
+#define CODEBUF_SPAN(size) (2 * (size) + 2 * CODEBUF_HUGE)
 
 typedef struct CodePiece {
     uint32_t start, end; /* offsets in the arena */
@@ -31,7 +42,9 @@ typedef struct CodeChunk {
     uint8_t *rx;             /* the arena it is part of, as in CodeBuf */
     ptrdiff_t rw_delta;
     uint32_t start, next, end;   /* offsets in the arena: filled up to next */
-    uint32_t ready;              /* pages up to here were asked for in advance */
+    uint32_t ready;              /* pages up to here were asked for in advance (atomic) */
+    bool huge;                   /* in a huge page (atomic) */
+    bool bare;                   /* has no pieces */
     bool stubs;                  /* begins with a copy of the arena's stubs */
     struct KeepSegment *segment; /* it holds stored code, of which there are no pieces */
     uint32_t window;             /* where the chunk is in the segment's window */
@@ -59,7 +72,9 @@ typedef struct CodeBuf {
     uint8_t *rx;
     ptrdiff_t rw_delta; /* rw = rx + rw_delta */
     size_t size;
+    uint32_t skip;       /* offset of rx in the file; 0: no huge pages */
     uint32_t used;       /* bytes handed out as chunks (atomic) */
+    uint32_t asked;      /* bytes of small pages asked for in advance (atomic) */
     bool anonymous;      /* no file, so that perf takes names from /tmp/perf-PID.map */
     CodeChunk **chunks;  /* [size / CODEBUF_CHUNK], by position */
     CodeShare *share;    /* fork: NULL until there was one */
@@ -67,7 +82,8 @@ typedef struct CodeBuf {
     bool borrowed, left; /* the file belongs to a parent; and isn't used any more */
 } CodeBuf;
 
-/* `hint`: where rx should lie; NULL: anywhere. 0 or -errno. */
+/* `hint`: where CODEBUF_SPAN(size) bytes are free, the arena's two views go there; NULL: anywhere.
+ * 0 or -errno. */
 int codebuf_create(CodeBuf *cb, size_t size, void *hint, bool anonymous);
 void codebuf_destroy(CodeBuf *cb);
 /* Fork: parent and child go on running the same file's code. What was written before stays as it is
@@ -114,7 +130,7 @@ bool codebuf_worth_patching(CodeBuf *cb, uint32_t at);
 const CodeChunk *codebuf_chunk_at(const CodeBuf *cb, uintptr_t host_pc);
 /* Records that [rx, rx + len) at chunk->next belongs to block, and moves next behind it (aligned up
  * to 16). */
-void codebuf_commit(CodeChunk *chunk, uint32_t len, struct Block *block);
+void codebuf_commit(CodeBuf *cb, CodeChunk *chunk, uint32_t len, struct Block *block);
 /* The block whose code contains the host pc, or NULL. Async-signal-safe. */
 struct Block *codebuf_find(const CodeBuf *cb, uintptr_t host_pc);
 

@@ -388,7 +388,7 @@ int jit_empty_arena(Jit *j)
         return -ENOMEM;
     }
     int err =
-        codebuf_create(&fresh, j->code.size, ownmem_hint(2 * j->code.size), j->code.anonymous);
+        codebuf_create(&fresh, j->code.size, ownmem_hint(CODEBUF_SPAN(j->code.size)), j->code.anonymous);
     if (!err && (err = template_arena(j, &fresh)) != 0) {
         codebuf_destroy(&fresh);
     }

@@ -404,7 +404,7 @@ int stock_take(JitThread *t, Block *b)
     }
     memcpy(faults, k.r.p, b->faultmap_len);
     hot->next = at;
-    codebuf_commit(hot, f.hot_len, b);
-    codebuf_commit(cold, f.cold_len, b);
+    codebuf_commit(&t->jit->code, hot, f.hot_len, b);
+    codebuf_commit(&t->jit->code, cold, f.cold_len, b);
     return 0;
 }

@@ -73,7 +73,7 @@ Test(codebuf, finds_the_block_of_a_pc)
     for (unsigned i = 0; i < 6; i++) {
         CodeChunk *c = i & 1 ? c2 : c1;
         at[i] = (uintptr_t)cb.rx + c->next;
-        codebuf_commit(c, 10 + 13 * i, &blocks[i]);
+        codebuf_commit(&cb, c, 10 + 13 * i, &blocks[i]);
     }
     for (unsigned i = 0; i < 6; i++) {
         cr_expect_eq(codebuf_find(&cb, at[i]), &blocks[i]);
@@ -100,6 +100,49 @@ Test(codebuf, chunks_run_out)
     codebuf_destroy(&cb);
 }
 
+/* Enough code for huge pages, where the host has them: both views show the same, and so does a
+ * copy.
+ */
+Test(codebuf, much_code)
+{
+    enum { CHUNKS = 24, EACH = 4, STEP = CODEBUF_CHUNK / EACH };
+    size_t size = CHUNKS * CODEBUF_CHUNK;
+    void *hint = mmap(NULL, CODEBUF_SPAN(size), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CodeBuf cb;
+    Block b;
+    int status;
+
+    memset(&b, 0, sizeof b);
+    cr_assert_neq(hint, MAP_FAILED);
+    munmap(hint, CODEBUF_SPAN(size));
+    cr_assert_eq(codebuf_create(&cb, size, hint, false), 0);
+    for (uint32_t n = 0; n < CHUNKS; n++) {
+        CodeChunk *c = codebuf_chunk(&cb);
+        for (uint32_t i = 0; i < EACH; i++) {
+            write_function(codebuf_rw(&cb, (uintptr_t)cb.rx + c->next), n * EACH + i);
+            codebuf_commit(&cb, c, STEP, &b);
+        }
+    }
+    cr_assert_eq(codebuf_fork_prepare(&cb), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        bool good = true;
+        codebuf_fork_child(&cb);
+        good = codebuf_own(&cb) == 0;
+        for (uint32_t i = 0; i < CHUNKS * EACH && good; i++) {
+            good = call(cb.rx + i * STEP) == i;
+            write_function(codebuf_rw(&cb, (uintptr_t)cb.rx + i * STEP), i + 1000);
+            good = good && call(cb.rx + i * STEP) == i + 1000;
+        }
+        _exit(good ? 0 : 1);
+    }
+    codebuf_fork_parent(&cb, true);
+    cr_assert(waitpid(pid, &status, 0) == pid && status == 0);
+    for (uint32_t i = 0; i < CHUNKS * EACH; i++)
+        cr_expect_eq(call(cb.rx + i * STEP), i);
+    codebuf_destroy(&cb);
+}
+
 /* After fork both run the same code, which neither changes until it has a copy or is the only one
  * left. */
 Test(codebuf, fork_shares_until_someone_writes)
@@ -112,7 +155,7 @@ Test(codebuf, fork_shares_until_someone_writes)
 
     memset(&b, 0, sizeof b);
     write_function(rw, 1);
-    codebuf_commit(c, 6, &b);
+    codebuf_commit(&cb, c, 6, &b);
     cr_expect(codebuf_may_patch(&cb));
     cr_assert_eq(codebuf_fork_prepare(&cb), 0);
     pid_t child = fork();
@@ -148,7 +191,7 @@ Test(codebuf, fork_and_a_child_that_says_nothing)
 
     memset(&b, 0, sizeof b);
     write_function(rw, 1);
-    codebuf_commit(c, 6, &b);
+    codebuf_commit(&cb, c, 6, &b);
     for (int leaves = 1; leaves >= 0; leaves--) {
         cr_assert_eq(codebuf_fork_prepare(&cb), 0);
         pid_t child = fork();

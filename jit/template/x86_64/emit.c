@@ -626,8 +626,8 @@ static int finish(Emit *e, uint32_t hot_len)
     b->host_len = hot_len;
     b->cold = (uintptr_t)b->arena + t->cold->next;
     b->cold_len = cold_len;
-    codebuf_commit(t->hot, hot_len, b);
-    codebuf_commit(t->cold, cold_len, b);
+    codebuf_commit(&t->jit->code, t->hot, hot_len, b);
+    codebuf_commit(&t->jit->code, t->cold, cold_len, b);
     return 0;
 }
 

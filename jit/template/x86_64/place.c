@@ -185,8 +185,8 @@ int template_place(JitThread *t, const CodeObject *o, Block *b)
     b->host_len = (uint32_t)(hot_end - code);
     b->cold = (uintptr_t)(owner - arena) + (uintptr_t)c->rx;
     b->cold_len = (uint32_t)(stub - owner);
-    codebuf_commit(c, (uint32_t)(hot_end - start), b);
-    codebuf_commit(d, b->cold_len, b);
+    codebuf_commit(&t->jit->code, c, (uint32_t)(hot_end - start), b);
+    codebuf_commit(&t->jit->code, d, b->cold_len, b);
     return 0;
 }
 #else
