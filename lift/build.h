@@ -107,6 +107,7 @@ typedef struct Lift {
     uint64_t tainted_file; /* a bit for each 16 bytes of the register file that hold one */
     uint8_t *tainted;      /* by value number: lane type + 1 */
     uint8_t *mask_bits;    /* by value number: lanes so wide are all ones or all zeros */
+    uint8_t *flushed;      /* by value number: flush-to-zero mode; no lane is denormal */
     V *fast;               /* while it is done again: by value number, as it was */
     bool again;
     /* results */
@@ -182,6 +183,9 @@ void checks_after(Lift *l, const Uop *u);
 V checks_result(Lift *l, const Uop *u, V fast, bool tiny);
 void lift_one(Lift *l, const Uop *u);
 
+/* A float operand of u; flush-to-zero mode: what is denormal has trapped, or counts as zero
+ * (jit/template/x86_64/emit_fp_flush.c says of which operations an operand must be asked). */
+V lift_fp_operand(Lift *l, uint16_t v);
 /* ---- families: true if lifted ---------------------------------------------------------------- */
 bool lift_int(Lift *l, const Uop *u);
 bool lift_vec(Lift *l, const Uop *u);

@@ -128,8 +128,8 @@ static bool must_settle(Lift *l, const Uop *u)
     if (lane != LANE_F32 && lane != LANE_F64) {
         return true;
     }
-    if (spreads(u) || only_asks(u)) {
-        return lane_of_operands(u) != lane;
+    if (spreads(u) || only_asks(u)) { /* a NaN made by fptrap.c isn't to be asked */
+        return lane_of_operands(u) != lane || (only_asks(u) && l->r->mode & CPU_MODE_FZ);
     }
     return !moves(l, u, lane);
 }
@@ -396,6 +396,9 @@ void checks_after(Lift *l, const Uop *u)
         l->mask_bits[u->dst] = compares               ? (uint8_t)uop_lane_bits(u->type)
                                : u->op == UOP_BITCAST ? l->mask_bits[u->a]
                                                       : 0;
+    }
+    if (u->dst != VAL_NONE && !l->again) {
+        l->flushed[u->dst] = spreads(u) && l->r->mode & CPU_MODE_FZ;
     }
     if (l->again || !l->npending) {
         return;

@@ -219,7 +219,7 @@ static V bool_of(Lift *l, uint16_t v)
 static V second_operand(Lift *l, const Uop *u)
 {
     if (u->b != VAL_NONE) {
-        return lift_val(l, u->b);
+        return u->sub == UOP_FLAGS_FCMP ? lift_fp_operand(l, u->b) : lift_val(l, u->b);
     }
     return uop_is_float(u->type) ? lift_const(l, u->type, 0)
                                  : lift_const(l, u->type, (uint64_t)(int64_t)u->imm);
@@ -236,9 +236,9 @@ static unsigned first_test(const Lift *l, const Uop *u)
     return UOP_EQ;
 }
 
-static bool unlifted_float(const Lift *l, const Uop *u)
+static bool unlifted_float(const Uop *u)
 {
-    return uop_is_float(u->type) && (uop_lane(u->type) == LANE_F16 || l->r->mode & CPU_MODE_FZ);
+    return uop_is_float(u->type) && uop_lane(u->type) == LANE_F16;
 }
 
 static bool by_interp(Lift *l, const Uop *u)
@@ -258,11 +258,11 @@ bool lift_flags(Lift *l, const Uop *u)
     FlagVal *f = u->dst == VAL_NONE ? NULL : &l->flags[u->dst];
     switch (u->op) {
     case UOP_FLAGS:
-        if (unlifted_float(l, u)) {
+        if (unlifted_float(u)) {
             return by_interp(l, u);
         }
         *f = (FlagVal){.kind = u->sub, .type = u->type, .signaling = u->flags & UOPF_SIGNALING};
-        f->a = lift_val(l, u->a);
+        f->a = u->sub == UOP_FLAGS_FCMP ? lift_fp_operand(l, u->a) : lift_val(l, u->a);
         f->b = u->sub == UOP_FLAGS_LOGIC || u->sub == UOP_FLAGS_NZCV ? NULL : second_operand(l, u);
         f->c = u->sub == UOP_FLAGS_ADC ? bool_of(l, u->c) : NULL;
         flags_raise(l, f, first_test(l, u));

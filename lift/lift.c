@@ -116,6 +116,12 @@ static void make_function(Lift *l)
     LLVMSetVisibility(l->fn, LLVMHiddenVisibility);
     attribute(l, l->fn, "nounwind");
     attribute(l, l->fn, "strictfp");
+    if (l->r->mode & CPU_MODE_FZ) {
+        static const char name[] = "denormal-fp-math", both[] = "preserve-sign,preserve-sign";
+        LLVMAddAttributeAtIndex(
+            l->fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+            LLVMCreateStringAttribute(l->ctx, name, sizeof name - 1, both, sizeof both - 1));
+    }
     attribute(l, l->fn,
               "null_pointer_is_valid"); /* a guest's base may be 0, and its index the address */
     attribute(l, l->fn,
@@ -231,9 +237,11 @@ static bool allocate(Lift *l)
     l->flags = calloc(nvals, sizeof *l->flags);
     l->tainted = calloc(nvals, 1);
     l->mask_bits = calloc(nvals, 1);
+    l->flushed = calloc(nvals, 1);
     l->fast = calloc(nvals, sizeof(V));
     l->exits = calloc(exits, sizeof *l->exits);
-    return l->bs && l->vals && l->flags && l->exits && l->tainted && l->mask_bits && l->fast;
+    return l->bs && l->vals && l->flags && l->exits && l->tainted && l->mask_bits && l->flushed &&
+           l->fast;
 }
 
 int lift_compile(const LiftRegion *region, CodeObject *out)
@@ -295,6 +303,7 @@ done:
     free(l->flags);
     free(l->tainted);
     free(l->mask_bits);
+    free(l->flushed);
     free(l->fast);
     free(l->exits);
     free(l);

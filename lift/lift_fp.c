@@ -79,6 +79,36 @@ static V strict_compare(Lift *l, const char *pred, V a, V b, bool quiet)
     return pair ? halved(l, r) : r;
 }
 
+/* ---- flush-to-zero mode ---------------------------------------------------------------------- */
+
+V lift_fp_operand(Lift *l, uint16_t v)
+{
+    V x = lift_val(l, v);
+    if (l->r->mode & CPU_MODE_FZ && !l->flushed[v]) {
+        strict_compare(l, "oeq", x, x, true);
+    }
+    return x;
+}
+
+/* As it is with zeros for what is denormal: for operations that the host doesn't do so by itself.
+ * Where another bit of a NaN would matter, its result is softfp's. */
+static V flushed(Lift *l, uint16_t v, V x)
+{
+    Ty t = LLVMTypeOf(x);
+    if (!(l->r->mode & CPU_MODE_FZ) || l->flushed[v]) {
+        return x;
+    }
+    bool vec = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
+    V one = LLVMConstReal(vec ? LLVMGetElementType(t) : t, 1), ones[4] = {one, one, one, one};
+    return strict_arith(l, "llvm.experimental.constrained.fmul", x,
+                        vec ? LLVMConstVector(ones, LLVMGetVectorSize(t)) : one, NULL);
+}
+
+static V flush_operand(Lift *l, uint16_t v)
+{
+    return flushed(l, v, lift_val(l, v));
+}
+
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 /* One bit for "in any lane". */
@@ -229,12 +259,13 @@ static V convert(Lift *l, const Uop *u, V a)
     } else if (u->flags & UOPF_HIGH) {
         return NULL;
     }
+    if (!widens && uop_is_vec(from)) {
+        return NULL; /* LLVM narrows lanes that aren't there */
+    }
+    a = flushed(l, u->a, a);
     if (widens) {
         V r = strict(l, "llvm.experimental.constrained.fpext", types, 2, &a, 1, false);
         return checks_result(l, u, r, false);
-    }
-    if (uop_is_vec(from)) {
-        return NULL; /* LLVM narrows lanes that aren't there */
     }
     V r = strict(l, "llvm.experimental.constrained.fptrunc", types, 2, &a, 1, true);
     return checks_result(l, u, r, true);
@@ -343,10 +374,12 @@ static V arithmetic(Lift *l, const Uop *u, V a, V b)
         }
         r = strict_arith(l, "llvm.experimental.constrained.fmul", a, b, NULL);
         return checks_result(l, u, r, true);
-    case UOP_FDIV:
+    case UOP_FDIV: /* of a denormal by zero is a division by zero to the host */
+        lift_fp_operand(l, u->a);
         r = strict_arith(l, "llvm.experimental.constrained.fdiv", a, b, NULL);
         return checks_result(l, u, r, true);
-    case UOP_FSQRT:
+    case UOP_FSQRT: /* of a negative denormal is invalid to the host */
+        lift_fp_operand(l, u->a);
         r = strict_arith(l, "llvm.experimental.constrained.sqrt", a, NULL, NULL);
         return checks_result(l, u, r, false);
     default: {
@@ -366,7 +399,7 @@ bool lift_fp(Lift *l, const Uop *u)
         l->vals[u->dst] = sign_operation(l, u, a);
         return true;
     }
-    if (l->r->mode & (CPU_MODE_FZ | CPU_MODE_FZ16)) {
+    if (l->r->mode & CPU_MODE_FZ16) {
         return false;
     }
     switch (u->op) {
@@ -380,11 +413,18 @@ bool lift_fp(Lift *l, const Uop *u)
                              : NULL;
         break;
     case UOP_FMIN:
-    case UOP_FMAX: r = on_host(u->type) ? min_max(l, u, a, lift_val(l, u->b)) : NULL; break;
-    case UOP_FCMP: r = on_host(u->type) ? compare(l, u, a, lift_val(l, u->b)) : NULL; break;
-    case UOP_FROUND: r = on_host(u->type) ? round_integral(l, u, a) : NULL; break;
+    case UOP_FMAX:
+        r = on_host(u->type) ? min_max(l, u, flush_operand(l, u->a), flush_operand(l, u->b)) : NULL;
+        break;
+    case UOP_FCMP:
+        r = on_host(u->type) ? compare(l, u, lift_fp_operand(l, u->a), lift_fp_operand(l, u->b))
+                             : NULL;
+        break;
+    case UOP_FROUND:
+        r = on_host(u->type) ? round_integral(l, u, flush_operand(l, u->a)) : NULL;
+        break;
     case UOP_FCVT: r = convert(l, u, a); break;
-    case UOP_FTOI: r = to_int(l, u, a); break;
+    case UOP_FTOI: r = on_host((uint8_t)u->c) ? to_int(l, u, flush_operand(l, u->a)) : NULL; break;
     case UOP_ITOF: r = from_int(l, u, a); break;
     default: break;
     }

@@ -11,6 +11,7 @@
  * softfp (emit_fp.c, emit_fp_half.c): so the result is made such a number, the instruction is left
  * out, and softfp does the rest.
  */
+#include <cpuid.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -41,12 +42,12 @@ static bool decode(const uint8_t *p, Insn *i)
 {
     static const uint8_t prefixes[4] = {0, 0x66, 0xf3, 0xf2};
     const uint8_t *start = p;
-    unsigned r = 0, b = 0; /* bit 3 of reg and rm */
+    unsigned r = 0, b = 0; /* bits 3 and 4 of reg and rm */
     memset(i, 0, sizeof *i);
     if (*p == 0xc5 || *p == 0xc4 || *p == 0x62) {
         bool evex = *p == 0x62, two = *p == 0xc5;
-        r = ~p[1] >> 4 & 8;
-        b = two ? 0 : ~p[1] >> 2 & 8;
+        r = (~p[1] >> 4 & 8) | (evex ? ~p[1] & 16 : 0);
+        b = two ? 0 : (~p[1] >> 2 & 8) | (evex ? ~p[1] >> 2 & 16 : 0);
         i->map = two ? 1 : p[1] & 7;
         i->prefix = prefixes[(two ? p[1] : p[2]) & 3];
         p += two ? 2 : evex ? 4 : 3;
@@ -85,8 +86,27 @@ static bool tiny_may_be_inexact(const Insn *i)
     }
 }
 
-/* The result that the template takes to softfp. */
-static void spoil(ucontext_t *uc, const Insn *i)
+/* Where the signal's frame has xmm16 to xmm31 of 64 bytes each; NULL: nowhere. Intel SDM volume 1,
+ * 13.4 (the standard format); component 7 is these registers. */
+static uint8_t *upper_registers(uint8_t *state)
+{
+    enum { SW_SIZE = 480, XSTATE_BV = 512, HI16_ZMM = 7, BYTES = 16 * 64 };
+    unsigned size, offset, c, d;
+    uint32_t whole;
+    memcpy(&whole, state + SW_SIZE, 4); /* xstate_size */
+    if (!__get_cpuid_count(0xd, HI16_ZMM, &size, &offset, &c, &d) || size != BYTES ||
+        offset + size > whole) {
+        return NULL;
+    }
+    if (!(state[XSTATE_BV] >> HI16_ZMM & 1)) { /* zeros, not what stands there */
+        memset(state + offset, 0, BYTES);
+        state[XSTATE_BV] |= 1u << HI16_ZMM;
+    }
+    return state + offset;
+}
+
+/* The result that is taken to softfp. False: it can't be written. */
+static bool spoil(ucontext_t *uc, const Insn *i)
 {
     enum { SW_RESERVED = 464, XSTATE_BV = 512, XSTATE_SSE = 2 };
     const uint32_t xstate_magic = 0x46505853; /* FP_XSTATE_MAGIC1 */
@@ -96,16 +116,23 @@ static void spoil(ucontext_t *uc, const Insn *i)
     for (unsigned k = 0; k < 8; k++) {
         smallest_half[k] = 0x0400;
     }
+    memcpy(&magic, state + SW_RESERVED, 4);
     void *x = &uc->uc_mcontext.fpregs->_xmm[i->dest & 15];
+    if (i->dest & 16) {
+        uint8_t *upper = magic == xstate_magic ? upper_registers(state) : NULL;
+        if (!upper) {
+            return false;
+        }
+        x = upper + (i->dest & 15) * 64;
+    } else if (magic == xstate_magic) {
+        state[XSTATE_BV] |= XSTATE_SSE;
+    }
     if (i->map == 3) {
         memcpy(x, smallest_half, 16);
     } else {
         memset(x, 0xff, 16); /* NaNs of every width */
     }
-    memcpy(&magic, state + SW_RESERVED, 4);
-    if (magic == xstate_magic) {
-        state[XSTATE_BV] |= XSTATE_SSE;
-    }
+    return true;
 }
 
 bool template_fp_trap(Cpu *cpu, void *ucontext)
@@ -124,8 +151,7 @@ bool template_fp_trap(Cpu *cpu, void *ucontext)
         return false;
     } else if (!(cpu->fp_flags & FPX_INEXACT) && jit_is_code(jit_thread(cpu)->jit, pc) &&
                decode((const uint8_t *)pc, &insn) &&
-               (csr & MXCSR_UE || tiny_may_be_inexact(&insn))) {
-        spoil(uc, &insn);
+               (csr & MXCSR_UE || tiny_may_be_inexact(&insn)) && spoil(uc, &insn)) {
         uc->uc_mcontext.gregs[REG_RIP] += insn.length;
         csr = mxcsr_flush_results(csr, false);
     } else {
