@@ -8,6 +8,7 @@
  * undone whatever they were: the opcodes before them stay, so undoing it finds the same places. 0,
  * a displacement that was taken out (keep_pack.c), stays 0.
  */
+#include <emmintrin.h>
 #include <string.h>
 
 #include "jit/template/x86_64/template.h"
@@ -63,12 +64,28 @@ static uint32_t unfold(uint32_t x, uint32_t end, uint32_t other)
     return v ? v : unfolded(0, end, other);
 }
 
+/* Where the next byte is that an opcode may begin with, or len. */
+static uint32_t next_opcode(const uint8_t *code, uint32_t i, uint32_t len)
+{
+    const __m128i call = _mm_set1_epi8((char)0xe8), escape = _mm_set1_epi8(0x0f),
+                  even = _mm_set1_epi8((char)0xfe);
+
+    for (; len - i >= 16; i += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(code + i));
+        int found = _mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(_mm_and_si128(v, even), call), _mm_cmpeq_epi8(v, escape)));
+        if (found)
+            return i + (uint32_t)__builtin_ctz((unsigned)found);
+    }
+    while (i < len && (code[i] & 0xfe) != 0xe8 && code[i] != 0x0f)
+        i++;
+    return i;
+}
+
 void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, bool undo)
 {
-    for (uint32_t i = 0; i + 5 <= len;) {
-        uint32_t v, k = (code[i] & 0xfe) == 0xe8                          ? 1
-                        : code[i] == 0x0f && (code[i + 1] & 0xf0) == 0x80 ? 2
-                                                                          : 0;
+    for (uint32_t i = 0; (i = next_opcode(code, i, len)) < len;) {
+        uint32_t v, k = code[i] != 0x0f ? 1 : len - i > 1 && (code[i + 1] & 0xf0) == 0x80 ? 2 : 0;
         if (!k || len - i < k + 4) {
             i++;
             continue;
