@@ -354,16 +354,33 @@ static bool is_worth_it(const CacheEntry *e, uint32_t blocks)
     return blocks >= (!e || cache_parts(e) < few ? 1 : LEAST_BLOCKS);
 }
 
-/* Others may have stored the same since. */
+typedef struct Saving {
+    const JitPart *part;
+    const CacheEntry *had; /* what the process could use itself; NULL: nothing */
+} Saving;
+
+static bool had_part(const CacheEntry *had, const PartHeader *p)
+{
+    for (unsigned i = 0; had && i < cache_parts(had); i++) {
+        if (!memcmp(cache_part(had, i)->id, p->id, sizeof p->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Others may have stored the same since. What was there before hasn't got it: else it wouldn't have
+ * been translated. */
 static bool wanted(void *ctx, Cache *c, const CacheEntry *e)
 {
-    const JitPart *part = ctx;
+    const Saving *s = ctx;
+    const JitPart *part = s->part;
     uint8_t *known = calloc(part->blocks / 8 + 1, 1);
     uint32_t unknown = part->worth;
 
     for (unsigned i = 0; e && known && i < cache_parts(e); i++) {
         uint32_t size;
-        void *index = read_index(c, e, i, &size);
+        void *index = had_part(s->had, cache_part(e, i)) ? NULL : read_index(c, e, i, &size);
         if (index) {
             unknown = jit_part_unknown(part, cache_part(e, i)->info, index, size, known);
         }
@@ -395,8 +412,8 @@ static void save_part(void *ctx, void *file, const JitPart *from)
     /* Not around jit_save(): the jit asks for parts with its own lock held. */
     lock_take(&s->lock);
     CacheTarget target = target_of(s, from->whole);
-    (void)cache_store(s->cache, &f->id, &target, &part, from->whole ? NULL : wanted,
-                      (void *)(uintptr_t)from);
+    Saving saving = {from, f->learned.entry};
+    (void)cache_store(s->cache, &f->id, &target, &part, from->whole ? NULL : wanted, &saving);
     lock_release(&s->lock);
 }
 
