@@ -4,7 +4,8 @@
  * instructions, each made once, by the general way (translate, optimize, emit), remembered under
  * the instruction's shape (frontend.h) and copied from then on. Between two instructions everything
  * stands in the register file, so that nothing needs to be known of the others; exits are emitted
- * as ever. Such code is not as good: registers that aren't pinned and flags go through memory.
+ * as ever. A block goes on behind its first conditional branches. Such code is not as good:
+ * registers that aren't pinned and flags go through memory.
  *
  * Their backward exits, calls and indirect jumps, of which every cycle has one, begin with
  *

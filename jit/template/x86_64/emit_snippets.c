@@ -233,6 +233,18 @@ static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const Ins
     return false;
 }
 
+/* A conditional branch. What follows is mostly run as well, so the block goes on behind its first
+ * ones: beginning another costs as much as six instructions. True: it ends here. */
+static bool branch(Emit *e, Cond c, const InsnShape *shape, GuestAddr pc)
+{
+    enum { MOST_LINKS = 2 }; /* two branches, as a rule */
+    emit_branch_if(e, c, shape->target);
+    if (e->nlinks <= MOST_LINKS)
+        return false;
+    emit_go_to(e, pc + shape->len);
+    return true;
+}
+
 /* The instruction by the general way. True: it ends the block. */
 static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
 {
@@ -257,9 +269,7 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
         Cond c = emit_bool(e, e->u->a);
         (void)remember(e, s, shape, &b, c);
         ra_begin_block(e);
-        emit_branch_if(e, c, shape->target);
-        emit_go_to(e, pc + shape->len);
-        ends = true;
+        ends = branch(e, c, shape, pc);
     } else if (goes_on) {
         bool relocatable = e->relocatable;
         e->relocatable |=
@@ -370,9 +380,7 @@ static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const Insn
     copy(e, found, shape);
     if (shape->kind != INSN_BRANCH)
         return false;
-    emit_branch_if(e, (Cond){found->cond_kind, found->cc}, shape->target);
-    emit_go_to(e, pc + shape->len);
-    return true;
+    return branch(e, (Cond){found->cond_kind, found->cc}, shape, pc);
 }
 
 int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
