@@ -15,53 +15,58 @@
 
 enum { SPAN = 2 * CODEBUF_CHUNK, STUBS = 4096, REST = SPAN - STUBS };
 
-/* The number of a place in the pair, and the place of a number. */
-static uint32_t turn(uint32_t other)
+/* How far the places behind the stubs are turned, so that the other part's first is the first. */
+static uint32_t turn_of(uint32_t other)
 {
     return (other + REST - STUBS) % REST;
 }
 
-static uint32_t number(uint32_t place, uint32_t other)
+/* The number of a place in the pair, and the place of a number. */
+static uint32_t number(uint32_t place, uint32_t turn)
 {
-    return place < STUBS ? place : STUBS + (place - STUBS + REST - turn(other)) % REST;
+    if (place < STUBS)
+        return place;
+    return place - STUBS >= turn ? place - turn : place + REST - turn;
 }
 
-static uint32_t place_of(uint32_t number, uint32_t other)
+static uint32_t place_of(uint32_t number, uint32_t turn)
 {
-    return number < STUBS ? number : STUBS + (number - STUBS + turn(other)) % REST;
+    if (number < STUBS)
+        return number;
+    return number - STUBS < REST - turn ? number + turn : number + turn - REST;
 }
 
 /* `end`: of the displacement, in the pair. */
-static uint32_t folded(uint32_t v, uint32_t end, uint32_t other)
+static uint32_t folded(uint32_t v, uint32_t end, uint32_t turn)
 {
-    uint32_t x = number(v + end, other);
+    uint32_t x = number(v + end, turn);
     return x < SPAN - end ? x : x - SPAN;
 }
 
-static uint32_t unfolded(uint32_t x, uint32_t end, uint32_t other)
+static uint32_t unfolded(uint32_t x, uint32_t end, uint32_t turn)
 {
-    return place_of(x < SPAN - end ? x : x + SPAN, other) - end;
+    return place_of(x < SPAN - end ? x : x + SPAN, turn) - end;
 }
 
 /* 0 stays, what would become 0 is what 0 would become. */
-static uint32_t fold(uint32_t v, uint32_t end, uint32_t other)
+static uint32_t fold(uint32_t v, uint32_t end, uint32_t turn)
 {
     uint32_t x;
 
     if (!v || end >= SPAN || v + end >= SPAN)
         return v;
-    x = folded(v, end, other);
-    return x ? x : folded(0, end, other);
+    x = folded(v, end, turn);
+    return x ? x : folded(0, end, turn);
 }
 
-static uint32_t unfold(uint32_t x, uint32_t end, uint32_t other)
+static uint32_t unfold(uint32_t x, uint32_t end, uint32_t turn)
 {
     uint32_t v;
 
     if (!x || end >= SPAN || x + end >= SPAN)
         return x;
-    v = unfolded(x, end, other);
-    return v ? v : unfolded(0, end, other);
+    v = unfolded(x, end, turn);
+    return v ? v : unfolded(0, end, turn);
 }
 
 /* Where the next byte is that an opcode may begin with, or len. */
@@ -84,6 +89,8 @@ static uint32_t next_opcode(const uint8_t *code, uint32_t i, uint32_t len)
 
 void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, bool undo)
 {
+    const uint32_t turn = turn_of(other);
+
     for (uint32_t i = 0; (i = next_opcode(code, i, len)) < len;) {
         uint32_t v, k = code[i] != 0x0f ? 1 : len - i > 1 && (code[i + 1] & 0xf0) == 0x80 ? 2 : 0;
         if (!k || len - i < k + 4) {
@@ -92,7 +99,7 @@ void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, boo
         }
         i += k + 4;
         memcpy(&v, code + i - 4, 4);
-        v = undo ? unfold(v, at + i, other) : fold(v, at + i, other);
+        v = undo ? unfold(v, at + i, turn) : fold(v, at + i, turn);
         memcpy(code + i - 4, &v, 4);
     }
 }
