@@ -387,8 +387,8 @@ int jit_empty_arena(Jit *j)
     if (!r) {
         return -ENOMEM;
     }
-    int err =
-        codebuf_create(&fresh, j->code.size, ownmem_hint(CODEBUF_SPAN(j->code.size)), j->code.anonymous);
+    int err = codebuf_create(&fresh, j->code.size, ownmem_hint(CODEBUF_SPAN(j->code.size)),
+                             j->code.anonymous);
     if (!err && (err = template_arena(j, &fresh)) != 0) {
         codebuf_destroy(&fresh);
     }
