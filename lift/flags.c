@@ -255,7 +255,7 @@ static bool by_interp(Lift *l, const Uop *u)
 
 bool lift_flags(Lift *l, const Uop *u)
 {
-    FlagVal *f = u->dst == VAL_NONE ? NULL : &l->flags[u->dst];
+    FlagVal *f = &l->flags[u->dst == VAL_NONE ? 0 : u->dst]; /* PUTFLAGS has none */
     switch (u->op) {
     case UOP_FLAGS:
         if (unlifted_float(u)) {
