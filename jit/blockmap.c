@@ -125,7 +125,8 @@ Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode)
          (k = __atomic_load_n(&t->slots[i].key, __ATOMIC_ACQUIRE)) != KEY_FREE;
          i = (i + 1) & mask) {
         if (k == key) {
-            Block *b = __atomic_load_n(&t->slots[i].block, __ATOMIC_RELAXED);
+            /* (it may be one that has just taken another's place) */
+            Block *b = __atomic_load_n(&t->slots[i].block, __ATOMIC_ACQUIRE);
             if (b->pc == pc && b->mode == mode && !__atomic_load_n(&b->dead, __ATOMIC_RELAXED)) {
                 return b;
             }
@@ -275,7 +276,7 @@ int blockmap_insert(BlockMap *m, Block *b)
         return err;
     }
     m->used += fill_slot(m->table, key_of(b->pc, b->mode), b);
-    m->count++;
+    __atomic_store_n(&m->count, m->count + 1, __ATOMIC_RELAXED); /* quick_wanted() looks */
     return 0;
 }
 
@@ -288,7 +289,7 @@ void blockmap_remove(BlockMap *m, Block *b)
          i = (i + 1) & ((1u << t->log2) - 1)) {
         if (t->slots[i].key == key && t->slots[i].block == b) {
             m->used -= clear_slot(t, i);
-            m->count--;
+            __atomic_store_n(&m->count, m->count - 1, __ATOMIC_RELAXED);
             break;
         }
     }
@@ -382,5 +383,6 @@ void blockmap_clear(BlockMap *m)
     memset(m->pages->slots, 0, sizeof(PageSlot) * ((size_t)1 << m->pages->log2));
     m->pages->count = 0;
     m->recent = NULL;
-    m->count = m->used = 0;
+    m->used = 0;
+    __atomic_store_n(&m->count, 0, __ATOMIC_RELAXED);
 }

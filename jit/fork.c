@@ -53,20 +53,21 @@ void jit_fork_learn(Cpu *cpu)
 {
     JitThread *t = cpu->jit;
     Jit *j = t->jit;
+    uint32_t forks = __atomic_load_n(&j->forks, __ATOMIC_RELAXED);
+    jit_enter(t); /* another thread may empty the arena: it stays until this one leaves */
     CodeShare *s = j->code.share;
     if (!j->code.rx || j->code.borrowed || !s) {
-        return;
+        /* none that children share */
+    } else if (forks < WISHES_AFTER) {
+        /* not for ever: it would cost a copy of the page each time */
+        __atomic_store_n(&j->forks, forks + 1, __ATOMIC_RELAXED);
+    } else {
+        if (atomic_load(&s->nwishes)) {
+            fulfil(t, s);
+        }
+        atomic_store(&s->grants, true);
     }
-    if (j->forks < WISHES_AFTER) {
-        j->forks++; /* not for ever: it would cost a copy of the page each time */
-        return;
-    }
-    if (atomic_load(&s->nwishes)) {
-        jit_enter(t);
-        fulfil(t, s);
-        jit_leave(t);
-    }
-    atomic_store(&s->grants, true);
+    jit_leave(t);
 }
 
 /* ---- fork ------------------------------------------------------------------------------------ */

@@ -18,13 +18,15 @@ void jit_forget_block(Jit *j, const Block *b)
     for (JitThread *t = j->threads; t; t = t->next) {
         for (uint32_t other = 0; other <= CPU_IBTC_OTHER; other += CPU_IBTC_OTHER) {
             IbtcEntry *e = &t->cpu->ibtc[slot ^ other];
-            if (e->code >= b->code && e->code < end) {
+            uintptr_t code = __atomic_load_n(&e->code, __ATOMIC_RELAXED);
+            if (code >= b->code && code < end) {
                 __atomic_store_n(&e->pc, JIT_NO_PC, __ATOMIC_RELEASE);
             }
         }
         for (unsigned i = 0; i < CPU_SHADOW_SIZE; i++) {
             ShadowEntry *s = &t->cpu->shadow[i];
-            if (s->code >= b->code && s->code < end) {
+            uintptr_t code = __atomic_load_n(&s->code, __ATOMIC_RELAXED);
+            if (code >= b->code && code < end) {
                 __atomic_store_n(&s->pc, JIT_NO_PC, __ATOMIC_RELEASE);
             }
         }
@@ -39,7 +41,7 @@ static bool unlink_incoming(Jit *j, Block *b)
     for (Link *l = b->incoming, *next; l; l = next) {
         next = l->next_in;
         good &= template_unlink(j, l);
-        l->to = NULL;
+        __atomic_store_n(&l->to, NULL, __ATOMIC_RELAXED);
         l->next_in = NULL;
     }
     b->incoming = NULL;

@@ -63,18 +63,18 @@ static MetaSlab *map_slab(size_t bytes)
 void *jit_meta_more(JitThread *t, size_t size)
 {
     MetaSlab *s = t->slab;
-    if (!s && (s = t->jit->spare_slabs)) {
+    if (!s && (s = __atomic_load_n(&t->jit->spare_slabs, __ATOMIC_RELAXED))) {
         pthread_mutex_lock(&t->jit->lock);
         s = t->generation == t->jit->generation ? t->jit->spare_slabs : NULL;
         if (s) {
-            t->jit->spare_slabs = s->spare;
+            __atomic_store_n(&t->jit->spare_slabs, s->spare, __ATOMIC_RELAXED);
             t->slab = s;
         }
         pthread_mutex_unlock(&t->jit->lock);
     }
     if (!s || s->size - s->used < size) {
-        size_t usual = t->jit->nslabs < META_SLABS_SMALL ? META_SLAB : META_SLAB_HUGE,
-               need = sizeof *s + size;
+        uint32_t n = __atomic_load_n(&t->jit->nslabs, __ATOMIC_RELAXED);
+        size_t usual = n < META_SLABS_SMALL ? META_SLAB : META_SLAB_HUGE, need = sizeof *s + size;
         s = map_slab(need > usual ? (need + 4095) & ~(size_t)4095 : usual);
         if (!s) {
             return NULL;
@@ -82,7 +82,7 @@ void *jit_meta_more(JitThread *t, size_t size)
         pthread_mutex_lock(&t->jit->lock);
         s->next = t->jit->slabs;
         t->jit->slabs = s;
-        t->jit->nslabs++;
+        __atomic_store_n(&t->jit->nslabs, t->jit->nslabs + 1, __ATOMIC_RELAXED);
         pthread_mutex_unlock(&t->jit->lock);
         t->slab = s;
     }
@@ -162,7 +162,7 @@ static void free_retired(Jit *j, uint64_t oldest)
 {
     for (Retired **at = &j->retired, *r; (r = *at);) {
         if (r->epoch < oldest) {
-            *at = r->next;
+            __atomic_store_n(at, r->next, __ATOMIC_RELEASE);
             codebuf_destroy(&r->code);
             free_slabs(r->slabs);
             if (r->uops) {
@@ -282,7 +282,7 @@ static void leave_chunks(JitThread *t)
     }
     if (t->slab && t->generation == j->generation) {
         t->slab->spare = j->spare_slabs;
-        j->spare_slabs = t->slab;
+        __atomic_store_n(&j->spare_slabs, t->slab, __ATOMIC_RELAXED);
     }
     t->hot = t->cold = NULL;
     t->slab = NULL;
@@ -400,11 +400,11 @@ int jit_empty_arena(Jit *j)
     r->slabs = j->slabs;
     r->epoch = j->epoch;
     r->next = j->retired;
-    j->retired = r;
+    __atomic_store_n(&j->retired, r, __ATOMIC_RELEASE);
     j->code = fresh;
     j->slabs = NULL;
-    j->nslabs = 0;
-    j->spare_slabs = NULL;
+    __atomic_store_n(&j->nslabs, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&j->spare_slabs, NULL, __ATOMIC_RELAXED);
     j->keep_slab = NULL;
     forget_code(j);
     return 0;

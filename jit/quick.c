@@ -15,9 +15,10 @@ bool quick_wanted(const JitThread *t, GuestAddr pc)
     const Jit *j = t->jit;
     const JitOptions *o = &j->options;
     return o->quick && !jit_any_critical(j) &&
-           (j->blocks.count < MOST_QUICK || o->quick == JIT_QUICK_ONLY) && !t->module &&
-           (o->tiers & JIT_TIER_TEMPLATE) && o->hot != 1 && !o->stress && j->frontend->shapes &&
-           !o->one_insn_per_block && !o->count_blocks && !o->count_insns &&
+           (__atomic_load_n(&j->blocks.count, __ATOMIC_RELAXED) < MOST_QUICK ||
+            o->quick == JIT_QUICK_ONLY) &&
+           !t->module && (o->tiers & JIT_TIER_TEMPLATE) && o->hot != 1 && !o->stress &&
+           j->frontend->shapes && !o->one_insn_per_block && !o->count_blocks && !o->count_insns &&
            !(o->dump && jit_dump_wanted(o, pc)); /* dumps show what blocks end up as */
 }
 
@@ -27,7 +28,7 @@ void jit_redirect(Jit *j, Block *old, Block *fresh)
     old->replaced_by = fresh;
     for (Link *l = old->incoming, *next; l; l = next) {
         next = l->next_in;
-        l->to = fresh;
+        __atomic_store_n(&l->to, fresh, __ATOMIC_RELAXED);
         l->next_in = fresh->incoming;
         fresh->incoming = l;
         template_link(j, l, fresh);

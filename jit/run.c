@@ -178,7 +178,7 @@ CpuExit jit_run(Cpu *cpu)
     cpu->exit_reason = r;
     count_exit(&t->stats, r);
     jit_leave(t);
-    if (j->retired) {
+    if (__atomic_load_n(&j->retired, __ATOMIC_RELAXED)) {
         jit_free_retired(j);
     }
     return r;

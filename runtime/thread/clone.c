@@ -139,7 +139,11 @@ static long fork_process(Thread *t, struct clone_args *args, GuestAddr sp)
     uint64_t held = t->held;
     args->stack = args->stack_size = args->tls = 0;
     args->flags &= ~(uint64_t)CLONE_SETTLS;
+#if XEMU_TSAN
+    r = r ? r : tsan_fork(args);
+#else
     r = r ? r : host_raw2(SYS_clone3, args, sizeof *args);
+#endif
     fork_done(p, t, r);
     bool traced = t->trace.newborn;
     if (traced) {

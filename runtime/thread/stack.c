@@ -20,7 +20,12 @@ void *_dl_allocate_tls(void *mem);
 static Lock lock;
 static HostStack *all;
 static HostStack *idle, *bare; /* not taken: with memory, and without */
-static unsigned nidle;
+static unsigned nidle;         /* changed under the lock, looked at without it */
+
+static void count_idle(int n)
+{
+    __atomic_store_n(&nidle, nidle + (unsigned)n, __ATOMIC_RELAXED);
+}
 
 /* The head of the thread control block on x86-64 (tcbhead_t): words 0 and 2 point to itself, the
  * first half of 3 says whether there are several threads, 5 and 6 are the stack and pointer guards,
@@ -31,7 +36,9 @@ enum { TCB_MULTIPLE_THREADS = 0x18 };
  * atomic operations of its allocator, which it does by a word of the thread's own. */
 static void be_one_of_several(void)
 {
-    __libc_single_threaded = 0;
+    if (__libc_single_threaded) { /* (other threads may be here too, or read it) */
+        __libc_single_threaded = 0;
+    }
     __asm__ volatile("movl $1, %%fs:%c0" : : "i"(TCB_MULTIPLE_THREADS) : "memory");
 }
 
@@ -96,7 +103,7 @@ static HostStack *take_idle(void)
     for (HostStack **at = &idle, *s; (s = *at); at = &s->idle) {
         if (!atomic_load(&s->in_use)) {
             *at = s->idle;
-            nidle--;
+            count_idle(-1);
             return s;
         }
     }
@@ -138,7 +145,7 @@ static void put(HostStack *s)
     s->taken = false;
     s->idle = idle;
     idle = s;
-    nidle++;
+    count_idle(1);
 }
 
 static void trim(void)
@@ -159,7 +166,8 @@ void host_stack_put(HostStack *s)
 
 void host_stack_trim(void)
 {
-    if (nidle > IDLE_MOST) { /* threads that ended at one time kept each other's stacks */
+    if (__atomic_load_n(&nidle, __ATOMIC_RELAXED) >
+        IDLE_MOST) { /* threads that ended at one time kept each other's stacks */
         lock_take(&lock);
         trim();
         lock_release(&lock);

@@ -18,6 +18,9 @@ struct clone_args;
 #if XEMU_TSAN
 /* As host_clone3() for threads; args: clone3's. Its stack and thread pointer aren't used. */
 long tsan_thread(const struct clone_args *args, void (*run)(void *), void *arg);
+/* As clone3 without CLONE_VM, in a way that ThreadSanitizer knows of: other threads of the parent
+ * may hold its locks. */
+long tsan_fork(const struct clone_args *args);
 #endif
 
 #endif

@@ -249,6 +249,13 @@ static void call_helper(Cpu *cpu, uintptr_t number)
     cpu->tmp[0].u64[0] = h->fn(cpu, cpu->tmp[1].u64[0], cpu->tmp[2].u64[0], cpu->tmp[3].u64[0]);
 }
 
+/* Each arena has them in the same places: other threads may read those meanwhile. */
+static void note_stub(TemplateShared *s, unsigned which, uint32_t at)
+{
+    if (s->stubs[which] != at)
+        s->stubs[which] = at;
+}
+
 int stubs_emit(Jit *jit, CodeBuf *code)
 {
     CodeChunk *c = codebuf_chunk(code);
@@ -260,7 +267,7 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     Asm a = {.p = base + c->start, .features = jit->features};
 #define BEGIN(name)                                                                                \
     asm_align(&a, 16);                                                                             \
-    s->stubs[STUB_##name] = (uint32_t)(a.p - base)
+    note_stub(s, STUB_##name, (uint32_t)(a.p - base))
     BEGIN(ENTER);
     stub_enter(&a, jit->frontend);
     const uint8_t *save_and_leave = a.p;

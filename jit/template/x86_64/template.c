@@ -11,6 +11,7 @@
 #include "jit/template/x86_64/snippets.h"
 #include "jit/template/x86_64/template.h"
 #include "jit/tier.h"
+#include "jit/tsan.h"
 
 int template_create(Jit *jit)
 {
@@ -106,7 +107,7 @@ static Link *tagged_link(Jit *jit, uintptr_t return_address, GuestAddr *target)
     if (keep_is_mark(word))
         return keep_link(jit, cold, word, n, target);
     Link *l = &((Block *)(uintptr_t)word)->links[n];
-    *target = l->target;
+    *target = __atomic_load_n(&l->target, __ATOMIC_RELAXED);
     return l;
 }
 
@@ -133,6 +134,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         (uint32_t(*)(Cpu *, uintptr_t))((uintptr_t)b->arena + s->stubs[STUB_ENTER]);
     cpu->loop.in_code = true;
     uint32_t reason = enter(cpu, b->code);
+    JIT_RAN_CODE(j);
     cpu->loop.in_code = false;
     if (reason == TEMPLATE_LINK) {
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
@@ -182,6 +184,7 @@ bool template_point(Jit *jit, uint32_t site, uint32_t target)
     /* One store within a cache line (emit_pad_patchable): other threads fetch the old or the new
      * displacement. */
     typedef volatile int32_t __attribute__((aligned(1), may_alias)) Displacement;
+    JIT_PUBLISHED(jit);
     *(Displacement *)(void *)at = rel;
     return true;
 }
