@@ -83,6 +83,50 @@ static Block *replace(JitThread *t, Block *old)
     return ok ? b : NULL;
 }
 
+/* The same of code that was part of a quick block, and has none of its own. */
+static Block *make(JitThread *t, GuestAddr pc, uint32_t mode)
+{
+    Jit *j = t->jit;
+    uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
+    keep_enter(t, pc);
+    Block *b = jit_new_block(t, pc, mode, false);
+    if (!b) {
+        return NULL;
+    }
+    pthread_mutex_lock(&j->lock);
+    bool ok = t->generation == j->generation && !jit_is_stale(j, b, drops) &&
+              !blockmap_find(&j->blocks, pc, mode) && blockmap_insert(&j->blocks, b) == 0;
+    if (ok) {
+        t->stats.worn_blocks++;
+        (void)tier_anchor(j, b);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return ok ? b : NULL;
+}
+
+/* Has code behind the first branch of `old` been run? If that ends with a return nobody knows. */
+static bool went_on(const Block *old)
+{
+    bool on = old->nlinks < 2;
+    for (uint32_t i = 1; i < old->nlinks && !on; i++) {
+        on = __atomic_load_n(&old->links[i].to, __ATOMIC_RELAXED) != NULL;
+    }
+    return on;
+}
+
+/* Where the guest code of `old` goes on behind what has taken its place: optimized blocks end with
+ * their first branch. */
+static void make_rest(JitThread *t, const Block *old, const Block *b)
+{
+    uint64_t generation = t->generation;
+    GuestAddr end = old->pc + old->guest_len;
+    while (b && b->pc + b->guest_len < end && generation == t->generation) {
+        GuestAddr next = b->pc + b->guest_len;
+        const Block *there = blockmap_find(&t->jit->blocks, next, old->mode);
+        b = there ? there : make(t, next, old->mode);
+    }
+}
+
 void quick_hot(JitThread *t, GuestAddr pc)
 {
     enum { FOLLOWED = 12 };
@@ -97,8 +141,17 @@ void quick_hot(JitThread *t, GuestAddr pc)
     /* What it leads to is as hot, and better off behind it. */
     for (unsigned n = 1, at = 0; at < n && generation == t->generation; at++) {
         old = todo[at];
-        if (__atomic_load_n(&old->dead, __ATOMIC_ACQUIRE) || !old->quick || !replace(t, old)) {
+        if (__atomic_load_n(&old->dead, __ATOMIC_ACQUIRE)) {
             continue;
+        }
+        if (old->quick) {
+            const Block *b = replace(t, old);
+            if (!b) {
+                continue;
+            }
+            if (went_on(old)) {
+                make_rest(t, old, b);
+            }
         }
         for (uint32_t i = old->nlinks; i-- > 0 && n < FOLLOWED;) {
             Block *to = __atomic_load_n(&old->links[i].to, __ATOMIC_RELAXED);

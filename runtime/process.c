@@ -226,7 +226,7 @@ static void set_space_limits(Process *p)
 }
 
 /* An optimized block costs as much as it saves in about so many executions. */
-enum { QUICK_DEFAULT = 32000 };
+enum { QUICK_DEFAULT = 18000 };
 
 uint32_t process_tiers(const Options *o)
 {
