@@ -7,10 +7,13 @@
 
 enum {
     BASE = 0x10000,
+    LOOP = 0x20000,
     NOP = 0xd503201f,
     CBZ_X0 = 0xb4000000,
     ADD_X1 = 0x91000421,
-    SVC = 0xd4000001
+    SUB_X0 = 0xd1000400,
+    B = 0x14000000,
+    SVC = 0xd4000001,
 };
 
 /* cbz x0, 1f; add x1, x1, #1 (each time); svc #0; 1: svc #0 */
@@ -18,13 +21,19 @@ static const uint32_t words[] = {
     CBZ_X0 | 9 << 5, ADD_X1, CBZ_X0 | 7 << 5, ADD_X1, CBZ_X0 | 5 << 5, ADD_X1, SVC, NOP, NOP, SVC,
 };
 
+/* 1: cbz x0, 2f; sub x0, x0, #1; add x1, x1, #1; b 1b; 2: svc #0 */
+static const uint32_t loop[] = {CBZ_X0 | 4 << 5, SUB_X0, ADD_X1, B | 0x3fffffd, SVC};
+
 static const uint8_t *fetch(void *ctx, GuestAddr pc, size_t *avail)
 {
+    bool in_loop = pc >= LOOP;
+    GuestAddr base = in_loop ? LOOP : BASE, len = in_loop ? sizeof loop : sizeof words;
+
     (void)ctx;
-    if (pc < BASE || pc >= BASE + sizeof words)
+    if (pc < base || pc >= base + len)
         return NULL;
-    *avail = BASE + sizeof words - pc;
-    return (const uint8_t *)words + (pc - BASE);
+    *avail = base + len - pc;
+    return (const uint8_t *)(in_loop ? loop : words) + (pc - base);
 }
 
 typedef struct Guest {
@@ -32,10 +41,10 @@ typedef struct Guest {
     Cpu *cpu;
 } Guest;
 
-static Guest begin(void)
+static Guest begin(uint32_t samples)
 {
     JitOptions options = {.tiers = JIT_TIER_TEMPLATE,
-                          .quick = JIT_QUICK_ONLY,
+                          .quick = samples,
                           .host_features_off = ~(uint64_t)0,
                           .arena_size = 4 << 20};
     JitHost host = {.fetch = fetch};
@@ -62,7 +71,7 @@ static uint64_t *reg(const Guest *g, unsigned n)
 
 Test(quick, goes_on_behind_branches)
 {
-    Guest g = begin();
+    Guest g = begin(JIT_QUICK_ONLY);
     const Block *b = jit_block(jit_thread(g.cpu), BASE, g.cpu->mode);
 
     cr_assert_not_null(b);
@@ -81,12 +90,30 @@ Test(quick, goes_on_behind_branches)
 
 Test(quick, ends_with_what_is_behind_a_branch)
 {
-    Guest g = begin();
+    Guest g = begin(JIT_QUICK_ONLY);
 
     cr_assert_not_null(jit_block(jit_thread(g.cpu), BASE, g.cpu->mode));
     jit_invalidate(g.jit, BASE + sizeof words, 4096);
     cr_expect_not_null(blockmap_find(&g.jit->blocks, BASE, g.cpu->mode));
     jit_invalidate(g.jit, BASE + 4, 4);
     cr_expect_null(blockmap_find(&g.jit->blocks, BASE, g.cpu->mode));
+    end(&g);
+}
+
+/* Neither of the loop's two blocks stays a quick one. */
+Test(quick, what_followed_a_branch_is_optimized_too)
+{
+    Guest g = begin(16);
+
+    g.cpu->pc = LOOP;
+    *reg(&g, 0) = 1000;
+    *reg(&g, 1) = 0;
+    cr_assert_eq(jit_run(g.cpu), CPU_EXIT_SYSCALL);
+    cr_expect_eq(*reg(&g, 1), 1000u);
+    for (unsigned i = 0; i < 2; i++) {
+        const Block *b = blockmap_find(&g.jit->blocks, LOOP + 4 * i, g.cpu->mode);
+        cr_assert_not_null(b);
+        cr_expect_not(b->quick);
+    }
     end(&g);
 }
