@@ -81,7 +81,8 @@ void sys_call(Thread *t)
         strace_enter(t, number, entry, args);
     }
     long r = 0;
-    if (!t->seccomp || filtered(t, &number, &entry, args, &r)) {
+    /* (another thread may set it for all) */
+    if (!__atomic_load_n(&t->seccomp, __ATOMIC_ACQUIRE) || filtered(t, &number, &entry, args, &r)) {
         r = t->tagged && entry ? tagged_call(t, entry, args, run) : run(t, entry, args);
     }
     if (t->trace.on) {
