@@ -429,19 +429,11 @@ bool tier_may_note(const Jit *j)
     return tier && (tier->patience.asked || tier->patience.wanting);
 }
 
-/* Where every access to memory may be looked at (a program with a handler for SIGSEGV) tier 1 is
- * the better one. */
-static bool may_ask(const JitThread *t, struct Tier *tier, const Block *entry)
-{
-    return (!tier->patience.on || !(entry->mode & CPU_MODE_PRECISE)) &&
-           patience_lets(&tier->patience, t);
-}
-
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
     keep_enter(t, entry->pc);
-    bool can = client_has_room(tier->client) && may_ask(t, tier, entry) && jit_can_translate(t);
+    bool can = client_has_room(tier->client) && patience_lets(&tier->patience, t) && jit_can_translate(t);
     Region *r = can ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;

@@ -62,6 +62,11 @@ typedef struct BlockState {
     UnitSet dirty_in;        /* may differ from struct Cpu */
     bool commits;            /* precise: struct Cpu is made current within */
     bool polled;             /* a back edge leads here */
+    UnitSet written;         /* precise, a loop begins here: what it writes */
+    uint32_t back_to;        /* a back edge leads from here to that block; + 1 */
+    uint64_t *loop;          /* the blocks it is made of: a bit each; NULL: it isn't known */
+    uint32_t weight;         /* precise: how often it runs, as a guess: by loops around it */
+    uint8_t flags_made;      /* precise: how the flags are made at its entry (flow_flags) */
     LLVMBasicBlockRef asked; /* the way out of those, once one was met */
     uint32_t npreds, pred;   /* within the region */
     bool reached;
@@ -77,6 +82,41 @@ typedef struct Pending {
 enum { MAX_PENDING = 12 };
 
 enum { MAX_RETURNS = 4 };
+
+/* The instruction of an access that may fault (faults.c): loads and stores of 8 to 64 bits (S:
+ * sign-extended to 64), of floats, of vectors. */
+typedef enum FaultForm {
+    FAULT_LD8,
+    FAULT_LD16,
+    FAULT_LD32,
+    FAULT_LD64,
+    FAULT_LD8S,
+    FAULT_LD16S,
+    FAULT_LD32S,
+    FAULT_LDSS,
+    FAULT_LDSD,
+    FAULT_LDV,
+    FAULT_ST8,
+    FAULT_ST16,
+    FAULT_ST32,
+    FAULT_ST64,
+    FAULT_STSS,
+    FAULT_STSD,
+    FAULT_STV,
+    FAULT_FORMS
+} FaultForm;
+typedef struct FaultLive {
+    uint16_t off; /* in struct Cpu */
+    uint8_t what; /* FaultWhat */
+} FaultLive;
+typedef struct FaultSite {
+    GuestAddr pc;
+    int32_t disp;
+    uint8_t form, scale;
+    bool indexed;
+    uint16_t nlive;
+    FaultLive live[2 * MAX_UNITS + 1];
+} FaultSite;
 
 typedef struct Lift {
     const LiftRegion *r;
@@ -118,7 +158,15 @@ typedef struct Lift {
     } * exits;
     uint32_t fallbacks;
     bool failed;
-    V top; /* Cpu.shadow_top is kept here; NULL: the region neither calls nor returns */
+    /* precise: what the flags are made of (FAULT_FLAGS_KIND); allocas */
+    V flags_kind, flags_a, flags_b;
+    UnitSet kept; /* precise: isn't stored on the way into a loop; there are registers for it */
+    UnitSet told; /* precise: what isn't stored before accesses that faults_has() */
+    FaultSite *sites;
+    uint32_t nsites, cap_sites;
+    uint64_t untold; /* registers stored before accesses, by weight */
+    V top;           /* Cpu.shadow_top is kept here; NULL: the region neither calls nor returns */
+    uint64_t *loops; /* of BlockState.loop */
     uint32_t returns[MAX_RETURNS]; /* blocks that returns may lead to within the region */
     unsigned nreturns;
     V stubs[LIFT_STUBS];
@@ -158,6 +206,17 @@ V regs_get(Lift *l, uint8_t type, uint32_t off);
 void regs_put(Lift *l, uint8_t type, uint32_t off, V v);
 FlagVal regs_get_flags(Lift *l);
 void regs_put_flags(Lift *l, const FlagVal *f);
+/* At a block's beginning: what is known of its flags. */
+void regs_enter_block(Lift *l);
+/* On the way to block k of the region, `from` being a block or -1: precise mode stores what a loop
+ * that begins there doesn't change, so that its accesses needn't tell where that is. */
+void regs_enter_loop(Lift *l, int from, uint32_t k);
+void regs_enter_region(Lift *l);
+/* Before an access that faults_has(): stores what it doesn't tell of. */
+void regs_store_untold(Lift *l);
+/* Precise mode, all blocks being lifted: are so many registers stored before accesses that tier 1's
+ * code, which keeps those it pins where they are, is likely to be the better one? */
+bool regs_cost_more(const Lift *l);
 /* Stores what is dirty to struct Cpu: all of it, or what isn't pinned. Doesn't make it clean. */
 void regs_store(Lift *l, bool pinned_too);
 /* On the way out, but for what is pinned; the shadow stack's top as well. */
@@ -171,6 +230,7 @@ void regs_args(Lift *l, V *args); /* cpu and pinned registers, for a jump: 1 + 1
 V regs_cpu_field(Lift *l, uint32_t off);
 V regs_cpu_load(Lift *l, Ty type, uint32_t off, bool is_volatile);
 void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile);
+V regs_load_slot(Lift *l, V slot, Ty type);
 
 /* ---- flags (flags.c) ------------------------------------------------------------------------- */
 V flags_test(Lift *l, FlagVal *f, unsigned cond);     /* i1 */
@@ -200,7 +260,7 @@ V lift_by_interp(Lift *l, const Uop *u);
 void lift_helper(Lift *l, const Uop *u);
 /* The same with operands given (slow paths). */
 V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
-/* In precise mode: before something that may fault. */
+/* In precise mode: before something that may fault and isn't faults_has(). */
 void lift_may_fault(Lift *l);
 /* The region's block for a pc in a context, or -1. */
 int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context);
@@ -208,6 +268,17 @@ int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context);
  * the call, or of the function itself that the region is part of, which calls itself. */
 int lift_callee(const LiftRegion *r, uint32_t index, GuestAddr target);
 uint8_t lift_result_type(const Lift *l, const Uop *u);
+
+/* ---- accesses of precise mode (faults.c, faults_emit.c) ---------------------------------------
+ */
+/* Is the access made by the functions below? Others store all registers first. */
+bool faults_has(const Lift *l, const Uop *u);
+V faults_load_int(Lift *l, const Uop *u, bool sign); /* i64 */
+V faults_load_vec(Lift *l, const Uop *u);            /* F32, F64, or sixteen bytes as <2 x i64> */
+void faults_store(Lift *l, const Uop *u, V x);
+unsigned faults_room(const FaultSite *s); /* bytes of its instruction */
+/* Puts the instructions where LLVM's stack map says, and makes the table of a code object. */
+int faults_finish(const Lift *l, const uint8_t *map, size_t len, CodeObject *out);
 
 /* ---- llvm.c, object.c ------------------------------------------------------------------------ */
 /* Before anything else of LLVM. False: there is no code generator. */

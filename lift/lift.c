@@ -190,6 +190,7 @@ static void lift_block(Lift *l, uint32_t index)
     l->flags_known = s->flags_known;
     l->flags_now = s->flags_out;
     LLVMPositionBuilderAtEnd(l->b, s->entry);
+    regs_enter_block(l);
     for (uint32_t i = 0; i < l->ub->count && !l->failed; i++) {
         const Uop *u = &l->ub->uops[i];
         l->u = u;
@@ -283,10 +284,11 @@ int lift_compile(const LiftRegion *region, CodeObject *out)
         V number = LLVMConstInt(LLVMInt32TypeInContext(l->ctx), 0, false);
         lift_intrinsic(l, "llvm.aarch64.hint", NULL, 0, &number, 1);
     }
+    regs_enter_region(l);
     LLVMBuildBr(l->b, l->bs[0].entry);
     lift_blocks(l);
     err = -EOPNOTSUPP;
-    if (!l->failed) {
+    if (!l->failed && !(region->picky && region->precise && regs_cost_more(l))) {
         out->lift_ns = now_ns() - start;
         out->fallbacks = l->fallbacks;
         err = llvm_emit(l, out);
@@ -306,6 +308,8 @@ done:
     free(l->flushed);
     free(l->fast);
     free(l->exits);
+    free(l->sites);
+    free(l->loops);
     free(l);
     return err;
 }
@@ -315,6 +319,7 @@ void code_object_free(CodeObject *o)
     free(o->code);
     free(o->exits);
     free(o->relocs);
+    free(o->faults);
     free(o->dump);
     *o = (CodeObject){0};
 }

@@ -29,7 +29,8 @@ typedef struct LiftBlock {
 typedef struct LiftRegion {
     const Frontend *frontend;
     uint32_t mode;           /* CPU_MODE_* of all its blocks */
-    bool precise;            /* a fault finds all guest registers in struct Cpu */
+    bool precise;            /* a fault finds all guest registers */
+    bool picky;              /* not if tier 1's code is likely to be the better one */
     bool spoilt;             /* for tests: LLVM can't compile it, and ends the process */
     bool relocatable;        /* guest addresses may be moved later: all by CodeObject.moved */
     const LiftBlock *blocks; /* [0] is where it is entered */
@@ -74,6 +75,39 @@ typedef struct LiftReloc {
     uint32_t stub; /* LiftStub */
 } LiftReloc;
 
+/* What is somewhere else than in struct Cpu when an access to memory faults, in the code of a
+ * precise region. One record an access, FaultPlaces behind it; the table isn't aligned. An access
+ * without one has stored all before it, the pc as well. */
+typedef enum FaultWhat {
+    FAULT_INT,        /* eight bytes */
+    FAULT_FLAGS_KIND, /* how the flags follow from a and b, the next two: FAULT_FLAGS_* */
+    FAULT_FLAGS_A,
+    FAULT_FLAGS_B,
+    FAULT_F32, /* from here on in vector registers */
+    FAULT_F64,
+    FAULT_VECTOR,
+} FaultWhat;
+/* The kind: UopFlagsKind ADD, SUB or LOGIC of a and b, of 32 bits or, with FAULT_FLAGS_64, of 64;
+ * or a is the four bytes N, Z, C, V. */
+enum { FAULT_FLAGS_BYTES = 15, FAULT_FLAGS_64 = 16 };
+typedef enum FaultWhere {
+    FAULT_IN_REGISTER, /* `at`: its number in instructions */
+    FAULT_AT_RBP,      /* in memory, so far from it */
+    FAULT_AT_RSP,
+    FAULT_CONSTANT,     /* `at`, sign-extended */
+    FAULT_CONSTANT_LOW, /* `high`, `at` */
+} FaultWhere;
+typedef struct FaultPlace {
+    uint16_t off; /* where it belongs, in struct Cpu */
+    uint8_t what, where;
+    int32_t at, high;
+} FaultPlace;
+typedef struct FaultRecord {
+    uint32_t site; /* of the instruction, from the code's beginning */
+    int32_t guest; /* of the guest's, from the region's entry */
+    uint32_t nplaces;
+} FaultRecord;
+
 typedef struct CodeObject {
     uint8_t *code; /* owned; the entry is at 0 */
     uint32_t len;  /* of code and read-only data; the address must be a multiple of 64 */
@@ -84,6 +118,9 @@ typedef struct CodeObject {
     uint32_t nexits;
     LiftReloc *relocs; /* owned */
     uint32_t nrelocs;
+    /* Precise regions: where the guest's registers are at accesses that may fault: FaultRecords. */
+    uint8_t *faults; /* owned */
+    uint32_t faults_len;
     uint32_t fallbacks;                      /* micro-ops that call the interpreter's routine */
     uint64_t lift_ns, passes_ns, codegen_ns; /* processor time */
     char *dump; /* owned: what the optimizer's process has written of it; NULL: nothing */

@@ -88,7 +88,7 @@ static V is_asked(Lift *l)
                          lift_i32(l, 0), "");
 }
 
-static void to_block(Lift *l, uint32_t k)
+static void into_block(Lift *l, uint32_t k)
 {
     BlockState *s = &l->bs[k];
     if (s->npreds == 1) {
@@ -96,6 +96,12 @@ static void to_block(Lift *l, uint32_t k)
         s->flags_out = l->flags_now;
     }
     LLVMBuildBr(l->b, s->entry);
+}
+
+static void to_block(Lift *l, uint32_t k)
+{
+    regs_enter_loop(l, (int)l->index, k);
+    into_block(l, k);
 }
 
 /* Where a cycle closes, perhaps: the memory that a loop waits for is read anew. (The fence comes
@@ -121,6 +127,12 @@ static void back_to_block(Lift *l, uint32_t k)
 {
     BlockState *s = &l->bs[k];
     GuestAddr pc = l->r->blocks[k].ub->pc;
+    regs_enter_loop(l, (int)l->index, k);
+    if (l->r->precise && set_has(&s->live_in, 0)) { /* each makes flags of its own */
+        look(l, pc);
+        into_block(l, k);
+        return;
+    }
     if (!s->asked) {
         LLVMBasicBlockRef from = LLVMGetInsertBlock(l->b);
         UnitSet dirty = l->dirty;
@@ -138,7 +150,7 @@ static void back_to_block(Lift *l, uint32_t k)
     compiler_fence(l);
     lift_branch_unlikely(l, is_asked(l), s->asked, on);
     LLVMPositionBuilderAtEnd(l->b, on);
-    to_block(l, k);
+    into_block(l, k);
 }
 
 /* To the region's block k, if there is one (else -1), or to other code. */

@@ -95,6 +95,24 @@ static bool lift_load(Lift *l, const Uop *u)
             return false;
         }
     }
+    if (faults_has(l, u)) {
+        unsigned log2 = uop_mem_log2(u->sub);
+        if (log2 == 4 || (by_value && log2 >= 2)) {
+            V v = faults_load_vec(l, u);
+            l->vals[u->dst] = by_value ? lift_cast(l, v, lift_type(l, u->type))
+                                       : from_memory(l, u, lift_cast(l, v, memory_type(l, u)));
+            return true;
+        }
+        bool sign = uop_is_int(u->type) && uop_mem_signed(u->sub) && !swap;
+        V v = faults_load_int(l, u, sign);
+        if (sign) {
+            l->vals[u->dst] = LLVMBuildTrunc(l->b, v, lift_type(l, u->type), "");
+        } else {
+            v = log2 < 3 ? LLVMBuildTrunc(l->b, v, memory_type(l, u), "") : v;
+            l->vals[u->dst] = from_memory(l, u, v);
+        }
+        return true;
+    }
     lift_may_fault(l);
     V x = LLVMBuildLoad2(l->b, by_value ? lift_type(l, u->type) : memory_type(l, u), pointer(l, u),
                          "");
@@ -120,6 +138,10 @@ static bool lift_store(Lift *l, const Uop *u)
         x = swapped(l, u, x);
     } else if (uop_mem_be(u->sub) && log2) {
         x = swapped(l, u, lift_cast(l, x, memory_type(l, u)));
+    }
+    if (faults_has(l, u)) {
+        faults_store(l, u, x);
+        return true;
     }
     lift_may_fault(l);
     V p = pointer(l, u);

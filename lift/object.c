@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { MAX_SECTIONS = 64 };
+#define STACK_MAP ".llvm_stackmaps"
 
 typedef struct Object {
     const uint8_t *elf;
@@ -30,7 +31,8 @@ static uint32_t place(Object *o, bool text, uint32_t end)
     for (unsigned i = 0; i < o->n; i++) {
         const Elf64_Shdr *s = &o->sections[i];
         bool wanted = s->sh_flags & SHF_ALLOC && s->sh_type == SHT_PROGBITS &&
-                      strcmp(section_name(o, i), ".eh_frame") != 0;
+                      strcmp(section_name(o, i), ".eh_frame") != 0 &&
+                      strcmp(section_name(o, i), STACK_MAP) != 0;
         if (wanted && text == !!(s->sh_flags & SHF_EXECINSTR)) {
             uint32_t align = s->sh_addralign ? (uint32_t)s->sh_addralign : 1;
             end = (end + align - 1) & ~(align - 1);
@@ -149,7 +151,11 @@ int object_parse(const uint8_t *elf, size_t len, const Lift *l, CodeObject *out)
         }
     }
     for (unsigned i = 0; i < o.n; i++) {
-        int err = o.sections[i].sh_type == SHT_RELA ? relocate(&o, l, out, i) : 0;
+        const Elf64_Shdr *s = &o.sections[i];
+        int err = s->sh_type == SHT_RELA ? relocate(&o, l, out, i) : 0;
+        if (!err && !strcmp(section_name(&o, i), STACK_MAP)) {
+            err = faults_finish(l, elf + s->sh_offset, s->sh_size, out);
+        }
         if (err) {
             return err;
         }

@@ -6,6 +6,7 @@
  */
 #include "lift/build.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NO_UNIT UINT32_MAX
@@ -43,6 +44,11 @@ void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile)
                         : LLVMTypeOf(v) == l->i64                  ? 8
                                                                    : 1);
     mark_cpu(l, s, is_volatile);
+}
+
+V regs_load_slot(Lift *l, V slot, Ty type)
+{
+    return LLVMBuildLoad2(l->b, type, slot, "");
 }
 
 /* ---- units ----------------------------------------------------------------------------------- */
@@ -129,7 +135,7 @@ static bool is_commit(const Lift *l, const Uop *u)
     if (u->op == UOP_HELPER) {
         return true;
     }
-    return l->r->precise && uop_info[u->op].effects & (UOPE_LOAD | UOPE_STORE);
+    return l->r->precise && uop_info[u->op].effects & (UOPE_LOAD | UOPE_STORE) && !faults_has(l, u);
 }
 
 static void note(BlockState *s, unsigned unit, bool reads, bool writes_whole)
@@ -241,17 +247,78 @@ static bool add_all(UnitSet *to, const UnitSet *from)
     return more != 0;
 }
 
-/* At an exit of block `index`: what is dirty there, and no more, is so in the blocks it leads to.
- */
-static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *dirty)
+/* ---- loops (precise mode) -------------------------------------------------------------------- */
+
+static bool in_loop(const BlockState *s, uint32_t index)
 {
-    uint32_t to[MAX_RETURNS];
-    unsigned n = targets(l, index, u, to);
-    bool changed = false;
-    for (unsigned k = 0; k < n; k++) {
-        changed |= add_all(&l->bs[to[k]].dirty_in, dirty);
+    return s->loop[index / 64] >> (index % 64) & 1;
+}
+
+/* What is stored on the way from block `from` (-1: into the region) to block k, of what is dirty.
+ */
+static UnitSet stored_on_entry(const Lift *l, int from, uint32_t k, const UnitSet *dirty)
+{
+    const BlockState *s = &l->bs[k];
+    UnitSet out = {{0}};
+    if (s->loop && (from < 0 || !in_loop(s, (uint32_t)from))) {
+        for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
+            out.w[w] = dirty->w[w] & ~s->written.w[w] & ~l->kept.w[w];
+        }
     }
-    return changed;
+    return out;
+}
+
+static UnitSet without(const UnitSet *a, const UnitSet *b)
+{
+    UnitSet r;
+    for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
+        r.w[w] = a->w[w] & ~b->w[w];
+    }
+    return r;
+}
+
+static void add_written(const Lift *l, uint32_t index, UnitSet *set)
+{
+    const UopBlock *ub = l->r->blocks[index].ub;
+    for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
+        uint32_t unit = u->op == UOP_PUTFLAGS                     ? 0
+                        : u->op == UOP_PUT || u->op == UOP_STICKY ? unit_of(l, (uint32_t)u->imm)
+                                                                  : NO_UNIT;
+        if (unit != NO_UNIT) {
+            set_add(set, unit);
+        }
+    }
+}
+
+/* The blocks from which the back edges of block k come, without passing k. */
+static void find_loop(Lift *l, uint32_t k, uint64_t *loop)
+{
+    uint32_t succ[64];
+    BlockState *s = &l->bs[k];
+    s->loop = loop;
+    loop[k / 64] |= UINT64_C(1) << (k % 64);
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        unsigned n = l->bs[i].back_to == k + 1 ? 1 : 0;
+        loop[i / 64] |= (uint64_t)n << (i % 64);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < l->r->nblocks; i++) {
+            unsigned n = in_loop(s, i) ? 0 : successors(l, i, succ, 64);
+            for (unsigned e = 0; e < n; e++) {
+                if (succ[e] != k && in_loop(s, succ[e])) {
+                    loop[i / 64] |= UINT64_C(1) << (i % 64);
+                    more = true;
+                    break;
+                }
+            }
+        }
+    }
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        if (in_loop(s, i)) {
+            add_written(l, i, &s->written);
+        }
+    }
 }
 
 static void note_back_edge(Lift *l, uint32_t index, const Uop *u, GuestAddr pc)
@@ -260,7 +327,141 @@ static void note_back_edge(Lift *l, uint32_t index, const Uop *u, GuestAddr pc)
     unsigned n =
         u->sub == UOP_EXIT_RET && l->r->blocks[index].context ? 0 : targets(l, index, u, to);
     for (unsigned k = 0; k < n; k++) {
-        l->bs[to[k]].polled |= l->r->blocks[to[k]].ub->pc <= pc;
+        if (l->r->blocks[to[k]].ub->pc <= pc) {
+            l->bs[to[k]].polled = true;
+            l->bs[index].back_to = to[k] + 1;
+        }
+    }
+}
+
+static void find_loops(Lift *l)
+{
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        const UopBlock *ub = l->r->blocks[i].ub;
+        GuestAddr pc = ub->pc;
+        for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
+            pc = u->op == UOP_INSN ? u->imm64 : pc;
+            if (u->op == UOP_EXIT || u->op == UOP_EXIT_IF) {
+                note_back_edge(l, i, u, pc);
+            }
+        }
+    }
+    size_t words = (l->r->nblocks + 63) / 64;
+    l->loops = l->r->precise ? calloc(l->r->nblocks * words, sizeof *l->loops) : NULL;
+    for (uint32_t k = 0; k < l->r->nblocks && l->loops; k++) {
+        if (l->bs[k].polled) {
+            find_loop(l, k, l->loops + k * words);
+        }
+    }
+}
+
+/* ---- flows ----------------------------------------------------------------------------------- */
+
+/* At an exit of block `index`: what is dirty there, and no more, is so in the blocks it leads to,
+ * but for what is stored on the way. */
+static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *dirty)
+{
+    uint32_t to[MAX_RETURNS];
+    unsigned n = targets(l, index, u, to);
+    bool changed = false;
+    for (unsigned k = 0; k < n; k++) {
+        UnitSet stored = stored_on_entry(l, (int)index, to[k], dirty);
+        UnitSet rest = without(dirty, &stored);
+        use_dirty(&l->bs[index], &stored);
+        changed |= add_all(&l->bs[to[k]].dirty_in, &rest);
+    }
+    return changed;
+}
+
+/* ---- what accesses tell of (precise mode) ---------------------------------------------------- */
+
+/* So many units stay where they are, and the access tells where; the others are stored before it if
+ * they're dirty. Those that are written most often stay; the flags do, since storing them takes
+ * several instructions. MOST_UNTOLD: of stores for ten instructions. */
+enum { INTS_TOLD = 8, VECTORS_TOLD = 14, MOST_UNTOLD = 3 };
+
+static void find_told(Lift *l)
+{
+    uint64_t writes[MAX_UNITS] = {0};
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        const UopBlock *ub = l->r->blocks[i].ub;
+        unsigned depth = 0;
+        for (uint32_t k = 0; k < l->r->nblocks; k++) {
+            depth += l->bs[k].loop && in_loop(&l->bs[k], i) && depth < 8;
+        }
+        l->bs[i].weight = UINT32_C(1) << (3 * depth);
+        for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
+            uint32_t unit =
+                u->op == UOP_PUT || u->op == UOP_STICKY ? unit_of(l, (uint32_t)u->imm) : NO_UNIT;
+            if (unit != NO_UNIT) {
+                writes[unit] += l->bs[i].weight;
+            }
+        }
+    }
+    writes[0] = UINT64_MAX;
+    unsigned vectors = 0;
+    for (unsigned k = 0; k < l->nunits; k++) {
+        vectors += l->units[k].bytes == 16;
+    }
+    for (unsigned k = 0; k < l->nunits && vectors <= VECTORS_TOLD; k++) {
+        if (l->units[k].bytes == 16) {
+            set_add(&l->kept, k);
+        }
+    }
+    for (unsigned k = 0; k < l->nunits; k++) {
+        unsigned before = 0;
+        for (unsigned i = 0; i < l->nunits; i++) {
+            before += l->units[i].bytes == l->units[k].bytes &&
+                      (writes[i] > writes[k] || (writes[i] == writes[k] && i < k));
+        }
+        if (before < (l->units[k].bytes == 8 ? (unsigned)INTS_TOLD + 1 : (unsigned)VECTORS_TOLD)) {
+            set_add(&l->told, k);
+        }
+    }
+}
+
+enum { FLAGS_UNKNOWN, FLAGS_BITS, FLAGS_KINDS }; /* then kind, with FAULT_FLAGS_64 */
+
+static unsigned code_of(unsigned kind, unsigned type)
+{
+    bool simple = kind == UOP_FLAGS_ADD || kind == UOP_FLAGS_SUB || kind == UOP_FLAGS_LOGIC;
+    if (!simple || (type != T_I32 && type != T_I64)) {
+        return FLAGS_BITS;
+    }
+    return FLAGS_KINDS + (kind | (type == T_I64 ? FAULT_FLAGS_64 : 0));
+}
+
+static unsigned made_by(const UopBlock *ub, const Uop *put)
+{
+    const Uop *u = put;
+    while (u > ub->uops && u->dst != put->a) {
+        u--;
+    }
+    return u->op == UOP_FLAGS && u->dst == put->a ? code_of(u->sub, u->type) : FLAGS_BITS;
+}
+
+/* How the flags are made at the entry of each block, if all that lead there make them so. */
+static void flow_flags(Lift *l)
+{
+    uint32_t to[MAX_RETURNS];
+    l->bs[0].flags_made = FLAGS_BITS;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t i = 0; i < l->r->nblocks; i++) {
+            const UopBlock *ub = l->r->blocks[i].ub;
+            unsigned now = l->bs[i].flags_made;
+            for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
+                now = u->op == UOP_PUTFLAGS ? made_by(ub, u)
+                      : u->op == UOP_HELPER ? FLAGS_BITS
+                                            : now;
+                unsigned n = u->op == UOP_EXIT || u->op == UOP_EXIT_IF ? targets(l, i, u, to) : 0;
+                for (unsigned e = 0; e < n && now != FLAGS_UNKNOWN; e++) {
+                    uint8_t *at = &l->bs[to[e]].flags_made, was = *at;
+                    *at = (uint8_t)(was == FLAGS_UNKNOWN ? now : was == now ? was : FLAGS_BITS);
+                    changed |= *at != was;
+                }
+            }
+        }
     }
 }
 
@@ -272,7 +473,6 @@ static bool scan(Lift *l, uint32_t index)
     BlockState *s = &l->bs[index];
     UnitSet dirty = s->dirty_in;
     bool changed = false;
-    GuestAddr pc = ub->pc;
     s->use = s->def = (UnitSet){{0}};
     for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
         uint32_t unit;
@@ -282,7 +482,6 @@ static bool scan(Lift *l, uint32_t index)
                 note(s, unit, true, false);
             }
             break;
-        case UOP_INSN: pc = u->imm64; break;
         case UOP_GETFLAGS: note(s, 0, true, false); break;
         case UOP_PUTFLAGS:
             note(s, 0, false, true);
@@ -303,10 +502,14 @@ static bool scan(Lift *l, uint32_t index)
                 use_dirty(s, &dirty);
             }
             changed |= dirty_at_exit(l, index, u, &dirty);
-            note_back_edge(l, index, u, pc);
             break;
         default:
-            if (is_commit(l, u)) {
+            if (faults_has(l, u)) {
+                use_dirty(s, &dirty);
+                for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
+                    dirty.w[w] &= l->told.w[w];
+                }
+            } else if (is_commit(l, u)) {
                 use_dirty(s, &dirty);
                 dirty = (UnitSet){{0}};
             }
@@ -374,13 +577,20 @@ void regs_plan(Lift *l)
         }
     }
     l->bs[0].npreds += 2; /* entered from outside */
-    if (!l->r->precise) { /* pinned registers come in newer than struct Cpu; precise: the prologue
-                             stores them */
-        for (unsigned k = 0; k < l->nunits; k++) {
-            if (l->units[k].pin_int >= 0 || l->units[k].pin_vec >= 0) {
-                set_add(&l->bs[0].dirty_in, k);
-            }
+    find_loops(l);
+    if (l->r->precise) {
+        find_told(l);
+    }
+    UnitSet pins = {{0}};
+    for (unsigned k = 0; k < l->nunits; k++) { /* pinned ones come in newer than struct Cpu */
+        if (l->units[k].pin_int >= 0 || l->units[k].pin_vec >= 0) {
+            set_add(&pins, k);
         }
+    }
+    UnitSet stored = stored_on_entry(l, -1, 0, &pins);
+    l->bs[0].dirty_in = without(&pins, &stored);
+    if (l->r->precise) {
+        flow_flags(l);
     }
     flow_dirty(l);
     flow_live(l);
@@ -435,11 +645,50 @@ static void put_whole(Lift *l, const Unit *u, V v)
     LLVMBuildStore(l->b, v, u->slot[1]);
 }
 
+/* Precise mode: what the flags are made of, if they're asked for at all: by a fault. */
+static void keep_origin(Lift *l, unsigned kind, V a, V b)
+{
+    LLVMBuildStore(l->b, lift_i64(l, kind), l->flags_kind);
+    LLVMBuildStore(l->b, a, l->flags_a);
+    LLVMBuildStore(l->b, b, l->flags_b);
+}
+
+/* What is above the operand's own bits is of no account. */
+static V origin(Lift *l, V x)
+{
+    if (LLVMIsATruncInst(x) && LLVMTypeOf(LLVMGetOperand(x, 0)) == l->i64) {
+        return LLVMGetOperand(x, 0);
+    }
+    return LLVMTypeOf(x) == l->i64 ? x : LLVMBuildZExt(l->b, x, l->i64, "");
+}
+
+static void keep_flags(Lift *l, const FlagVal *f)
+{
+    bool simple =
+        f->kind == UOP_FLAGS_ADD || f->kind == UOP_FLAGS_SUB || f->kind == UOP_FLAGS_LOGIC;
+    if (simple && (f->type == T_I32 || f->type == T_I64)) {
+        V b = f->kind == UOP_FLAGS_LOGIC ? lift_i64(l, 0) : origin(l, f->b);
+        keep_origin(l, f->kind | (f->type == T_I64 ? FAULT_FLAGS_64 : 0), origin(l, f->a), b);
+        return;
+    }
+    V bytes = lift_i64(l, 0);
+    for (unsigned k = 0; k < 4; k++) {
+        V x = LLVMBuildLoad2(l->b, l->i1, l->units[0].slot[k], "");
+        x = LLVMBuildShl(l->b, LLVMBuildZExt(l->b, x, l->i64, ""), lift_i64(l, 8 * k), "");
+        bytes = LLVMBuildOr(l->b, bytes, x, "");
+    }
+    keep_origin(l, FAULT_FLAGS_BYTES, bytes, lift_i64(l, 0));
+}
+
 static void load_flags(Lift *l, const Unit *u)
 {
     for (unsigned k = 0; k < 4; k++) {
         V x = regs_cpu_load(l, l->i8, u->off + k, false);
         LLVMBuildStore(l->b, LLVMBuildTrunc(l->b, x, l->i1, ""), u->slot[k]);
+    }
+    if (l->r->precise) {
+        V bytes = regs_cpu_load(l, l->i32, u->off, false);
+        keep_origin(l, FAULT_FLAGS_BYTES, LLVMBuildZExt(l->b, bytes, l->i64, ""), lift_i64(l, 0));
     }
 }
 
@@ -496,6 +745,11 @@ void regs_prologue(Lift *l)
             for (unsigned i = 0; i < 4; i++) {
                 u->slot[i] = LLVMBuildAlloca(l->b, l->i1, "");
             }
+            if (l->r->precise) {
+                l->flags_kind = LLVMBuildAlloca(l->b, l->i64, "");
+                l->flags_a = LLVMBuildAlloca(l->b, l->i64, "");
+                l->flags_b = LLVMBuildAlloca(l->b, l->i64, "");
+            }
         } else if (u->bytes == 8) {
             u->slot[0] = LLVMBuildAlloca(l->b, l->i64, "");
         } else {
@@ -513,14 +767,6 @@ void regs_prologue(Lift *l)
             put_whole(l, u, LLVMGetParam(l->fn, 1u + FRONTEND_INT_PINS + (unsigned)u->pin_vec));
         } else if (set_has(&l->bs[0].live_in, k)) {
             load_unit(l, u);
-        }
-    }
-    if (l->r->precise) {
-        for (unsigned k = 0; k < l->nunits; k++) {
-            const Unit *u = &l->units[k];
-            if (u->pin_int >= 0 || u->pin_vec >= 0) {
-                regs_cpu_store(l, get_whole(l, u), u->off, true);
-            }
         }
     }
 }
@@ -620,9 +866,28 @@ void regs_put_flags(Lift *l, const FlagVal *f)
     for (unsigned k = 0; k < 4; k++) {
         LLVMBuildStore(l->b, flags_test(l, &copy, conds[k]), u->slot[k]);
     }
+    if (l->r->precise) {
+        keep_flags(l, &copy);
+    }
     set_add(&l->dirty, 0);
     l->flags_now = copy;
     l->flags_known = true;
+}
+
+static void store_unit(Lift *l, unsigned k)
+{
+    const Unit *u = &l->units[k];
+    if (!u->flags) {
+        regs_cpu_store(l, get_whole(l, u), u->off, l->r->precise);
+        return;
+    }
+    static const uint8_t conds[4] = {UOP_MI, UOP_EQ, UOP_CS, UOP_VS};
+    bool simple = l->r->precise && l->flags_known && l->flags_now.kind <= UOP_FLAGS_LOGIC;
+    for (unsigned i = 0; i < 4; i++) {
+        V x = simple ? flags_test(l, &l->flags_now, conds[i])
+                     : LLVMBuildLoad2(l->b, l->i1, u->slot[i], "");
+        regs_cpu_store(l, LLVMBuildZExt(l->b, x, l->i8, ""), u->off + i, l->r->precise);
+    }
 }
 
 void regs_store(Lift *l, bool pinned_too)
@@ -632,14 +897,7 @@ void regs_store(Lift *l, bool pinned_too)
         if (!set_has(&l->dirty, k) || (!pinned_too && (u->pin_int >= 0 || u->pin_vec >= 0))) {
             continue;
         }
-        if (u->flags) {
-            for (unsigned i = 0; i < 4; i++) {
-                V x = LLVMBuildLoad2(l->b, l->i1, u->slot[i], "");
-                regs_cpu_store(l, LLVMBuildZExt(l->b, x, l->i8, ""), u->off + i, l->r->precise);
-            }
-        } else {
-            regs_cpu_store(l, get_whole(l, u), u->off, l->r->precise);
-        }
+        store_unit(l, k);
     }
 }
 
@@ -647,6 +905,64 @@ void regs_commit(Lift *l)
 {
     regs_store(l, true);
     l->dirty = (UnitSet){{0}};
+}
+
+void regs_store_untold(Lift *l)
+{
+    UnitSet stored = without(&l->dirty, &l->told);
+    for (unsigned i = 0; i < l->nunits; i++) {
+        if (set_has(&stored, i)) {
+            store_unit(l, i);
+            l->untold += l->bs[l->index].weight;
+        }
+    }
+    l->dirty = without(&l->dirty, &stored);
+}
+
+bool regs_cost_more(const Lift *l)
+{
+    uint64_t insns = 0;
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        insns += (uint64_t)l->r->blocks[i].ub->ninsns * l->bs[i].weight;
+    }
+    return l->untold * 10 > insns * MOST_UNTOLD;
+}
+
+void regs_enter_loop(Lift *l, int from, uint32_t k)
+{
+    UnitSet stored = stored_on_entry(l, from, k, &l->dirty);
+    for (unsigned i = 0; i < l->nunits; i++) {
+        if (set_has(&stored, i)) {
+            store_unit(l, i);
+        }
+    }
+}
+
+void regs_enter_region(Lift *l)
+{
+    for (unsigned k = 0; k < l->nunits; k++) {
+        if (l->units[k].pin_int >= 0 || l->units[k].pin_vec >= 0) {
+            set_add(&l->dirty, k);
+        }
+    }
+    regs_enter_loop(l, -1, 0);
+}
+
+void regs_enter_block(Lift *l)
+{
+    unsigned made = l->bs[l->index].flags_made;
+    if (l->flags_known || made < FLAGS_KINDS) {
+        return;
+    }
+    made -= FLAGS_KINDS;
+    Ty t = made & FAULT_FLAGS_64 ? l->i64 : l->i32;
+    V a = LLVMBuildLoad2(l->b, l->i64, l->flags_a, ""),
+      b = LLVMBuildLoad2(l->b, l->i64, l->flags_b, "");
+    l->flags_now = (FlagVal){.kind = made & 15,
+                             .type = made & FAULT_FLAGS_64 ? T_I64 : T_I32,
+                             .a = t == l->i64 ? a : LLVMBuildTrunc(l->b, a, t, ""),
+                             .b = t == l->i64 ? b : LLVMBuildTrunc(l->b, b, t, "")};
+    l->flags_known = true;
 }
 
 /* All units, as the blocks that follow may read any of them: the loads that nobody uses go. */

@@ -9,10 +9,10 @@
 typedef struct RequestHeader {
     uint32_t mode, nblocks, ncontexts, nubs;
     uint32_t flags_offset, insn_shift;
-    uint32_t flags; /* DUMP_*, RELOCATABLE, SPOILT */
+    uint32_t flags; /* DUMP_*, RELOCATABLE, SPOILT, PICKY */
     uint32_t int_pins[FRONTEND_INT_PINS], vec_pins[FRONTEND_VEC_PINS];
 } RequestHeader;
-enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4, RELOCATABLE = 8, SPOILT = 16 };
+enum { DUMP_IR = 1, DUMP_IR_OPT = 2, DUMP_ASM = 4, RELOCATABLE = 8, SPOILT = 16, PICKY = 32 };
 typedef struct RequestBlock {
     uint64_t count;
     uint32_t ub, context;
@@ -22,7 +22,7 @@ typedef struct RequestUops {
     uint32_t guest_len, ninsns, count, nvals, npool, mode;
 } RequestUops;
 typedef struct AnswerHeader {
-    uint32_t len, text_len, moved, nexits, nrelocs, fallbacks, dump_len;
+    uint32_t len, text_len, moved, nexits, nrelocs, faults_len, fallbacks, dump_len;
     uint64_t lift_ns, passes_ns, codegen_ns;
 } AnswerHeader;
 
@@ -62,7 +62,8 @@ size_t request_write(uint8_t *data, size_t size, const LiftRegion *r)
                        .ncontexts = r->ncontexts,
                        .flags_offset = r->frontend->flags_offset,
                        .insn_shift = r->frontend->insn_shift};
-    h.flags = (r->relocatable ? RELOCATABLE : 0u) | (r->spoilt ? SPOILT : 0u);
+    h.flags =
+        (r->relocatable ? RELOCATABLE : 0u) | (r->spoilt ? SPOILT : 0u) | (r->picky ? PICKY : 0u);
     if (r->dump) {
         h.flags |= (r->dump_ir ? DUMP_IR : 0u) | (r->dump_ir_opt ? DUMP_IR_OPT : 0u) |
                    (r->dump_asm ? DUMP_ASM : 0u);
@@ -162,6 +163,7 @@ Request *request_read(const uint8_t *data, size_t size)
                              .ncontexts = h->ncontexts,
                              .relocatable = h->flags & RELOCATABLE,
                              .spoilt = h->flags & SPOILT,
+                             .picky = h->flags & PICKY,
                              .dump_ir = h->flags & DUMP_IR,
                              .dump_ir_opt = h->flags & DUMP_IR_OPT,
                              .dump_asm = h->flags & DUMP_ASM};
@@ -176,13 +178,15 @@ size_t answer_write(uint8_t *data, size_t size, const CodeObject *o)
                       .moved = o->moved,
                       .nexits = o->nexits,
                       .nrelocs = o->nrelocs,
+                      .faults_len = o->faults_len,
                       .fallbacks = o->fallbacks,
                       .lift_ns = o->lift_ns,
                       .passes_ns = o->passes_ns,
                       .codegen_ns = o->codegen_ns};
     bool fits = put(&c, &h, sizeof h) && put(&c, o->code, o->len) &&
                 put(&c, o->exits, sizeof *o->exits * o->nexits) &&
-                put(&c, o->relocs, sizeof *o->relocs * o->nrelocs);
+                put(&c, o->relocs, sizeof *o->relocs * o->nrelocs) &&
+                put(&c, o->faults, o->faults_len);
     if (fits && o->dump_len) { /* as much of it as there is room for */
         AnswerHeader *header = (void *)data;
         header->dump_len = o->dump_len < c.left ? o->dump_len : (uint32_t)c.left & ~15u;
@@ -210,6 +214,7 @@ int answer_read(const uint8_t *data, size_t size, CodeObject *o)
                       .moved = h->moved,
                       .nexits = h->nexits,
                       .nrelocs = h->nrelocs,
+                      .faults_len = h->faults_len,
                       .fallbacks = h->fallbacks,
                       .lift_ns = h->lift_ns,
                       .passes_ns = h->passes_ns,
@@ -217,10 +222,11 @@ int answer_read(const uint8_t *data, size_t size, CodeObject *o)
     o->code = copy_of(&c, o->len);
     o->exits = copy_of(&c, sizeof *o->exits * o->nexits);
     o->relocs = copy_of(&c, sizeof *o->relocs * o->nrelocs);
+    o->faults = copy_of(&c, o->faults_len);
     if (h->dump_len && (o->dump = copy_of(&c, h->dump_len)) != NULL) {
         o->dump_len = h->dump_len;
     }
-    if (!o->code || !o->exits || !o->relocs) {
+    if (!o->code || !o->exits || !o->relocs || !o->faults) {
         code_object_free(o);
         return -EINVAL;
     }

@@ -148,8 +148,13 @@ int template_place(JitThread *t, const CodeObject *o, Block *b)
     b->links = jit_meta_alloc(t, sizeof(Link) * (o->nexits + (size_t)1));
     Cache *caches = jit_meta_alloc(t, sizeof *caches * (ncaches + (size_t)1));
     uint32_t *moved = jit_meta_alloc(t, sizeof *moved);
-    if (!b->links || !caches || !moved)
+    uint8_t *faults = jit_meta_alloc(t, o->faults_len + (size_t)1);
+    if (!b->links || !caches || !moved || !faults)
         return -ENOMEM;
+    if (o->faults_len)
+        memcpy(faults, o->faults, o->faults_len);
+    b->faultmap = faults;
+    b->faultmap_len = o->faults_len;
     *moved = (uint32_t)(code - arena) + o->moved;
     b->relocs = moved;
     b->nrelocs = o->moved != 0;

@@ -220,9 +220,9 @@ bool template_unlink(Jit *jit, Link *link)
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
-static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-                                    REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-                                    REG_R12, REG_R13, REG_R14, REG_R15};
+const uint8_t template_greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                      REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                      REG_R12, REG_R13, REG_R14, REG_R15};
 
 static bool guest_pc_of(Cpu *cpu, const Block *b, uintptr_t host_pc)
 {
@@ -230,7 +230,7 @@ static bool guest_pc_of(Cpu *cpu, const Block *b, uintptr_t host_pc)
                                                    : (uint32_t)(host_pc - b->cold) + b->host_len;
     int64_t guest;
 
-    if (!faultmap_find(b->faultmap, b->faultmap_len, off, &guest))
+    if (b->tier2 || !faultmap_find(b->faultmap, b->faultmap_len, off, &guest))
         return false;
     cpu->pc = b->pc + (uint64_t)guest;
     return true;
@@ -253,9 +253,10 @@ bool template_fault(JitThread *t, Block *b, void *ucontext)
     const Frontend *f = t->jit->frontend;
 
     if (b->tier2) {
-        /* Precise code has stored everything, pc included. Else nobody looks at the registers: the
-         * fault is deadly. */
-        if (!(b->mode & CPU_MODE_PRECISE))
+        /* Without precise mode nobody looks at the registers: the fault is deadly. */
+        if (b->mode & CPU_MODE_PRECISE)
+            tier2_fault(cpu, b, uc);
+        else
             cpu->pc = b->pc;
         leave_by(t, uc);
         return true;
@@ -263,8 +264,8 @@ bool template_fault(JitThread *t, Block *b, void *ucontext)
     if (!guest_pc_of(cpu, b, (uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
         return false;
     for (unsigned k = 0; k < FRONTEND_INT_PINS; k++)
-        memcpy((uint8_t *)cpu + f->int_pins[k], &uc->uc_mcontext.gregs[greg_of[conv_int_pins[k]]],
-               8);
+        memcpy((uint8_t *)cpu + f->int_pins[k],
+               &uc->uc_mcontext.gregs[template_greg_of[conv_int_pins[k]]], 8);
     for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++)
         memcpy((uint8_t *)cpu + f->vec_pins[k], &uc->uc_mcontext.fpregs->_xmm[k], 16);
     leave_by(t, uc);

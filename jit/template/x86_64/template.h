@@ -63,6 +63,12 @@ int emit_create_tables(TemplateShared *s, const Frontend *f);
 Emit *emit_new(void);
 void emit_free(Emit *e);
 
+/* template.c: the places of a ucontext's general registers, by number. */
+extern const uint8_t template_greg_of[16];
+
+/* tier2_fault.c: struct Cpu is made current for a fault in b, of tier 2 in precise mode. */
+void tier2_fault(Cpu *cpu, const Block *b, const void *ucontext);
+
 /* Writes the stubs at the start of a fresh arena. 0 or -errno. */
 int stubs_emit(Jit *jit, CodeBuf *code);
 
