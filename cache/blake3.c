@@ -172,12 +172,21 @@ VERSION(hash_lanes_plain)
 VERSION(hash_lanes_avx2, __attribute__((target("avx2"))))
 VERSION(hash_lanes_avx512, __attribute__((target("avx2,avx512f,avx512vl"))))
 
+/* index: x86_cpu_<feature>. As CPU_FEATURE_ACTIVE() of libc, which shifts a one to the sign of an
+ * int. */
+static bool is_active(unsigned index)
+{
+    enum { WORD = 32, LEAF = 4 * WORD };
+    const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(index / LEAF);
+    return leaf->active_array[index % LEAF / WORD] >> index % WORD & 1;
+}
+
 /* By what libc found when it started. */
 static HashLanes *best_version(void)
 {
-    if (CPU_FEATURE_ACTIVE(AVX512F) && CPU_FEATURE_ACTIVE(AVX512VL))
+    if (is_active(x86_cpu_AVX512F) && is_active(x86_cpu_AVX512VL))
         return hash_lanes_avx512;
-    return CPU_FEATURE_ACTIVE(AVX2) ? hash_lanes_avx2 : hash_lanes_plain;
+    return is_active(x86_cpu_AVX2) ? hash_lanes_avx2 : hash_lanes_plain;
 }
 
 /* ---- the tree -------------------------------------------------------------------------------- */
