@@ -2,6 +2,8 @@
 #include "jit/ahead.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "jit/stock.h"
 
@@ -63,7 +65,35 @@ static Block *again(JitThread *t, const Block *first)
     return jit_new_block(t, first->pc, first->mode, false);
 }
 
-static int keep_in_stock(JitThread *t, const Block *first)
+/* ---- variants -------------------------------------------------------------------------------- */
+
+static bool same_uops(const UopBlock *a, const UopBlock *b)
+{
+    return a->guest_len == b->guest_len && a->count == b->count && a->npool == b->npool &&
+           !memcmp(a->uops, b->uops, a->count * sizeof *a->uops) &&
+           (!a->npool || !memcmp(a->pool, b->pool, a->npool * sizeof *a->pool));
+}
+
+/* Of `wanted`, those whose code is that of the block just built, which is in t->uops; as bits. */
+static unsigned same_variants(JitThread *t, const Block *b, unsigned wanted)
+{
+    unsigned same = 1u << stock_variant(b->mode);
+    UopBlock *built = (wanted & ~same) ? jit_copy_uops(&t->uops) : NULL;
+    for (unsigned v = 0; built && v < STOCK_VARIANTS; v++) {
+        if (wanted & ~same & 1u << v) {
+            uint32_t mode = (b->mode & ~(uint32_t)STOCK_VARIED) | v * CPU_MODE_PRECISE;
+            jit_build_uops(t, b->pc, mode, b->ninsns ? b->ninsns : 1);
+            same |= !t->uops.error && same_uops(&t->uops, built) ? 1u << v : 0;
+        }
+    }
+    if (built) {
+        uop_block_free(built);
+        free(built);
+    }
+    return same;
+}
+
+static int keep_in_stock(JitThread *t, const Block *first, unsigned variants)
 {
     KeepModule *m = t->module;
     if (!m->maker && !(m->maker = stock_maker())) {
@@ -75,7 +105,29 @@ static int keep_in_stock(JitThread *t, const Block *first)
         return -EINVAL;
     }
     const Block *second = again(t, first);
-    return second ? stock_add(t->jit, m->maker, first, second) : -ENOMEM;
+    return second ? stock_add(t->jit, m->maker, first, second, variants) : -ENOMEM;
+}
+
+/* The block's other codes; `left`: the variants that no record is good for. */
+static int keep_others(JitThread *t, const Block *of, unsigned left)
+{
+    int err = 0;
+    for (unsigned v = 0; v < STOCK_VARIANTS && !err; v++) {
+        if (!(left & STOCK_MADE & 1u << v)) {
+            continue;
+        }
+        if (!have_room(t)) {
+            return -ENOMEM;
+        }
+        Place before = place_now(t);
+        uint32_t mode = (of->mode & ~(uint32_t)STOCK_VARIED) | v * CPU_MODE_PRECISE;
+        const Block *b = jit_new_block(t, of->pc, mode, false);
+        unsigned same = b ? same_variants(t, b, left) : 0;
+        err = b ? keep_in_stock(t, b, same) : -ENOMEM;
+        go_back(t, &before);
+        left &= ~same;
+    }
+    return err == -EINVAL ? 0 : err;
 }
 
 int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
@@ -108,7 +160,8 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
     }
     Place behind = place_now(t);
     tell_exits(t, b, next, ctx);
-    int err = known ? 0 : keep_in_stock(t, b);
+    unsigned variants = known ? 0 : same_variants(t, b, STOCK_ALL);
+    int err = known ? 0 : keep_in_stock(t, b, variants);
     out->guest_len = b->guest_len;
     out->code = (const void *)b->code;
     out->code_len = b->host_len;
@@ -118,6 +171,12 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
         return err;
     }
     go_back(t, anew ? &behind : &before); /* it stays to be looked at, or not */
+    if (!known && !err) {
+        err = keep_others(t, b, STOCK_ALL & ~variants);
+        if (err) {
+            return err;
+        }
+    }
     pthread_mutex_lock(&j->lock);
     int full = blockmap_insert(&j->blocks, b);
     pthread_mutex_unlock(&j->lock);

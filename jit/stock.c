@@ -155,7 +155,8 @@ typedef struct Found {
 
 enum { MOST_CODE = CODEBUF_CHUNK / 4 - 64 };
 
-static bool take_apart(const uint8_t *record, const uint8_t *end, uint8_t tag, Found *f)
+static bool take_apart(const uint8_t *record, const uint8_t *end, uint8_t tag, unsigned variant,
+                       Found *f)
 {
     Reader r = {record, end, false};
 
@@ -165,12 +166,13 @@ static bool take_apart(const uint8_t *record, const uint8_t *end, uint8_t tag, F
         return false;
     f->code = r.end -= f->hot_len + f->cold_len - 8;
     f->head = r;
-    return (*r.p & 4 && r.end - r.p > 1 ? r.p[1] : 0) == tag;
+    return *r.p >> 3 & 1u << variant && (*r.p & 4 && r.end - r.p > 1 ? r.p[1] : 0) == tag;
 }
 
-/* The block at the file offset with the tag; false: it isn't in the cell, or that is damaged. */
+/* The block at the file offset with the tag, good for the variant; false: it isn't in the cell, or
+ * that is damaged. */
 static bool find_in(const uint8_t *cell, uint32_t size, uint32_t first, uint32_t pc, uint8_t tag,
-                    Found *f)
+                    unsigned variant, Found *f)
 {
     Reader r = {cell, cell + size, false};
 
@@ -179,7 +181,7 @@ static bool find_in(const uint8_t *cell, uint32_t size, uint32_t first, uint32_t
         uint32_t len = get_up_to(&r, (uint32_t)(r.end - r.p));
         if (len > (size_t)(r.end - r.p) || at > pc)
             return false;
-        if (at == pc && take_apart(r.p, r.p + len, tag, f))
+        if (at == pc && take_apart(r.p, r.p + len, tag, variant, f))
             return true;
         r.p += len;
     }
@@ -195,7 +197,8 @@ static bool find(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, Found *f, u
     if (!m->stock_asked)
         ask(j, m);
     for (StockPart *s = m->stock; s; s = s->next) {
-        if (s->spent || offset < s->info.low || offset >= s->info.high || mode != s->info.mode)
+        if (s->spent || offset < s->info.low || offset >= s->info.high ||
+            (mode & ~(uint32_t)STOCK_VARIED) != s->info.mode)
             continue;
         if (!s->first && !open_part(j, s)) {
             s->spent = true;
@@ -214,7 +217,8 @@ static bool find(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, Found *f, u
         const uint8_t *cell = cell_bytes(j, s, lo - 1, &size);
         s->spent = !cell;
         *moved = m->info.base - s->info.base;
-        if (cell && find_in(cell, size, s->first[lo - 1], (uint32_t)offset, (uint8_t)(pc >> 56), f))
+        if (cell && find_in(cell, size, s->first[lo - 1], (uint32_t)offset, (uint8_t)(pc >> 56),
+                            stock_variant(mode), f))
             return true;
     }
     return false;
@@ -363,7 +367,7 @@ int stock_take(JitThread *t, Block *b)
     Taking k = {.j = t->jit, .b = b, .r = f.head, .moved = moved};
     k.hot_len = f.hot_len;
     k.cold_len = f.cold_len;
-    uint32_t place = get_up_to(&k.r, 7);
+    uint32_t place = get_up_to(&k.r, 127);
     if (place & 4)
         (void)get_up_to(&k.r, 255);
     b->guest_len = get_up_to(&k.r, INT16_MAX);

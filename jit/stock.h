@@ -12,12 +12,19 @@
  * a record, in LEB128 numbers, signed ones zigzag:
  *
  *     (pc - that of the block before) / 4; size of what follows; hot_len; cold_len;
- *     place of the code within 64 bytes / 16 | 4 if there's a tag; the tag; guest_len; number of
- * links, relocations, displacements, bytes of the fault map links: kind | 4 if its site is in the
- * cold part | 8 if it has a target; target - pc (signed); its tag; site; stub (signed, from the one
- * before); LINK_CACHE: cache relocations: distance from the one before, hot and cold part taken as
- * one displacements: distance from the one before << 1 | 1 if to a stub fault map; code: hot part,
- * cold part but for its first 8 bytes
+ *     place of the code within 64 bytes / 16 | 4 if there's a tag | variants << 3; the tag;
+ * guest_len; number of links, relocations, displacements, bytes of the fault map links: kind | 4 if
+ * its site is in the cold part | 8 if it has a target; target - pc (signed); its tag; site; stub
+ * (signed, from the one before); LINK_CACHE: cache relocations: distance from the one before, hot
+ * and cold part taken as one displacements: distance from the one before << 1 | 1 if to a stub
+ * fault map; code: hot part, cold part but for its first 8 bytes
+ *
+ * Variants: programs change modes as they run, to CPU_MODE_THREADS with the first thread, to
+ * CPU_MODE_PRECISE with a handler of memory faults. Of most blocks the code is the same in all
+ * four, so a record says in which of them it may be run (bit n: stock_variant() is n). Where
+ * threads make a difference (accesses of pairs of registers) there is a second record; code of its
+ * own for CPU_MODE_PRECISE isn't in stock: few programs come to it, and it would take 8 percent
+ * more room.
  *
  * How displacements are found: the emitter emits the block twice, in two places. What differs is
  * one.
@@ -33,11 +40,11 @@ typedef struct StockInfo {
     uint64_t base;      /* of the file when it was made: relocations are for that */
     uint64_t low, high; /* file offsets that its blocks cover */
     uint32_t nblocks, ncells;
-    uint32_t mode; /* of all its blocks */
+    uint32_t mode; /* of all its blocks, without STOCK_VARIED */
     uint32_t zero;
 } StockInfo;
 _Static_assert(sizeof(StockInfo) == JIT_PART_INFO, "JitPart.info");
-enum { STOCK_FORMAT = 0x101, STOCK_CELLS = 1 /* their first frame */, STOCK_MOST_CELL = 1 << 20 };
+enum { STOCK_FORMAT = 0x102, STOCK_CELLS = 1 /* their first frame */, STOCK_MOST_CELL = 1 << 20 };
 
 typedef struct StockPart {
     struct StockPart *next;
@@ -47,6 +54,14 @@ typedef struct StockPart {
     bool spent;      /* damaged: not to be looked into */
     uint32_t *first; /* [ncells]; NULL: not read yet */
 } StockPart;
+
+enum { STOCK_VARIED = CPU_MODE_PRECISE | CPU_MODE_THREADS, STOCK_VARIANTS = 4 };
+enum { STOCK_MADE = 1u << 0 | 1u << 2, STOCK_ALL = 15 }; /* variants, as bits */
+static inline unsigned stock_variant(uint32_t mode)
+{
+    return mode / CPU_MODE_PRECISE & (STOCK_VARIANTS - 1);
+}
+_Static_assert(CPU_MODE_THREADS == 2 * CPU_MODE_PRECISE, "stock_variant()");
 
 /* Cells that were read last. */
 enum { STOCK_SHELF = 512 };
@@ -69,9 +84,10 @@ int stock_take(JitThread *t, Block *b);
 typedef struct StockMaker StockMaker;
 StockMaker *stock_maker(void);
 void stock_maker_free(StockMaker *m);
-/* The same block emitted twice, at distances that stock_apart() is content with. 0; -EINVAL: it
- * can't be kept; -ENOMEM. */
-int stock_add(const Jit *j, StockMaker *m, const Block *first, const Block *second);
+/* The same block emitted twice, at distances that stock_apart() is content with; which variants it
+ * is good for, as bits. 0; -EINVAL: it can't be kept; -ENOMEM. */
+int stock_add(const Jit *j, StockMaker *m, const Block *first, const Block *second,
+              unsigned variants);
 static inline bool stock_apart(uint32_t hot, uint32_t cold)
 {
     return hot % 64 == 0 && cold % 64 == 0 && hot % 256 && cold % 256 &&

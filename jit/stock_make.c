@@ -9,7 +9,7 @@ enum { CELL = 8 << 10 };
 
 typedef struct Record {
     uint32_t pc; /* file offset */
-    uint8_t tag;
+    uint8_t tag, variants;
     uint32_t head, head_len, code, code_len; /* in StockMaker.bytes */
     uint32_t guest_len, hot_len, cold_len;
 } Record;
@@ -176,7 +176,7 @@ static bool find_all(const Jit *j, const Block *a, const Block *b, uint8_t *code
                       -cold, hot - cold, (int64_t)(a->cold - stubs), (int64_t)(a->cold - a->code));
 }
 
-int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b)
+int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b, unsigned variants)
 {
     static Moves moves; /* one thread makes */
     uint32_t code_len = a->host_len + a->cold_len;
@@ -195,7 +195,7 @@ int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b)
     memmove(code + a->host_len, code + a->host_len + 8, a->cold_len - 8);
     uint8_t *head = code + code_len - 8, *p = head;
     unsigned tag = (unsigned)(a->pc >> 56);
-    p = put(p, (a->code & 63) / 16 | (tag ? 4u : 0));
+    p = put(p, (a->code & 63) / 16 | (tag ? 4u : 0) | variants << 3);
     if (tag)
         p = put(p, tag);
     p = put(p, a->guest_len);
@@ -211,6 +211,7 @@ int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b)
     p += a->faultmap_len;
     m->records[m->n++] = (Record){.pc = (uint32_t)a->pc, /* from the module's base: below */
                                   .tag = (uint8_t)tag,
+                                  .variants = (uint8_t)variants,
                                   .head = (uint32_t)(head - m->bytes),
                                   .head_len = (uint32_t)(p - head),
                                   .code = (uint32_t)(code - m->bytes),
@@ -218,7 +219,7 @@ int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b)
                                   .guest_len = a->guest_len,
                                   .hot_len = a->host_len,
                                   .cold_len = a->cold_len};
-    m->mode = a->mode;
+    m->mode = a->mode & ~(uint32_t)STOCK_VARIED;
     m->used = (size_t)(p - m->bytes);
     return 0;
 }
@@ -231,7 +232,7 @@ static int by_address(const void *a, const void *b)
 
     if (x->pc != y->pc)
         return x->pc < y->pc ? -1 : 1;
-    return (int)x->tag - (int)y->tag;
+    return x->tag != y->tag ? (int)x->tag - (int)y->tag : (int)x->variants - (int)y->variants;
 }
 
 /* How many of the records from i on make a cell: those of one address aren't parted, since a cell
@@ -295,7 +296,9 @@ unsigned stock_save(KeepModule *m, JitSaveFn fn, void *ctx)
         for (uint32_t i = 0; i < maker->n; i++) {
             uint64_t end = (uint64_t)maker->records[i].pc + maker->records[i].guest_len;
             info.high = end > info.high ? end : info.high;
-            part.guest_bytes += maker->records[i].tag ? 0 : maker->records[i].guest_len;
+            part.guest_bytes += maker->records[i].tag || !(maker->records[i].variants & 1)
+                                    ? 0
+                                    : maker->records[i].guest_len;
         }
         memcpy(part.info, &info, sizeof info);
         frames[0] = (JitFrame){first, info.ncells * (uint32_t)sizeof *first};

@@ -37,6 +37,40 @@ int main(void)
     return 0;
 }
 """
+# A function of pairs that threads share, run by one after another.
+THREADS = """
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+typedef struct Pair { unsigned long a, b; } Pair;
+static Pair pairs[64];
+static int more(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+static void *work(void *arg)
+{
+    int v[500];
+    for (int i = 0; i < 500; i++)
+        v[i] = (i * 7919 + (int)(long)arg) % 1009;
+    qsort(v, 500, sizeof *v, more);
+    for (int i = 0; i < 5000; i++) {
+        Pair p = pairs[i % 64];
+        pairs[(i + 1) % 64] = (Pair){p.b + (unsigned)v[i % 500], p.a};
+    }
+    return NULL;
+}
+int main(void)
+{
+    for (long i = 0; i < 4; i++) {
+        pthread_t t;
+        if (pthread_create(&t, NULL, work, (void *)i) || pthread_join(t, NULL))
+            return 1;
+    }
+    printf("%lu %lu\\n", pairs[3].a, pairs[5].b);
+    return 0;
+}
+"""
 # The vDSO has no file; memory functions choose their ways by where things lie.
 FEW = 16
 
@@ -136,6 +170,24 @@ class Aot:
         good = (made.returncode == 0 and said["files"][0]["regions"] >= 4 and (first.returncode, first.stdout) == (plain.returncode, plain.stdout)
                 and stats["kept_found"] > 1 and stats["promotions"] == 0 and stats["blocks"] <= FEW and again.returncode == 0 and repeated["files"][0]["regions"] == 0)
         report("regions", None if good else (made.returncode, said, first.returncode, stats, repeated))
+
+    @test
+    def threads(self):
+        """With its first thread a program changes its mode: the code of that is made, too."""
+        path, source = os.path.join(self.folder, "threads"), os.path.join(self.folder, "threads.c")
+        with open(source, "w") as f:
+            f.write(THREADS)
+        subprocess.run(["aarch64-linux-gnu-gcc", "-O2", "-pthread", source, "-o", path], check=True)
+        plain = self.xemu_run("--cache=off", path)
+        self.clear()
+        self.ahead(path)
+        first = self.xemu_run("--cache=ro", "--stats=json", path)
+        counted = self.xemu_run("--cache=ro", "--count", "--stats=json", path)
+        stats, counts = json.loads(first.stderr.splitlines()[-1]), json.loads(counted.stderr.splitlines()[-1])
+        outside = counts["insns_run"] - counts["insns_ahead"]
+        good = ((first.returncode, first.stdout) == (plain.returncode, plain.stdout) == (0, counted.stdout) and stats["blocks"] <= FEW
+                and outside <= counts["insns_run"] // 100)
+        report("threads", None if good else (first.returncode, stats, counts))
 
     @test
     def again(self):
