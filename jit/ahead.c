@@ -81,8 +81,7 @@ static unsigned same_variants(JitThread *t, const Block *b, unsigned wanted)
     UopBlock *built = (wanted & ~same) ? jit_copy_uops(&t->uops) : NULL;
     for (unsigned v = 0; built && v < STOCK_VARIANTS; v++) {
         if (wanted & ~same & 1u << v) {
-            uint32_t mode = (b->mode & ~(uint32_t)STOCK_VARIED) | v * CPU_MODE_PRECISE;
-            jit_build_uops(t, b->pc, mode, b->ninsns ? b->ninsns : 1);
+            jit_build_uops(t, b->pc, stock_mode(b->mode, v), b->ninsns ? b->ninsns : 1);
             same |= !t->uops.error && same_uops(&t->uops, built) ? 1u << v : 0;
         }
     }
@@ -120,8 +119,7 @@ static int keep_others(JitThread *t, const Block *of, unsigned left)
             return -ENOMEM;
         }
         Place before = place_now(t);
-        uint32_t mode = (of->mode & ~(uint32_t)STOCK_VARIED) | v * CPU_MODE_PRECISE;
-        const Block *b = jit_new_block(t, of->pc, mode, false);
+        const Block *b = jit_new_block(t, of->pc, stock_mode(of->mode, v), false);
         unsigned same = b ? same_variants(t, b, left) : 0;
         err = b ? keep_in_stock(t, b, same) : -ENOMEM;
         go_back(t, &before);

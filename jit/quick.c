@@ -61,30 +61,21 @@ static void link_as(Jit *j, Block *b, const Block *old)
     }
 }
 
-/* An optimized block in place of old; NULL: it can't be. */
-static Block *replace(JitThread *t, Block *old)
+/* Under the lock: b takes old's place, or, if that is NULL, one that nothing has. False: it can't.
+ */
+static bool put(JitThread *t, Block *b, Block *old)
 {
     Jit *j = t->jit;
-    uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
-    keep_enter(t, old->pc);
-    Block *b = jit_new_block(t, old->pc, old->mode, false);
-    if (!b) {
-        return NULL;
+    if (!old) {
+        return !blockmap_find(&j->blocks, b->pc, b->mode) && blockmap_insert(&j->blocks, b) == 0;
     }
-    pthread_mutex_lock(&j->lock);
-    bool ok = t->generation == j->generation && jit_may_link(j) && t->generation == j->generation &&
-              !old->dead && !jit_is_stale(j, b, drops) && jit_replace_block(j, old, b) == 0;
-    if (ok) {
-        t->stats.worn_blocks++;
-        j->dead_bytes += old->host_len + old->cold_len;
-        link_as(j, b, old);
-    }
-    pthread_mutex_unlock(&j->lock);
-    return ok ? b : NULL;
+    return jit_may_link(j) && t->generation == j->generation && !old->dead &&
+           jit_replace_block(j, old, b) == 0;
 }
 
-/* The same of code that was part of a quick block, and has none of its own. */
-static Block *make(JitThread *t, GuestAddr pc, uint32_t mode)
+/* An optimized block in place of old, or, if that is NULL, of code that was part of a quick block
+ * and has none of its own. NULL: it can't be. */
+static Block *make(JitThread *t, GuestAddr pc, uint32_t mode, Block *old)
 {
     Jit *j = t->jit;
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
@@ -94,10 +85,12 @@ static Block *make(JitThread *t, GuestAddr pc, uint32_t mode)
         return NULL;
     }
     pthread_mutex_lock(&j->lock);
-    bool ok = t->generation == j->generation && !jit_is_stale(j, b, drops) &&
-              !blockmap_find(&j->blocks, pc, mode) && blockmap_insert(&j->blocks, b) == 0;
-    if (ok) {
-        t->stats.worn_blocks++;
+    bool ok = t->generation == j->generation && !jit_is_stale(j, b, drops) && put(t, b, old);
+    t->stats.worn_blocks += ok;
+    if (ok && old) {
+        j->dead_bytes += old->host_len + old->cold_len;
+        link_as(j, b, old);
+    } else if (ok) {
         (void)tier_anchor(j, b);
     }
     pthread_mutex_unlock(&j->lock);
@@ -123,7 +116,7 @@ static void make_rest(JitThread *t, const Block *old, const Block *b)
     while (b && b->pc + b->guest_len < end && generation == t->generation) {
         GuestAddr next = b->pc + b->guest_len;
         const Block *there = blockmap_find(&t->jit->blocks, next, old->mode);
-        b = there ? there : make(t, next, old->mode);
+        b = there ? there : make(t, next, old->mode, NULL);
     }
 }
 
@@ -145,7 +138,7 @@ void quick_hot(JitThread *t, GuestAddr pc)
             continue;
         }
         if (old->quick) {
-            const Block *b = replace(t, old);
+            const Block *b = make(t, old->pc, old->mode, old);
             if (!b) {
                 continue;
             }

@@ -62,6 +62,11 @@ static inline unsigned stock_variant(uint32_t mode)
     return mode / CPU_MODE_PRECISE & (STOCK_VARIANTS - 1);
 }
 _Static_assert(CPU_MODE_THREADS == 2 * CPU_MODE_PRECISE, "stock_variant()");
+/* `mode` with those of the variant instead of its own. */
+static inline uint32_t stock_mode(uint32_t mode, unsigned variant)
+{
+    return (mode & ~(uint32_t)STOCK_VARIED) | variant * CPU_MODE_PRECISE;
+}
 
 /* Cells that were read last. */
 enum { STOCK_SHELF = 512 };

@@ -243,9 +243,13 @@ void checks_after(Lift *l, const Uop *u);
 V checks_result(Lift *l, const Uop *u, V fast, bool tiny);
 void lift_one(Lift *l, const Uop *u);
 
-/* A float operand of u; flush-to-zero mode: what is denormal has trapped, or counts as zero
+/* ---- floats (lift_fp.c) ---------------------------------------------------------------------- */
+/* The value v as an operand; flush-to-zero mode: what is denormal has trapped, or counts as zero
  * (jit/template/x86_64/emit_fp_flush.c says of which operations an operand must be asked). */
 V lift_fp_operand(Lift *l, uint16_t v);
+/* Two floats, twice. */
+V lift_fp_doubled(Lift *l, V x);
+
 /* ---- families: true if lifted ---------------------------------------------------------------- */
 bool lift_int(Lift *l, const Uop *u);
 bool lift_vec(Lift *l, const Uop *u);

@@ -166,15 +166,7 @@ static V in_register(Lift *l, V x, uint8_t type)
     if (!uop_is_vec(type)) {
         return LLVMBuildInsertElement(l->b, LLVMGetUndef(t), x, lift_i32(l, 0), "");
     }
-    if (LLVMTypeOf(x) == t) {
-        return x;
-    }
-    V twice[4];
-    for (unsigned k = 0; k < 4; k++) {
-        twice[k] = lift_i32(l, k & 1);
-    }
-    return LLVMBuildShuffleVector(l->b, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(twice, 4),
-                                  "");
+    return LLVMTypeOf(x) == t ? x : lift_fp_doubled(l, x);
 }
 
 /* Results of the type whose comparison with another holds. */

@@ -36,7 +36,7 @@ static bool is_pair(V x)
            LLVMGetElementType(t) == LLVMFloatTypeInContext(LLVMGetTypeContext(t));
 }
 
-static V doubled(Lift *l, V x)
+V lift_fp_doubled(Lift *l, V x)
 {
     V mask[4];
     for (unsigned k = 0; k < 4; k++) {
@@ -59,7 +59,7 @@ static V strict_arith(Lift *l, const char *name, V a, V b, V c)
     V args[3] = {a, b, c};
     unsigned n = c ? 3 : b ? 2 : 1;
     for (unsigned k = 0; pair && k < n; k++) {
-        args[k] = doubled(l, args[k]);
+        args[k] = lift_fp_doubled(l, args[k]);
     }
     Ty t = LLVMTypeOf(args[0]);
     V r = strict(l, name, &t, 1, args, n, true);
@@ -71,7 +71,7 @@ static V strict_compare(Lift *l, const char *pred, V a, V b, bool quiet)
 {
     bool pair = is_pair(a);
     V name = LLVMMetadataAsValue(l->ctx, LLVMMDStringInContext2(l->ctx, pred, 3));
-    V args[3] = {pair ? doubled(l, a) : a, pair ? doubled(l, b) : b, name};
+    V args[3] = {pair ? lift_fp_doubled(l, a) : a, pair ? lift_fp_doubled(l, b) : b, name};
     Ty t = LLVMTypeOf(args[0]);
     V r = strict(
         l, quiet ? "llvm.experimental.constrained.fcmp" : "llvm.experimental.constrained.fcmps", &t,
@@ -233,7 +233,7 @@ static V round_integral(Lift *l, const Uop *u, V a)
     if (u->imm || (exact && u->sub != UOP_ROUND_CURRENT) || (pair && u->sub == UOP_ROUND_AWAY)) {
         return NULL;
     }
-    a = pair ? doubled(l, a) : a;
+    a = pair ? lift_fp_doubled(l, a) : a;
     Ty t = LLVMTypeOf(a);
     V r = exact ? strict(l, "llvm.experimental.constrained.rint", &t, 1, &a, 1, true)
                 : round_quietly(l, u->type, u->sub, a);

@@ -19,6 +19,7 @@ typedef void Constructor(void);
 extern Constructor *__start_llvm_ctors[], *__stop_llvm_ctors[];
 
 static LLVMTargetMachineRef machine, without_avx512;
+static bool has_avx;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static LLVMTargetMachineRef create_machine(LLVMTargetRef target, const char *more)
@@ -57,6 +58,9 @@ static void start_llvm(void)
     /* LLVM 19 makes VPMADDWD of a multiplication of 16-bit lanes, and then takes lanes of each
      * operand to be of no account because the other's are zero, of both. */
     machine = create_machine(target, "+slow-pmaddwd");
+    message = LLVMGetTargetMachineFeatureString(machine);
+    has_avx = strstr(message, "+avx,") != NULL;
+    LLVMDisposeMessage(message);
     /* For what merges_by_table() finds. */
     without_avx512 = create_machine(target, "+slow-pmaddwd,-avx512f");
 }
@@ -69,10 +73,7 @@ bool llvm_start(void)
 
 bool llvm_has_avx(void)
 {
-    char *features = LLVMGetTargetMachineFeatureString(machine);
-    bool has = strstr(features, "+avx,") != NULL;
-    LLVMDisposeMessage(features);
-    return has;
+    return has_avx;
 }
 
 static uint64_t now_ns(void)

@@ -664,11 +664,10 @@ static V origin(Lift *l, V x)
 
 static void keep_flags(Lift *l, const FlagVal *f)
 {
-    bool simple =
-        f->kind == UOP_FLAGS_ADD || f->kind == UOP_FLAGS_SUB || f->kind == UOP_FLAGS_LOGIC;
-    if (simple && (f->type == T_I32 || f->type == T_I64)) {
+    unsigned code = code_of(f->kind, f->type);
+    if (code >= FLAGS_KINDS) {
         V b = f->kind == UOP_FLAGS_LOGIC ? lift_i64(l, 0) : origin(l, f->b);
-        keep_origin(l, f->kind | (f->type == T_I64 ? FAULT_FLAGS_64 : 0), origin(l, f->a), b);
+        keep_origin(l, code - FLAGS_KINDS, origin(l, f->a), b);
         return;
     }
     V bytes = lift_i64(l, 0);
