@@ -339,6 +339,10 @@ static V from_int(Lift *l, const Uop *u, V a)
                  u->flags & UOPF_UNSIGNED ? "llvm.experimental.constrained.uitofp"
                                           : "llvm.experimental.constrained.sitofp",
                  types, 2, &x, 1, true);
+    if (u->flags & UOPF_UNSIGNED) { /* LLVM's zero is a difference: -0 when rounding down */
+        V none = LLVMBuildICmp(l->b, LLVMIntEQ, x, LLVMConstNull(types[1]), "");
+        r = LLVMBuildSelect(l->b, none, LLVMConstNull(types[0]), r, "");
+    }
     if (u->imm) {
         bool wide = uop_lane(to) == LANE_F64;
         uint64_t scale = wide ? (uint64_t)(1023 - u->imm) << 52 : (uint64_t)(127 - u->imm) << 23;
