@@ -433,7 +433,8 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
 {
     Jit *j = t->jit;
     keep_enter(t, entry->pc);
-    bool can = client_has_room(tier->client) && patience_lets(&tier->patience, t) && jit_can_translate(t);
+    bool can =
+        client_has_room(tier->client) && patience_lets(&tier->patience, t) && jit_can_translate(t);
     Region *r = can ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;

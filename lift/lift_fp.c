@@ -326,15 +326,18 @@ static V to_int(Lift *l, const Uop *u, V a)
     return plain ? checked(l, u, r, bad) : checked_inexact(l, u, r, bad, a);
 }
 
-/* Fraction bits: the division by a power of two is exact. */
+/* Fraction bits: the division by a power of two is exact. Two unsigned words are converted as four:
+ * LLVM would round two by way of doubles, where fptrap.c sees a narrowing. */
 static V from_int(Lift *l, const Uop *u, V a)
 {
     uint8_t to = u->type;
     if (!on_host(to)) {
         return NULL;
     }
+    bool pair = uop_lane(to) == LANE_F32 && uop_lanes(to) == 2;
     V x = lift_cast(l, a, lift_int_type(l, (uint8_t)u->c));
-    Ty types[2] = {lift_type(l, to), LLVMTypeOf(x)};
+    x = pair ? lift_fp_doubled(l, x) : x;
+    Ty types[2] = {pair ? LLVMVectorType(l->f32, 4) : lift_type(l, to), LLVMTypeOf(x)};
     V r = strict(l,
                  u->flags & UOPF_UNSIGNED ? "llvm.experimental.constrained.uitofp"
                                           : "llvm.experimental.constrained.sitofp",
@@ -343,6 +346,7 @@ static V from_int(Lift *l, const Uop *u, V a)
         V none = LLVMBuildICmp(l->b, LLVMIntEQ, x, LLVMConstNull(types[1]), "");
         r = LLVMBuildSelect(l->b, none, LLVMConstNull(types[0]), r, "");
     }
+    r = pair ? halved(l, r) : r;
     if (u->imm) {
         bool wide = uop_lane(to) == LANE_F64;
         uint64_t scale = wide ? (uint64_t)(1023 - u->imm) << 52 : (uint64_t)(127 - u->imm) << 23;

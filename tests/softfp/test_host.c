@@ -4,6 +4,7 @@
  * The X86 policy must agree in every bit. The Arm policy must too where both architectures mean the
  * same: everything but NaNs and the tininess rule.
  */
+#include <cpuid.h>
 #include <criterion/criterion.h>
 #include <immintrin.h>
 #include <string.h>
@@ -302,7 +303,8 @@ __attribute__((target("f16c"))) static uint16_t host_to_half(uint64_t x)
 
 Test(softfp_host, halves)
 {
-    if (!__builtin_cpu_supports("f16c")) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_F16C)) {
         cr_skip("the host has no F16C");
     }
     for (uint32_t h = 0; h < 0x10000; h++) {
