@@ -112,7 +112,7 @@ static int keep_others(JitThread *t, const Block *of, unsigned left)
 {
     int err = 0;
     for (unsigned v = 0; v < STOCK_VARIANTS && !err; v++) {
-        if (!(left & STOCK_MADE & 1u << v)) {
+        if (!(left & 1u << v)) {
             continue;
         }
         if (!have_room(t)) {

@@ -1,5 +1,6 @@
 /* stock.c - taking blocks out of stock (stock.h). */
 #include "jit/stock.h"
+#include "jit/template/template.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -148,25 +149,19 @@ static int64_t get_signed(Reader *r)
 }
 
 typedef struct Found {
-    Reader head;         /* behind cold_len, up to the code */
-    const uint8_t *code; /* hot, and cold but for 8 bytes */
-    uint32_t hot_len, cold_len;
+    const uint8_t *rest, *faults, *hot, *cold; /* of the cold part all but 8 bytes */
+    uint32_t rest_len, faults_len, hot_len, cold_len;
+    uint32_t place, guest_len;
 } Found;
 
-enum { MOST_CODE = CODEBUF_CHUNK / 4 - 64 };
+enum { MOST_CODE = CODEBUF_CHUNK / 4 - 64, PIECES = 5 };
 
-static bool take_apart(const uint8_t *record, const uint8_t *end, uint8_t tag, unsigned variant,
-                       Found *f)
+static void skip(Found *f)
 {
-    Reader r = {record, end, false};
-
-    f->hot_len = get_up_to(&r, MOST_CODE);
-    f->cold_len = get_up_to(&r, MOST_CODE);
-    if (r.failed || f->cold_len < 8 || f->hot_len + f->cold_len - 8 >= (size_t)(r.end - r.p))
-        return false;
-    f->code = r.end -= f->hot_len + f->cold_len - 8;
-    f->head = r;
-    return *r.p >> 3 & 1u << variant && (*r.p & 4 && r.end - r.p > 1 ? r.p[1] : 0) == tag;
+    f->rest += f->rest_len;
+    f->faults += f->faults_len;
+    f->hot += f->hot_len;
+    f->cold += f->cold_len;
 }
 
 /* The block at the file offset with the tag, good for the variant; false: it isn't in the cell, or
@@ -174,16 +169,35 @@ static bool take_apart(const uint8_t *record, const uint8_t *end, uint8_t tag, u
 static bool find_in(const uint8_t *cell, uint32_t size, uint32_t first, uint32_t pc, uint8_t tag,
                     unsigned variant, Found *f)
 {
-    Reader r = {cell, cell + size, false};
+    uint32_t sizes[PIECES - 1];
+    const uint8_t *ends[PIECES], *p = cell + sizeof sizes, *end = cell + size;
 
-    for (uint32_t at = first; r.p != r.end && !r.failed;) {
-        at += 4 * get_up_to(&r, UINT32_MAX / 4);
-        uint32_t len = get_up_to(&r, (uint32_t)(r.end - r.p));
-        if (len > (size_t)(r.end - r.p) || at > pc)
+    if (size < sizeof sizes)
+        return false;
+    memcpy(sizes, cell, sizeof sizes);
+    for (unsigned i = 0; i < PIECES - 1; i++) {
+        if (sizes[i] > (size_t)(end - p))
             return false;
-        if (at == pc && take_apart(r.p, r.p + len, tag, variant, f))
-            return true;
-        r.p += len;
+        ends[i] = p += sizes[i];
+    }
+    Reader r = {cell + sizeof sizes, ends[0], false};
+    *f = (Found){.rest = ends[0], .faults = ends[1], .hot = ends[2], .cold = ends[3]};
+    for (uint32_t at = first; r.p != r.end && !r.failed; at += f->guest_len, skip(f)) {
+        at += 4 * (uint32_t)get_signed(&r);
+        f->hot_len = get_up_to(&r, MOST_CODE);
+        f->cold_len = get_up_to(&r, MOST_CODE);
+        f->rest_len = get_up_to(&r, MOST_CODE);
+        f->faults_len = get_up_to(&r, UINT16_MAX);
+        f->place = get_up_to(&r, 127);
+        uint32_t its_tag = f->place & 4 ? get_up_to(&r, 255) : 0;
+        f->guest_len = 4 * get_up_to(&r, INT16_MAX / 4);
+        if (f->rest_len > (size_t)(ends[1] - f->rest) ||
+            f->faults_len > (size_t)(ends[2] - f->faults) ||
+            f->hot_len > (size_t)(ends[3] - f->hot) || f->cold_len > (size_t)(end - f->cold) ||
+            at > pc)
+            return false;
+        if (at == pc && its_tag == tag && f->place >> 3 & 1u << variant)
+            return !r.failed;
     }
     return false;
 }
@@ -232,12 +246,8 @@ bool stock_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
 
     pthread_mutex_lock(&j->lock);
     bool found = t->module && find(j, t->module, pc, mode, &f, &moved);
-    if (found) {
-        bool tag = get(&f.head) & 4;
-        if (tag)
-            (void)get(&f.head);
-        *guest_len = get_up_to(&f.head, INT16_MAX);
-    }
+    if (found)
+        *guest_len = f.guest_len;
     pthread_mutex_unlock(&j->lock);
     return found;
 }
@@ -256,35 +266,45 @@ typedef struct Taking {
 
 static void take_links(Taking *k)
 {
-    int64_t stub = 0;
-    GuestAddr mask = k->j->frontend->pc_mask;
+    GuestAddr behind = (k->b->pc & k->j->frontend->pc_mask) + k->b->guest_len;
+    uint32_t stub_place = k->cold_len - k->b->nlinks * TEMPLATE_STUB_SIZE;
 
-    for (uint32_t i = 0; i < k->b->nlinks; i++) {
+    for (uint32_t i = 0; i < k->b->nlinks; i++, stub_place += TEMPLATE_STUB_SIZE) {
         Link *l = &k->b->links[i];
-        uint32_t kind = get_up_to(&k->r, 15), part = kind & 4 ? k->cold_len : k->hot_len;
+        uint32_t kind = get_up_to(&k->r, 31), part = kind & 4 ? k->cold_len : k->hot_len;
         *l = (Link){.from = k->b, .kind = kind & 3};
         k->r.failed = k->r.failed || l->kind > LINK_CACHE;
-        if (kind & 8) {
-            l->target = (k->b->pc & mask) + (uint64_t)get_signed(&k->r);
+        if (kind & 8)
+            l->target = behind + (uint64_t)get_signed(&k->r);
+        if (kind & 16)
             l->target |= (uint64_t)get_up_to(&k->r, 255) << 56;
+        uint32_t site = part - get_up_to(&k->r, part);
+        uint32_t stub = stub_place - (uint32_t)get_signed(&k->r);
+        if (k->r.failed || site < (kind & 4 ? 12 : 4) || stub < 8 || stub >= k->cold_len) {
+            k->r.failed = true;
+            return;
         }
-        uint32_t site = get_up_to(&k->r, part);
-        stub += get_signed(&k->r);
-        k->r.failed = k->r.failed || site < 4 || stub < 0 || stub >= k->cold_len;
         l->site = site + (kind & 4 ? k->cold_at : k->hot_at);
-        l->stub = (uint32_t)stub + k->cold_at;
-        if (l->kind == LINK_CACHE)
-            l->cache = get_up_to(&k->r, k->cold_len - 8) + k->cold_at;
+        l->stub = stub + k->cold_at;
+        uint32_t to = l->stub - l->site;
+        memcpy((kind & 4 ? k->cold : k->hot) + site - 4, &to, 4);
+        if (k->cold_len - stub >= TEMPLATE_STUB_SIZE)
+            template_fold_stub(k->cold + stub, i, stub);
+        if (l->kind == LINK_CACHE) {
+            uint32_t cache = stub + (uint32_t)get_signed(&k->r);
+            k->r.failed = cache < 8 || cache > k->cold_len - 8;
+            l->cache = cache + k->cold_at;
+        }
     }
 }
 
-/* The place in the block that has `bytes` bytes; NULL: it hasn't. */
+/* The place in the block that has `bytes` bytes, of `at` in what was stored; NULL: it hasn't. */
 static uint8_t *place_of(const Taking *k, uint64_t at, uint32_t bytes, uint32_t *arena)
 {
     bool cold = at >= k->hot_len;
-    uint64_t off = cold ? at - k->hot_len : at;
+    uint64_t off = cold ? at - k->hot_len + 8 : at;
 
-    if (off + bytes > (cold ? k->cold_len : k->hot_len) || (cold && off < 8))
+    if (off + bytes > (cold ? k->cold_len : k->hot_len))
         return NULL;
     *arena = (uint32_t)off + (cold ? k->cold_at : k->hot_at);
     return (cold ? k->cold : k->hot) + off;
@@ -307,25 +327,48 @@ static void take_relocs(Taking *k, uint32_t *relocs)
     }
 }
 
-static void take_moves(Taking *k, uint32_t n)
+static void move(Taking *k, uint32_t at)
 {
-    uint64_t at = 0;
+    uint32_t arena, v;
+    uint8_t *p = place_of(k, at, 4, &arena);
 
-    for (uint32_t i = 0; i < n && !k->r.failed; i++) {
-        uint64_t v = get(&k->r);
-        uint32_t arena;
-        int32_t to;
-        at += v >> 1;
-        uint8_t *p = v >> 1 <= CODEBUF_CHUNK ? place_of(k, at, 4, &arena) : NULL;
-        if (!p) {
-            k->r.failed = true;
-            return;
-        }
-        memcpy(&to, p, 4);
-        const uint8_t *base = v & 1 ? k->stubs : at < k->hot_len ? k->cold : k->hot;
-        to = (int32_t)(base + to - (p + 4));
-        memcpy(p, &to, 4);
+    if (!p) {
+        k->r.failed = true;
+        return;
     }
+    memcpy(&v, p, 4);
+    const uint8_t *base = v & STOCK_STUB ? k->stubs : at < k->hot_len ? k->cold : k->hot;
+    v = (uint32_t)(base + (int32_t)((v & ~(uint32_t)STOCK_STUB) - 1) - (p + 4));
+    memcpy(p, &v, 4);
+}
+
+/* All displacements that aren't 0, but those that are listed; and what else is. */
+static void take_moves(Taking *k, const uint8_t *code, uint32_t len)
+{
+    bool more = k->r.p != k->r.end;
+    uint64_t listed = more ? get(&k->r) : 0;
+    uint32_t at = (uint32_t)(listed >> 1), v;
+
+    for (uint32_t i = 0; (i < len || more) && !k->r.failed;) {
+        i = template_displacement(code, i, len);
+        bool is_move = i < len;
+        while (more && at <= i && !k->r.failed) {
+            if (listed & 1)
+                move(k, at);
+            else
+                is_move = is_move && at != i;
+            more = k->r.p != k->r.end;
+            listed = more ? get(&k->r) : 0;
+            at += (uint32_t)(listed >> 1);
+        }
+        if (i == len)
+            break;
+        memcpy(&v, code + i, 4);
+        if (v && is_move)
+            move(k, i);
+        i += 4;
+    }
+    k->r.failed = k->r.failed || more;
 }
 
 /* The block's record in memory of the thread's own, and where its code is in that. */
@@ -337,19 +380,19 @@ static bool fetch(JitThread *t, const Block *b, Found *f, uint64_t *moved)
     KeepModule *m = t->module;
     bool good = m && !m->closed && find(j, m, b->pc, b->mode, f, moved);
     if (good) {
-        uint32_t head = (uint32_t)(f->head.end - f->head.p), code = f->hot_len + f->cold_len - 8;
-        if (head + code > t->stock_size) {
+        uint32_t all = f->rest_len + f->faults_len + f->hot_len + f->cold_len;
+        if (all > t->stock_size) {
             free(t->stock_room);
             t->stock_size = 0;
-            t->stock_room = malloc((head + code + 4095) & ~4095u);
-            t->stock_size = t->stock_room ? (head + code + 4095) & ~4095u : 0;
+            t->stock_room = malloc((all + 4095) & ~4095u);
+            t->stock_size = t->stock_room ? (all + 4095) & ~4095u : 0;
         }
         good = t->stock_room != NULL;
         if (good) {
-            memcpy(t->stock_room, f->head.p, head);
-            memcpy(t->stock_room + head, f->code, code);
-            f->head = (Reader){t->stock_room, t->stock_room + head, false};
-            f->code = t->stock_room + head;
+            f->rest = memcpy(t->stock_room, f->rest, f->rest_len);
+            f->faults = memcpy(t->stock_room + f->rest_len, f->faults, f->faults_len);
+            f->hot = memcpy(t->stock_room + f->rest_len + f->faults_len, f->hot, f->hot_len);
+            f->cold = memcpy(t->stock_room + all - f->cold_len, f->cold, f->cold_len);
         }
     }
     pthread_mutex_unlock(&j->lock);
@@ -364,51 +407,53 @@ int stock_take(JitThread *t, Block *b)
 
     if (!fetch(t, b, &f, &moved))
         return -ENOENT;
-    Taking k = {.j = t->jit, .b = b, .r = f.head, .moved = moved};
-    k.hot_len = f.hot_len;
-    k.cold_len = f.cold_len;
-    uint32_t place = get_up_to(&k.r, 127);
-    if (place & 4)
-        (void)get_up_to(&k.r, 255);
-    b->guest_len = get_up_to(&k.r, INT16_MAX);
+    Taking k = {.j = t->jit,
+                .b = b,
+                .r = {f.rest, f.faults, false},
+                .moved = moved,
+                .hot_len = f.hot_len,
+                .cold_len = f.cold_len + 8};
+    b->guest_len = f.guest_len;
     b->ninsns = b->guest_len >> t->jit->frontend->insn_shift;
     b->nlinks = get_up_to(&k.r, UINT16_MAX);
     b->nrelocs = get_up_to(&k.r, UINT16_MAX);
-    uint32_t nmoves = get_up_to(&k.r, UINT16_MAX);
-    b->faultmap_len = get_up_to(&k.r, UINT16_MAX);
+    b->faultmap_len = f.faults_len;
     size_t size = sizeof(Link) * b->nlinks + sizeof *b->relocs * b->nrelocs + b->faultmap_len;
-    b->links = k.r.failed ? NULL : jit_meta_alloc(t, size);
-    if (!b->links)
+    bool sound = !k.r.failed && k.cold_len >= 8 + b->nlinks * TEMPLATE_STUB_SIZE;
+    b->links = sound ? jit_meta_alloc(t, size) : NULL;
+    if (!b->links) {
+        b->nlinks = b->nrelocs = 0;
         return -ENOENT;
+    }
     uint32_t *relocs = (uint32_t *)(b->links + b->nlinks);
     uint8_t *faults = (uint8_t *)(relocs + b->nrelocs);
     b->relocs = relocs;
     b->faultmap = faults;
     CodeChunk *hot = t->hot, *cold = t->cold;
-    uint32_t at = hot->next + ((place & 3) * 16 - hot->next % LINE + LINE) % LINE;
+    uint32_t at = hot->next + ((f.place & 3) * 16 - hot->next % LINE + LINE) % LINE;
     b->arena = hot->rx;
     b->code = (uintptr_t)hot->rx + at;
     b->host_len = f.hot_len;
     b->cold = (uintptr_t)cold->rx + cold->next;
-    b->cold_len = f.cold_len;
+    b->cold_len = k.cold_len;
     k.stubs = hot->rx + hot->rw_delta + hot->start;
     k.hot_at = at;
     k.cold_at = cold->next;
     k.hot = hot->rx + hot->rw_delta + at;
     k.cold = cold->rx + cold->rw_delta + cold->next;
-    memcpy(k.hot, f.code, f.hot_len);
+    memcpy(k.hot, f.hot, f.hot_len);
     memcpy(k.cold, &b, sizeof b);
-    memcpy(k.cold + 8, f.code + f.hot_len, f.cold_len - 8);
+    memcpy(k.cold + 8, f.cold, f.cold_len);
     take_links(&k);
     take_relocs(&k, relocs);
-    take_moves(&k, nmoves);
-    if (k.r.failed || (size_t)(k.r.end - k.r.p) != b->faultmap_len) {
+    take_moves(&k, f.hot, f.hot_len + f.cold_len);
+    if (k.r.failed) {
         b->nlinks = b->nrelocs = 0;
         return -ENOENT;
     }
-    memcpy(faults, k.r.p, b->faultmap_len);
+    memcpy(faults, f.faults, b->faultmap_len);
     hot->next = at;
     codebuf_commit(&t->jit->code, hot, f.hot_len, b);
-    codebuf_commit(&t->jit->code, cold, f.cold_len, b);
+    codebuf_commit(&t->jit->code, cold, b->cold_len, b);
     return 0;
 }

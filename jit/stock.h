@@ -44,7 +44,7 @@ typedef struct StockInfo {
     uint32_t zero;
 } StockInfo;
 _Static_assert(sizeof(StockInfo) == JIT_PART_INFO, "JitPart.info");
-enum { STOCK_FORMAT = 0x102, STOCK_CELLS = 1 /* their first frame */, STOCK_MOST_CELL = 1 << 20 };
+enum { STOCK_FORMAT = 0x103, STOCK_CELLS = 1 /* their first frame */, STOCK_MOST_CELL = 1 << 20 };
 
 typedef struct StockPart {
     struct StockPart *next;
@@ -56,7 +56,7 @@ typedef struct StockPart {
 } StockPart;
 
 enum { STOCK_VARIED = CPU_MODE_PRECISE | CPU_MODE_THREADS, STOCK_VARIANTS = 4 };
-enum { STOCK_MADE = 1u << 0 | 1u << 2, STOCK_ALL = 15 }; /* variants, as bits */
+enum { STOCK_ALL = 15 };
 static inline unsigned stock_variant(uint32_t mode)
 {
     return mode / CPU_MODE_PRECISE & (STOCK_VARIANTS - 1);
@@ -66,6 +66,13 @@ _Static_assert(CPU_MODE_THREADS == 2 * CPU_MODE_PRECISE, "stock_variant()");
 static inline uint32_t stock_mode(uint32_t mode, unsigned variant)
 {
     return (mode & ~(uint32_t)STOCK_VARIED) | variant * CPU_MODE_PRECISE;
+}
+
+/* What a stored displacement is: never 0. Offsets in stubs have the highest bit. */
+#define STOCK_STUB INT32_C(0x40000000)
+static inline uint32_t stock_place(uint32_t offset, bool stub)
+{
+    return offset + 1 + (stub ? (uint32_t)STOCK_STUB : 0);
 }
 
 /* Cells that were read last. */

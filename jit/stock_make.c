@@ -4,14 +4,16 @@
 #include <string.h>
 
 #include "jit/stock.h"
+#include "jit/template/template.h"
 
 enum { CELL = 8 << 10 };
 
 typedef struct Record {
     uint32_t pc; /* file offset */
     uint8_t tag, variants;
-    uint32_t head, head_len, code, code_len; /* in StockMaker.bytes */
-    uint32_t guest_len, hot_len, cold_len;
+    uint32_t at; /* in StockMaker.bytes: head, rest, fault map, hot and cold code */
+    uint32_t head_len, rest_len, faults_len, hot_len, cold_len;
+    uint32_t guest_len;
 } Record;
 
 struct StockMaker {
@@ -56,26 +58,31 @@ static uint32_t offset_in(const Jit *j, uintptr_t part, uint32_t arena_offset)
     return arena_offset - (uint32_t)(part - (uintptr_t)j->code.rx);
 }
 
+/* Of exit n, where its stub would be if nothing but stubs followed. */
+static uint32_t stub_place(const Block *b, uint32_t n)
+{
+    return b->cold_len - (b->nlinks - n) * TEMPLATE_STUB_SIZE;
+}
+
 static uint8_t *put_links(const Jit *j, const Block *b, uint8_t *p)
 {
-    int64_t stub = 0;
+    GuestAddr mask = j->frontend->pc_mask, behind = (b->pc & mask) + b->guest_len;
 
     for (uint32_t k = 0; k < b->nlinks; k++) {
         const Link *l = &b->links[k];
         uint32_t site = offset_in(j, b->code, l->site), cold_site = offset_in(j, b->cold, l->site);
         bool in_cold = cold_site <= b->cold_len, target = l->kind != LINK_CACHE;
+        unsigned tag = target ? (unsigned)(l->target >> 56) : 0;
         uint32_t at = offset_in(j, b->cold, l->stub);
-        p = put(p, l->kind | (in_cold ? 4u : 0) | (target ? 8u : 0));
-        if (target) {
-            GuestAddr mask = j->frontend->pc_mask;
-            p = put_signed(p, (int64_t)((l->target & mask) - (b->pc & mask)));
-            p = put(p, l->target >> 56);
-        }
-        p = put(p, in_cold ? cold_site : site);
-        p = put_signed(p, (int64_t)at - stub);
-        stub = at;
+        p = put(p, l->kind | (in_cold ? 4u : 0) | (target ? 8u : 0) | (tag ? 16u : 0));
+        if (target)
+            p = put_signed(p, (int64_t)((l->target & mask) - behind));
+        if (tag)
+            p = put(p, tag);
+        p = put(p, in_cold ? b->cold_len - cold_site : b->host_len - site);
+        p = put_signed(p, (int64_t)stub_place(b, k) - at);
         if (l->kind == LINK_CACHE)
-            p = put(p, offset_in(j, b->cold, l->cache));
+            p = put_signed(p, (int64_t)offset_in(j, b->cold, l->cache) - at);
     }
     return p;
 }
@@ -92,7 +99,7 @@ static uint8_t *put_relocs(const Jit *j, const Block *b, uint8_t *p)
 
     for (uint32_t k = 0; k < b->nrelocs; k++) {
         uint32_t hot = offset_in(j, b->code, b->relocs[k]);
-        at[k] = hot < b->host_len ? hot : offset_in(j, b->cold, b->relocs[k]) + b->host_len;
+        at[k] = hot < b->host_len ? hot : offset_in(j, b->cold, b->relocs[k]) - 8 + b->host_len;
     }
     qsort(at, b->nrelocs, sizeof *at, by_number);
     for (uint32_t k = 0; k < b->nrelocs; k++) {
@@ -103,10 +110,9 @@ static uint8_t *put_relocs(const Jit *j, const Block *b, uint8_t *p)
 }
 
 /* The displacements in one part of the block; `a` is where it stood first, `b` the second time.
- * What it holds becomes the offset in what it leads to. */
+ * What it holds becomes the offset in what it leads to, as stock_move() has it. */
 typedef struct Moves {
-    uint32_t n, at[4096];
-    bool to_stub[4096];
+    uint32_t n, at[4096]; /* in the code as it is stored: without the mark */
 } Moves;
 
 static bool find_moves(Moves *m, uint8_t *bytes, const uint8_t *again, uint32_t from, uint32_t len,
@@ -125,12 +131,63 @@ static bool find_moves(Moves *m, uint8_t *bytes, const uint8_t *again, uint32_t 
         if (!stub && w - v != other_moved)
             return false;
         v = (int32_t)(v + i + 4 + (stub ? to_stub : to_other));
-        memcpy(bytes + i, &v, 4);
-        m->at[m->n] = at + i;
-        m->to_stub[m->n++] = stub;
+        if (v < 0 || v >= STOCK_STUB - 1)
+            return false;
+        uint32_t place = stock_place((uint32_t)v, stub);
+        memcpy(bytes + i, &place, 4);
+        m->at[m->n++] = at + i - from;
         i += 3;
     }
     return true;
+}
+
+/* Displacements of exits lead to their stubs: they become 0, which is no move. */
+static bool take_exits_out(const Jit *j, const Block *b, uint8_t *code)
+{
+    for (uint32_t k = 0; k < b->nlinks; k++) {
+        const Link *l = &b->links[k];
+        uint32_t site = offset_in(j, b->cold, l->site);
+        bool in_cold = site <= b->cold_len;
+        uint8_t *p = code + (in_cold ? site + b->host_len : offset_in(j, b->code, l->site)) - 4;
+        int32_t v;
+        memcpy(&v, p, 4);
+        if (v != (int32_t)(l->stub - l->site))
+            return false;
+        memset(p, 0, 4);
+        uint32_t stub = offset_in(j, b->cold, l->stub);
+        if (b->cold_len - stub >= TEMPLATE_STUB_SIZE)
+            template_fold_stub(code + b->host_len + stub, k, stub);
+    }
+    return true;
+}
+
+/* Displacements are found where calls and jumps seem to be, if they aren't 0; what is otherwise is
+ * listed. */
+static uint8_t *put_moves(const Moves *m, const uint8_t *code, uint32_t len, uint8_t *p,
+                          uint32_t *listed)
+{
+    uint32_t last = 0, k = 0;
+
+    *listed = 0;
+    for (uint32_t i = 0, v; i < len || k < m->n;) {
+        i = template_displacement(code, i, len);
+        for (; k < m->n && m->at[k] < i; k++, ++*listed) {
+            p = put(p, (uint64_t)(m->at[k] - last) << 1 | 1);
+            last = m->at[k];
+        }
+        if (i == len)
+            break;
+        bool is_move = k < m->n && m->at[k] == i;
+        memcpy(&v, code + i, 4);
+        if (v && !is_move) {
+            p = put(p, (uint64_t)(i - last) << 1);
+            last = i;
+            ++*listed;
+        }
+        k += is_move;
+        i += 4;
+    }
+    return p;
 }
 
 static bool same_shape(const Block *a, const Block *b)
@@ -167,23 +224,31 @@ static bool find_all(const Jit *j, const Block *a, const Block *b, uint8_t *code
     int32_t hot = (int32_t)(b->code - a->code), cold = (int32_t)(b->cold - a->cold);
     uintptr_t stubs = a->code - (a->code - (uintptr_t)j->code.rx) %
                                     CODEBUF_CHUNK; /* a module's chunk begins with them */
-    uint8_t *cold_code = code + a->host_len;
+    uint8_t *cold_code = code + a->host_len, *again = malloc(a->host_len + a->cold_len);
+    bool good = again != NULL;
 
     moves->n = 0;
-    return find_moves(moves, code, codebuf_rw(&j->code, b->code), 0, a->host_len, 0, -hot,
-                      cold - hot, (int64_t)(a->code - stubs), (int64_t)(a->code - a->cold)) &&
-           find_moves(moves, cold_code, codebuf_rw(&j->code, b->cold), 8, a->cold_len, a->host_len,
-                      -cold, hot - cold, (int64_t)(a->cold - stubs), (int64_t)(a->cold - a->code));
+    if (good) {
+        memcpy(again, codebuf_rw(&j->code, b->code), a->host_len);
+        memcpy(again + a->host_len, codebuf_rw(&j->code, b->cold), a->cold_len);
+    }
+    good = good && take_exits_out(j, a, code) && take_exits_out(j, b, again) &&
+           find_moves(moves, code, again, 0, a->host_len, 0, -hot, cold - hot,
+                      (int64_t)(a->code - stubs), (int64_t)(a->code - a->cold)) &&
+           find_moves(moves, cold_code, again + a->host_len, 8, a->cold_len, a->host_len, -cold,
+                      hot - cold, (int64_t)(a->cold - stubs), (int64_t)(a->cold - a->code));
+    free(again);
+    return good;
 }
 
 int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b, unsigned variants)
 {
     static Moves moves; /* one thread makes */
-    uint32_t code_len = a->host_len + a->cold_len;
+    uint32_t code_len = a->host_len + a->cold_len, listed;
     size_t most = 64 + a->nlinks * (size_t)40 + a->nrelocs * (size_t)5 + a->faultmap_len +
-                  code_len + sizeof moves.at;
+                  code_len + 2 * sizeof moves.at;
 
-    if (!same_shape(a, b) || a->nrelocs > 512 || a->cold_len < 8)
+    if (!same_shape(a, b) || a->nrelocs > 512 || a->cold_len < 8 + a->nlinks * TEMPLATE_STUB_SIZE)
         return -EINVAL;
     if (!make_room(m, most + code_len))
         return -ENOMEM;
@@ -193,32 +258,32 @@ int stock_add(const Jit *j, StockMaker *m, const Block *a, const Block *b, unsig
     if (!find_all(j, a, b, code, &moves))
         return -EINVAL;
     memmove(code + a->host_len, code + a->host_len + 8, a->cold_len - 8);
-    uint8_t *head = code + code_len - 8, *p = head;
+    code_len -= 8;
+    uint8_t *head = code + code_len, *p = head;
     unsigned tag = (unsigned)(a->pc >> 56);
     p = put(p, (a->code & 63) / 16 | (tag ? 4u : 0) | variants << 3);
     if (tag)
         p = put(p, tag);
-    p = put(p, a->guest_len);
+    p = put(p, a->guest_len / 4);
+    uint8_t *rest = p;
     p = put(p, a->nlinks);
     p = put(p, a->nrelocs);
-    p = put(p, moves.n);
-    p = put(p, a->faultmap_len);
     p = put_links(j, a, p);
     p = put_relocs(j, a, p);
-    for (uint32_t k = 0, last = 0; k < moves.n; last = moves.at[k++])
-        p = put(p, (uint64_t)(moves.at[k] - last) << 1 | moves.to_stub[k]);
+    p = put_moves(&moves, code, code_len, p, &listed);
+    uint8_t *faults = p;
     memcpy(p, a->faultmap, a->faultmap_len);
     p += a->faultmap_len;
     m->records[m->n++] = (Record){.pc = (uint32_t)a->pc, /* from the module's base: below */
                                   .tag = (uint8_t)tag,
                                   .variants = (uint8_t)variants,
-                                  .head = (uint32_t)(head - m->bytes),
-                                  .head_len = (uint32_t)(p - head),
-                                  .code = (uint32_t)(code - m->bytes),
-                                  .code_len = code_len - 8,
+                                  .at = (uint32_t)(code - m->bytes),
+                                  .head_len = (uint32_t)(rest - head),
+                                  .rest_len = (uint32_t)(faults - rest),
+                                  .faults_len = a->faultmap_len,
                                   .guest_len = a->guest_len,
                                   .hot_len = a->host_len,
-                                  .cold_len = a->cold_len};
+                                  .cold_len = a->cold_len - 8};
     m->mode = a->mode & ~(uint32_t)STOCK_VARIED;
     m->used = (size_t)(p - m->bytes);
     return 0;
@@ -237,6 +302,11 @@ static int by_address(const void *a, const void *b)
 
 /* How many of the records from i on make a cell: those of one address aren't parted, since a cell
  * is found by its first. */
+static uint32_t size_of(const Record *r)
+{
+    return r->head_len + r->rest_len + r->faults_len + r->hot_len + r->cold_len;
+}
+
 static uint32_t count_cell(const StockMaker *m, uint32_t i)
 {
     uint32_t n = 0;
@@ -244,25 +314,57 @@ static uint32_t count_cell(const StockMaker *m, uint32_t i)
     for (size_t size = 0;
          i + n < m->n && (size < CELL || !n || m->records[i + n].pc == m->records[i + n - 1].pc);
          n++)
-        size += m->records[i + n].head_len + m->records[i + n].code_len;
+        size += size_of(&m->records[i + n]);
     return n;
+}
+
+static uint8_t *put_bytes(uint8_t *p, const uint8_t *from, uint32_t len)
+{
+    memcpy(p, from, len);
+    return p + len;
+}
+
+/* One of the five pieces of each record from i on. */
+static uint8_t *put_piece(const StockMaker *m, uint32_t i, uint32_t n, unsigned piece, uint8_t *p)
+{
+    uint32_t next = m->records[i].pc;
+
+    for (uint32_t k = i; k < i + n; k++) {
+        const Record *r = &m->records[k];
+        const uint8_t *hot = m->bytes + r->at, *cold = hot + r->hot_len, *head = cold + r->cold_len,
+                      *rest = head + r->head_len, *faults = rest + r->rest_len;
+        switch (piece) {
+        case 0:
+            p = put_signed(p, ((int64_t)r->pc - next) / 4);
+            next = r->pc + r->guest_len;
+            p = put(p, r->hot_len);
+            p = put(p, r->cold_len);
+            p = put(p, r->rest_len);
+            p = put(p, r->faults_len);
+            p = put_bytes(p, head, r->head_len);
+            break;
+        case 1: p = put_bytes(p, rest, r->rest_len); break;
+        case 2: p = put_bytes(p, faults, r->faults_len); break;
+        case 3: p = put_bytes(p, hot, r->hot_len); break;
+        default: p = put_bytes(p, cold, r->cold_len); break;
+        }
+    }
+    return p;
 }
 
 static uint8_t *put_cell(const StockMaker *m, uint32_t i, uint32_t n, uint8_t *p)
 {
-    for (uint32_t k = i; k < i + n; k++) {
-        const Record *r = &m->records[k];
-        uint8_t number[16], *q = put(number, r->hot_len);
-        q = put(q, r->cold_len);
-        p = put(p, (r->pc - m->records[k > i ? k - 1 : k].pc) / 4);
-        p = put(p, (uint64_t)(q - number) + r->head_len + r->code_len);
-        memcpy(p, number, (size_t)(q - number));
-        p += q - number;
-        memcpy(p, m->bytes + r->head, r->head_len);
-        p += r->head_len;
-        memcpy(p, m->bytes + r->code, r->code_len);
-        p += r->code_len;
+    uint8_t *sizes = p;
+    uint32_t size[4];
+
+    p += sizeof size;
+    for (unsigned piece = 0; piece < 5; piece++) {
+        uint8_t *end = put_piece(m, i, n, piece, p);
+        if (piece < 4)
+            size[piece] = (uint32_t)(end - p);
+        p = end;
     }
+    memcpy(sizes, size, sizeof size);
     return p;
 }
 
@@ -283,7 +385,7 @@ unsigned stock_save(KeepModule *m, JitSaveFn fn, void *ctx)
         qsort(maker->records, maker->n, sizeof *maker->records, by_address);
     uint32_t *first = malloc((maker->n + (size_t)1) * sizeof *first);
     JitFrame *frames = malloc((maker->n + (size_t)1 + STOCK_CELLS) * sizeof *frames);
-    uint8_t *bytes = malloc(maker->used + maker->n * (size_t)24 + 1), *p = bytes;
+    uint8_t *bytes = malloc(maker->used + maker->n * (size_t)48 + 1), *p = bytes;
     for (uint32_t i = 0, n; i < maker->n && first && frames && bytes; i += n) {
         n = count_cell(maker, i);
         uint8_t *end = put_cell(maker, i, n, p);

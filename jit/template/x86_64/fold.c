@@ -87,17 +87,23 @@ static uint32_t next_opcode(const uint8_t *code, uint32_t i, uint32_t len)
     return i;
 }
 
+uint32_t template_displacement(const uint8_t *code, uint32_t i, uint32_t len)
+{
+    while ((i = next_opcode(code, i, len)) < len) {
+        uint32_t k = code[i] != 0x0f ? 1 : len - i > 1 && (code[i + 1] & 0xf0) == 0x80 ? 2 : 0;
+        if (k && len - i >= k + 4)
+            return i + k;
+        i++;
+    }
+    return len;
+}
+
 void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, bool undo)
 {
     const uint32_t turn = turn_of(other);
 
-    for (uint32_t i = 0; (i = next_opcode(code, i, len)) < len;) {
-        uint32_t v, k = code[i] != 0x0f ? 1 : len - i > 1 && (code[i + 1] & 0xf0) == 0x80 ? 2 : 0;
-        if (!k || len - i < k + 4) {
-            i++;
-            continue;
-        }
-        i += k + 4;
+    for (uint32_t i = 0, v; (i = template_displacement(code, i, len)) < len;) {
+        i += 4;
         memcpy(&v, code + i - 4, 4);
         v = undo ? unfold(v, at + i, turn) : fold(v, at + i, turn);
         memcpy(code + i - 4, &v, 4);
