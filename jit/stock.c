@@ -40,7 +40,7 @@ static void ask(Jit *j, KeepModule *m)
 static void clear_shelf(Jit *j)
 {
     for (unsigned i = 0; j->shelf && i < STOCK_SHELF; i++)
-        free(j->shelf->slots[i].bytes);
+        free(j->shelf->slots[i].bytes), free(j->shelf->slots[i].records);
     free(j->shelf);
     j->shelf = NULL;
 }
@@ -55,58 +55,7 @@ void stock_free(Jit *j, KeepModule *m)
     }
 }
 
-/* ---- cells ----------------------------------------------------------------------------------- */
-
-static uint32_t frame_size(const Jit *j, const StockPart *s, unsigned n)
-{
-    return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n);
-}
-
-static bool frame(Jit *j, const StockPart *s, unsigned n, void *to, uint32_t size)
-{
-    return j->host.kept_frame(j->host.ctx, s->module->info.file, s->part, n, to, size);
-}
-
-static bool open_part(Jit *j, StockPart *s)
-{
-    uint32_t size = s->info.ncells * (uint32_t)sizeof *s->first;
-
-    if (s->info.ncells > STOCK_MOST_CELL || frame_size(j, s, 0) != size)
-        return false;
-    s->first = malloc(size);
-    return s->first && frame(j, s, 0, s->first, size);
-}
-
-/* The cell's bytes, good until the next call; NULL: damaged, or no memory. */
-static const uint8_t *cell_bytes(Jit *j, const StockPart *s, uint32_t cell, uint32_t *size)
-{
-    if (!j->shelf && !(j->shelf = calloc(1, sizeof *j->shelf)))
-        return NULL;
-    unsigned n = (cell + s->part * 17) % STOCK_SHELF;
-    if (j->shelf->slots[n].part != s || j->shelf->slots[n].cell != cell) {
-        *size = frame_size(j, s, STOCK_CELLS + cell);
-        if (!*size || *size > STOCK_MOST_CELL)
-            return NULL;
-        j->shelf->slots[n].part = NULL;
-        if (*size > j->shelf->slots[n].room) {
-            free(j->shelf->slots[n].bytes);
-            j->shelf->slots[n].room = 0;
-            j->shelf->slots[n].bytes = malloc(*size + *size / 4);
-            if (!j->shelf->slots[n].bytes)
-                return NULL;
-            j->shelf->slots[n].room = *size + *size / 4;
-        }
-        if (!frame(j, s, STOCK_CELLS + cell, j->shelf->slots[n].bytes, *size))
-            return NULL;
-        j->shelf->slots[n].part = s;
-        j->shelf->slots[n].cell = cell;
-        j->shelf->slots[n].size = *size;
-    }
-    *size = j->shelf->slots[n].size;
-    return j->shelf->slots[n].bytes;
-}
-
-/* ---- records --------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 typedef struct Reader {
     const uint8_t *p, *end;
@@ -148,56 +97,139 @@ static int64_t get_signed(Reader *r)
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+static uint32_t frame_size(const Jit *j, const StockPart *s, unsigned n)
+{
+    return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n);
+}
+
+static bool frame(Jit *j, const StockPart *s, unsigned n, void *to, uint32_t size)
+{
+    return j->host.kept_frame(j->host.ctx, s->module->info.file, s->part, n, to, size);
+}
+
+static bool open_part(Jit *j, StockPart *s)
+{
+    uint32_t size = s->info.ncells * (uint32_t)sizeof *s->first;
+
+    if (s->info.ncells > STOCK_MOST_CELL || frame_size(j, s, 0) != size)
+        return false;
+    s->first = malloc(size);
+    return s->first && frame(j, s, 0, s->first, size);
+}
+
+enum { MOST_CODE = CODEBUF_CHUNK / 4 - 64, PIECES = 5 };
+
+/* Finds the records of the cell that is in c->bytes; false: damaged, or no memory. */
+static bool list_records(StockCell *c, uint32_t size, uint32_t first)
+{
+    uint32_t sizes[PIECES - 1], ends[PIECES], at = sizeof sizes;
+
+    if (size < sizeof sizes)
+        return false;
+    memcpy(sizes, c->bytes, sizeof sizes);
+    for (unsigned i = 0; i < PIECES - 1; i++) {
+        if (sizes[i] > size - at)
+            return false;
+        ends[i] = at += sizes[i];
+    }
+    ends[PIECES - 1] = size;
+    uint32_t most = sizes[0] / 7 + 1; /* of seven numbers each */
+    if (most > c->records_room) {
+        free(c->records);
+        c->records_room = 0;
+        c->records = malloc((most + most / 4) * sizeof *c->records);
+        if (!c->records)
+            return false;
+        c->records_room = most + most / 4;
+    }
+    Reader r = {c->bytes + sizeof sizes, c->bytes + ends[0], false};
+    StockRecord k = {first, 0, ends[0], ends[1], ends[2], ends[3]};
+    for (c->n = 0; r.p != r.end; c->n++) {
+        k.pc += 4 * (uint32_t)get_signed(&r);
+        uint32_t hot = get_up_to(&r, MOST_CODE), cold = get_up_to(&r, MOST_CODE),
+                 rest = get_up_to(&r, MOST_CODE), faults = get_up_to(&r, UINT16_MAX);
+        k.head = (uint32_t)(r.p - c->bytes);
+        if (r.failed || rest > ends[1] - k.rest || faults > ends[2] - k.faults ||
+            hot > ends[3] - k.hot || cold > size - k.cold || c->n + 1 >= most ||
+            (c->n && k.pc < c->records[c->n - 1].pc))
+            return false;
+        c->records[c->n] = k;
+        if (get_up_to(&r, 127) & 4)
+            (void)get(&r);
+        k = (StockRecord){k.pc + 4 * get_up_to(&r, INT16_MAX / 4),
+                          0,
+                          k.rest + rest,
+                          k.faults + faults,
+                          k.hot + hot,
+                          k.cold + cold};
+    }
+    c->records[c->n] = k;
+    return !r.failed;
+}
+
+/* The cell, good until the next call; NULL: damaged, or no memory. */
+static const StockCell *read_cell(Jit *j, const StockPart *s, uint32_t cell)
+{
+    if (!j->shelf && !(j->shelf = calloc(1, sizeof *j->shelf)))
+        return NULL;
+    StockCell *c = &j->shelf->slots[(cell + s->part * 17) % STOCK_SHELF];
+    if (c->part == s && c->cell == cell)
+        return c;
+    uint32_t size = frame_size(j, s, STOCK_CELLS + cell);
+    if (!size || size > STOCK_MOST_CELL)
+        return NULL;
+    c->part = NULL;
+    if (size > c->room) {
+        free(c->bytes);
+        c->room = 0;
+        c->bytes = malloc(size + size / 4);
+        if (!c->bytes)
+            return NULL;
+        c->room = size + size / 4;
+    }
+    if (!frame(j, s, STOCK_CELLS + cell, c->bytes, size) || !list_records(c, size, s->first[cell]))
+        return NULL;
+    c->part = s;
+    c->cell = cell;
+    return c;
+}
+
 typedef struct Found {
     const uint8_t *rest, *faults, *hot, *cold; /* of the cold part all but 8 bytes */
     uint32_t rest_len, faults_len, hot_len, cold_len;
     uint32_t place, guest_len;
 } Found;
 
-enum { MOST_CODE = CODEBUF_CHUNK / 4 - 64, PIECES = 5 };
-
-static void skip(Found *f)
+/* The block at the file offset with the tag, good for the variant; false: it isn't in the cell. */
+static bool find_in(const StockCell *c, uint32_t pc, uint8_t tag, unsigned variant, Found *f)
 {
-    f->rest += f->rest_len;
-    f->faults += f->faults_len;
-    f->hot += f->hot_len;
-    f->cold += f->cold_len;
-}
+    uint32_t lo = 0, hi = c->n;
 
-/* The block at the file offset with the tag, good for the variant; false: it isn't in the cell, or
- * that is damaged. */
-static bool find_in(const uint8_t *cell, uint32_t size, uint32_t first, uint32_t pc, uint8_t tag,
-                    unsigned variant, Found *f)
-{
-    uint32_t sizes[PIECES - 1];
-    const uint8_t *ends[PIECES], *p = cell + sizeof sizes, *end = cell + size;
-
-    if (size < sizeof sizes)
-        return false;
-    memcpy(sizes, cell, sizeof sizes);
-    for (unsigned i = 0; i < PIECES - 1; i++) {
-        if (sizes[i] > (size_t)(end - p))
-            return false;
-        ends[i] = p += sizes[i];
+    while (lo < hi) { /* the first that isn't before it */
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (c->records[mid].pc < pc)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
-    Reader r = {cell + sizeof sizes, ends[0], false};
-    *f = (Found){.rest = ends[0], .faults = ends[1], .hot = ends[2], .cold = ends[3]};
-    for (uint32_t at = first; r.p != r.end && !r.failed; at += f->guest_len, skip(f)) {
-        at += 4 * (uint32_t)get_signed(&r);
-        f->hot_len = get_up_to(&r, MOST_CODE);
-        f->cold_len = get_up_to(&r, MOST_CODE);
-        f->rest_len = get_up_to(&r, MOST_CODE);
-        f->faults_len = get_up_to(&r, UINT16_MAX);
-        f->place = get_up_to(&r, 127);
-        uint32_t its_tag = f->place & 4 ? get_up_to(&r, 255) : 0;
-        f->guest_len = 4 * get_up_to(&r, INT16_MAX / 4);
-        if (f->rest_len > (size_t)(ends[1] - f->rest) ||
-            f->faults_len > (size_t)(ends[2] - f->faults) ||
-            f->hot_len > (size_t)(ends[3] - f->hot) || f->cold_len > (size_t)(end - f->cold) ||
-            at > pc)
-            return false;
-        if (at == pc && its_tag == tag && f->place >> 3 & 1u << variant)
-            return !r.failed;
+    for (const StockRecord *k = &c->records[lo]; k < &c->records[c->n] && k->pc == pc; k++) {
+        Reader r = {c->bytes + k->head, c->bytes + c->records[0].rest, false};
+        uint32_t place = get_up_to(&r, 127), its_tag = place & 4 ? get_up_to(&r, 255) : 0;
+        if (its_tag == tag && place >> 3 & 1u << variant) {
+            *f = (Found){.rest = c->bytes + k->rest,
+                         .faults = c->bytes + k->faults,
+                         .hot = c->bytes + k->hot,
+                         .cold = c->bytes + k->cold,
+                         .rest_len = k[1].rest - k->rest,
+                         .faults_len = k[1].faults - k->faults,
+                         .hot_len = k[1].hot - k->hot,
+                         .cold_len = k[1].cold - k->cold,
+                         .place = place,
+                         .guest_len = 4 * get_up_to(&r, INT16_MAX / 4)};
+            return true;
+        }
     }
     return false;
 }
@@ -206,7 +238,6 @@ static bool find_in(const uint8_t *cell, uint32_t size, uint32_t first, uint32_t
 static bool find(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, Found *f, uint64_t *moved)
 {
     uint64_t offset = (pc & ~(UINT64_C(0xff) << 56)) - m->info.base;
-    uint32_t size;
 
     if (!m->stock_asked)
         ask(j, m);
@@ -228,11 +259,10 @@ static bool find(Jit *j, KeepModule *m, GuestAddr pc, uint32_t mode, Found *f, u
         }
         if (!lo)
             continue;
-        const uint8_t *cell = cell_bytes(j, s, lo - 1, &size);
+        const StockCell *cell = read_cell(j, s, lo - 1);
         s->spent = !cell;
         *moved = m->info.base - s->info.base;
-        if (cell && find_in(cell, size, s->first[lo - 1], (uint32_t)offset, (uint8_t)(pc >> 56),
-                            stock_variant(mode), f))
+        if (cell && find_in(cell, (uint32_t)offset, (uint8_t)(pc >> 56), stock_variant(mode), f))
             return true;
     }
     return false;

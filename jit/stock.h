@@ -76,13 +76,18 @@ static inline uint32_t stock_place(uint32_t offset, bool stub)
 }
 
 /* Cells that were read last. */
+typedef struct StockRecord { /* where its pieces are in the cell; they end where the next's begin */
+    uint32_t pc, head /* from its place on */, rest, faults, hot, cold;
+} StockRecord;
+typedef struct StockCell {
+    const StockPart *part;
+    uint32_t cell, n, room, records_room;
+    uint8_t *bytes;
+    StockRecord *records; /* [n + 1], by pc */
+} StockCell;
 enum { STOCK_SHELF = 512 };
 typedef struct StockShelf {
-    struct {
-        const StockPart *part;
-        uint32_t cell, size, room;
-        uint8_t *bytes;
-    } slots[STOCK_SHELF];
+    StockCell slots[STOCK_SHELF];
 } StockShelf;
 
 void stock_free(Jit *j, KeepModule *m);
