@@ -17,6 +17,7 @@
 #include "runtime/sig/signal.h"
 #include "runtime/stats.h"
 #include "runtime/sys/filter.h"
+#include "runtime/sys/own_fd.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/sys.h"
@@ -173,6 +174,33 @@ void process_save(Process *p, bool waits)
     }
 }
 
+/* What the guest closes, or may not open any more, it opens now. */
+static void open_reports(Process *p)
+{
+    const char *count = p->options->count;
+    if (p->options->stats) {
+        int fd = dup(STDERR_FILENO);
+        p->report_fd = fd < 0 ? -1 : own_fd_high(fd);
+    }
+    if (count && count[0]) {
+        int fd = open(count, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        p->count_fd = fd < 0 ? -1 : own_fd_high(fd);
+    }
+}
+
+/* The last of several processes to end leaves its own. */
+static void write_counts(const Process *p)
+{
+    int fd = dup(p->count_fd);
+    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+    if (to && !ftruncate(fd, 0) && lseek(fd, 0, SEEK_SET) == 0) {
+        jit_print_counts(p->jit, to);
+    }
+    if (to) {
+        (void)fclose(to);
+    }
+}
+
 void process_finish(Process *p)
 {
     if (p->vforked) {
@@ -182,14 +210,12 @@ void process_finish(Process *p)
         jit_await_optimizer(&thread_current->cpu);
     }
     process_save(p, true);
-    FILE *counts =
-        p->options->count && p->options->count[0] ? fopen(p->options->count, "we") : NULL;
-    if (counts) {
-        jit_print_counts(p->jit, counts);
-        (void)fclose(counts);
+    if (p->count_fd >= 0) {
+        write_counts(p);
     }
     if (p->options->stats) {
-        stats_print(p->jit, code_store_counters(p->mem->store), p->options->stats == 2);
+        stats_print(p->jit, code_store_counters(p->mem->store), p->options->stats == 2,
+                    p->report_fd);
     }
     if (p->options->log && p->options->log != stderr) {
         fflush(p->options->log);
@@ -318,9 +344,12 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .reaped = options->reaped,
         .prefix_fd = -1,
         .program_fd = -1,
+        .report_fd = -1,
+        .count_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),
     };
     process_first = p;
+    open_reports(p);
     mallopt(M_ARENA_MAX, 1); /* one per thread would be 64 MB of the guest's address space each */
     mem_init(p->mem, options->reserved_va);
     if (options->perf_map || options->jitdump) { /* of kept code nobody would be told */

@@ -79,8 +79,10 @@ typedef struct Process {
     /* It adopts orphans (pid 1, or a subreaper); one above it does; its children will be in another
      * namespace of processes. */
     bool reaps, reaped, new_namespace;
-    int prefix_fd;         /* the -L folder, -1: none */
-    int program_fd;        /* the guest's program, where `exe` doesn't lead to it; -1: it does */
+    int prefix_fd;  /* the -L folder, -1: none */
+    int report_fd;  /* standard error as it was at the start, for --stats; -1: not asked for */
+    int count_fd;   /* the file of --count; -1: none */
+    int program_fd; /* the guest's program, where `exe` doesn't lead to it; -1: it does */
     char prefix[PATH_MAX]; /* "" : none; absolute, without a slash at its end */
     char exe[PATH_MAX];    /* the guest program: what /proc/self/exe says */
     Tracer *tracer;        /* what this process traces */

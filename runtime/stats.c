@@ -38,7 +38,7 @@ static void add(Line *l, const Counter *c, size_t n, const void *values)
     }
 }
 
-void stats_print(const Jit *jit, const CacheCounters *cache, bool json)
+void stats_print(const Jit *jit, const CacheCounters *cache, bool json, int fd)
 {
     JitStats stats;
     Line l = {.json = json};
@@ -49,5 +49,5 @@ void stats_print(const Jit *jit, const CacheCounters *cache, bool json)
     }
     l.at = l.at < sizeof l.text ? l.at : sizeof l.text - 1;
     /* One write, so that lines of several processes don't mix. */
-    fprintf(stderr, "%.*s%s", (int)l.at, l.text, json ? "}\n" : "");
+    dprintf(fd, "%.*s%s", (int)l.at, l.text, json ? "}\n" : "");
 }

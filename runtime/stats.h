@@ -5,8 +5,8 @@
 #include "cache/cache.h"
 #include "jit/jit.h"
 
-/* Prints those of the jit, and of the cache if there is one (else NULL), on standard error: one a
+/* Prints those of the jit, and of the cache if there is one (else NULL), to descriptor fd: one a
  * line with its meaning, or all as one line of JSON. */
-void stats_print(const Jit *jit, const CacheCounters *cache, bool json);
+void stats_print(const Jit *jit, const CacheCounters *cache, bool json, int fd);
 
 #endif

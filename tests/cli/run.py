@@ -116,6 +116,7 @@ def options(cli):
         cli.expect(f"XEMU_TIERS={tier}", [show, "x"], r"^argv", 2, {"XEMU_TIERS": tier})
     cli.expect("--stats", ["--stats", show, "x"], r"^argv", 2, errors=r"\w+ +\d+")
     cli.expect("--stats=json", ["--stats=json", show, "x"], r"^argv", 2, errors=r"^\{.*\}\n$")
+    cli.expect("--stats, descriptors closed", ["--stats=json", show, "quiet"], r"^$", 0, errors=r"^\{.*\}\n$")
     cli.expect("cpu", ["-cpu", "max", show, "x"], r"^argv", 2)
     cli.expect("cpu list", ["-cpu", "help"], r"\bmax\b")
     cli.expect("base", ["-B", "0x100000000", cli.program("hello-O2-static")], r"^hello", 3)

@@ -24,6 +24,11 @@ int main(int argc, char **argv)
         printf("stack %u\n", use_stack((unsigned)atoi(argv[2])));
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "quiet") == 0) {
+        for (int fd = 0; fd < 1024; fd++)
+            close(fd);
+        return 0;
+    }
     for (int i = argc > 1 ? 0 : 1; i < argc; i++)
         printf("argv[%d] %s\n", i, argv[i]);
     size_t n = 0;
