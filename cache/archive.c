@@ -118,9 +118,53 @@ int cache_export(Cache *c, FILE *to)
     return good ? 0 : errno ? -errno : -EIO;
 }
 
+static bool is_for(const EntryHeader *h, const CacheFile *file)
+{
+    return h->content_size == file->size && !memcmp(h->quick, file->quick, sizeof h->quick);
+}
+
 static bool get(FILE *from, void *bytes, size_t n)
 {
     return fread(bytes, 1, n, from) == n;
+}
+
+bool cache_archive_is_one(FILE *from)
+{
+    char head[8];
+    return get(from, head, sizeof head) && !memcmp(head, magic, sizeof head);
+}
+
+CacheEntry *cache_archive_find(FILE *from, const CacheFile *file)
+{
+    uint64_t count, size, at = sizeof magic + sizeof count;
+    CacheEntry *e = calloc(1, sizeof *e);
+    EntryHeader h;
+
+    rewind(from);
+    bool good = e && cache_archive_is_one(from) && get(from, &count, sizeof count);
+    for (uint64_t i = 0; good && i < count && e->nimages < CACHE_LAYERS; i++) {
+        good = !fseeko(from, (off_t)at, SEEK_SET) && get(from, &size, sizeof size) &&
+               size >= sizeof h && size <= CACHE_MAX_FILE && get(from, &h, sizeof h);
+        at += sizeof size + ((size + 7) & ~UINT64_C(7));
+        if (!good || !is_for(&h, file))
+            continue;
+        EntryImage image = {.bytes = malloc(size), .size = size};
+        if (image.bytes) {
+            memcpy(image.bytes, &h, sizeof h);
+            good = get(from, image.bytes + sizeof h, size - sizeof h);
+        }
+        if (image.bytes && good && entry_valid(image.bytes, size, NULL)) {
+            e->images[e->nimages] = image;
+            entry_add_parts(e, &e->images[e->nimages++]);
+        } else {
+            entry_free(&image);
+        }
+    }
+    if (e && !e->nparts) {
+        cache_entry_free(e);
+        e = NULL;
+    }
+    return e;
 }
 
 int cache_import(Cache *c, FILE *from, uint64_t *added)

@@ -118,6 +118,8 @@ int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, En
 /* The same of the file in the folder name->dir. */
 int entry_read_in(Cache *c, int dir, const EntryName *name, const uint8_t *key, EntryImage *out);
 void entry_free(EntryImage *image);
+/* The image's parts, but those that the entry has already; i stays the entry's. */
+void entry_add_parts(CacheEntry *e, const EntryImage *i);
 bool frame_read(Cache *c, const EntryImage *i, const PartHeader *p, unsigned frame, void *to,
                 uint32_t size);
 

@@ -150,7 +150,7 @@ static bool open_known(Cache *c, const char *name, int dirs[CACHE_LAYERS])
     return found;
 }
 
-static void add_parts(CacheEntry *e, const EntryImage *i)
+void entry_add_parts(CacheEntry *e, const EntryImage *i)
 {
     const PartHeader *p = image_first(i);
 
@@ -178,7 +178,7 @@ CacheEntry *cache_load(Cache *c, CacheFile *file, const CacheTarget *target)
         key_name(file->quick, key, &name);
         for (unsigned l = 0; l < c->nlayers; l++) {
             if (dirs[l] >= 0 && !entry_read_in(c, dirs[l], &name, key, &e->images[e->nimages]))
-                add_parts(e, &e->images[e->nimages++]);
+                entry_add_parts(e, &e->images[e->nimages++]);
         }
     }
     for (unsigned l = 0; l < c->nlayers; l++) {

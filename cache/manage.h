@@ -45,5 +45,9 @@ int cache_export(Cache *c, FILE *to);
 /* Adds what such a file has; damaged entries are left out and counted. `*added` entries. 0 or
  * -errno (-EBADMSG: not such a file, or cut). */
 int cache_import(Cache *c, FILE *from, uint64_t *added);
+/* Does the file begin as one? */
+bool cache_archive_is_one(FILE *from);
+/* What such a file has of a guest file, of whatever target; NULL: nothing. */
+CacheEntry *cache_archive_find(FILE *from, const CacheFile *file);
 
 #endif

@@ -67,7 +67,7 @@ static Block *again(JitThread *t, const Block *first)
 
 /* ---- variants -------------------------------------------------------------------------------- */
 
-static bool same_uops(const UopBlock *a, const UopBlock *b)
+bool jit_same_uops(const UopBlock *a, const UopBlock *b)
 {
     return a->guest_len == b->guest_len && a->count == b->count && a->npool == b->npool &&
            !memcmp(a->uops, b->uops, a->count * sizeof *a->uops) &&
@@ -82,7 +82,7 @@ static unsigned same_variants(JitThread *t, const Block *b, unsigned wanted)
     for (unsigned v = 0; built && v < STOCK_VARIANTS; v++) {
         if (wanted & ~same & 1u << v) {
             jit_build_uops(t, b->pc, stock_mode(b->mode, v), b->ninsns ? b->ninsns : 1);
-            same |= !t->uops.error && same_uops(&t->uops, built) ? 1u << v : 0;
+            same |= !t->uops.error && jit_same_uops(&t->uops, built) ? 1u << v : 0;
         }
     }
     if (built) {
@@ -179,6 +179,27 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
     int full = blockmap_insert(&j->blocks, b);
     pthread_mutex_unlock(&j->lock);
     return full ? full : anew ? 0 : err;
+}
+
+bool jit_ahead_has_region(Cpu *cpu, GuestAddr pc, uint32_t mode)
+{
+    JitThread *t = cpu->jit;
+    Jit *j = t->jit;
+    bool has = false;
+    keep_enter(t, pc);
+    pthread_mutex_lock(&j->lock);
+    if (t->module) {
+        if (!t->module->asked) {
+            keep_ask(j, t->module);
+        }
+        keep_ask_ahead(j, t->module);
+    }
+    for (KeepSegment *s = t->module ? t->module->segments : NULL; s; s = s->next) {
+        const KeepIndex *x = keep_search(j, s, pc, mode);
+        has |= x && x->tier2;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return has;
 }
 
 bool jit_ahead_has_regions(Cpu *cpu, GuestAddr pc)

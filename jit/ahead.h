@@ -47,10 +47,16 @@ typedef struct JitAheadChoice {
 uint32_t jit_ahead_region(Cpu *cpu, GuestAddr pc, uint32_t mode, const JitAheadChoice *choice,
                           JitAheadExit *fn, void *ctx);
 
+/* Has that region the same code in the other mode? */
+bool jit_ahead_is_same(Cpu *cpu, GuestAddr pc, uint32_t mode, uint32_t other,
+                       const JitAheadChoice *choice);
+bool jit_same_uops(const UopBlock *a, const UopBlock *b);
+
 typedef struct JitAheadWork {
     const GuestAddr *pcs;
     const uint32_t *insns; /* as jit_ahead_region() said */
     uint32_t n, mode;
+    bool threads_too; /* all have the same code with CPU_MODE_THREADS; said of all that is saved */
     JitAheadChoice choice;
     bool (*another)(void *ctx); /* may one more optimizer be started? */
     void *ctx;
@@ -61,6 +67,8 @@ typedef struct JitAheadMade {
 /* Compiles regions and puts them into the arena in that order, for jit_save(). The jit has tier 2,
  * and makes nothing else. 0 or -errno. */
 int jit_ahead_compile(Cpu *cpu, const JitAheadWork *work, JitAheadMade *out);
+/* Is that region in the cache, learned or made ahead of time? */
+bool jit_ahead_has_region(Cpu *cpu, GuestAddr pc, uint32_t mode);
 /* Are regions of the module at pc in the cache that were made ahead of time? */
 bool jit_ahead_has_regions(Cpu *cpu, GuestAddr pc);
 

@@ -93,6 +93,20 @@ uint32_t jit_ahead_region(Cpu *cpu, GuestAddr pc, uint32_t mode, const JitAheadC
     return insns;
 }
 
+bool jit_ahead_is_same(Cpu *cpu, GuestAddr pc, uint32_t mode, uint32_t other,
+                       const JitAheadChoice *choice)
+{
+    JitThread *t = jit_thread(cpu);
+    Region *r = region_ahead(t, pc, mode, choice);
+    bool same = r != NULL;
+    for (uint32_t i = 0; same && i < r->nowned; i++) {
+        jit_build_uops(t, r->owned[i]->pc, other, JIT_MAX_INSNS);
+        same = !t->uops.error && jit_same_uops(&t->uops, r->owned[i]);
+    }
+    region_free(r);
+    return same;
+}
+
 /* ---- compiling ------------------------------------------------------------------------------- */
 
 enum { MOST_CLIENTS = 64 };
@@ -240,7 +254,7 @@ int jit_ahead_compile(Cpu *cpu, const JitAheadWork *work, JitAheadMade *out)
         free(c);
         return -ENOMEM;
     }
-    t->jit->making_regions = true;
+    t->jit->making_regions = KEEP_AHEAD | (work->threads_too ? KEEP_THREADS : 0);
     c->t = t;
     c->work = work;
     c->left = work->n;
@@ -283,6 +297,17 @@ uint32_t jit_ahead_region(Cpu *cpu, GuestAddr pc, uint32_t mode, const JitAheadC
     (void)fn;
     (void)ctx;
     return 0;
+}
+
+bool jit_ahead_is_same(Cpu *cpu, GuestAddr pc, uint32_t mode, uint32_t other,
+                       const JitAheadChoice *choice)
+{
+    (void)cpu;
+    (void)pc;
+    (void)mode;
+    (void)other;
+    (void)choice;
+    return false;
 }
 
 int jit_ahead_compile(Cpu *cpu, const JitAheadWork *work, JitAheadMade *out)

@@ -115,7 +115,7 @@ struct Jit {
     bool keep_is_child;       /* of fork, of which segments were read by its parent */
     struct StockShelf *shelf; /* under the lock */
     bool making;              /* ahead.c: nothing is run */
-    bool making_regions;      /* ahead_regions.c: the same for tier 2 */
+    uint32_t making_regions;  /* ahead_regions.c: the same for tier 2; flags of the part */
     JitStats ended;           /* sums of threads that ended */
     void *tpl;                /* the template emitter's own, shared */
     uint32_t stressed;        /* threads that draw random numbers (stress.h) */

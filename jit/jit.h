@@ -196,6 +196,10 @@ bool jit_may_save(const Jit *jit);
 /* The frames of a stored part that list its blocks; false: it isn't one. */
 bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first,
                     unsigned *n);
+/* Tells what runs have learned in a stored part with that info and those frames, one behind the
+ * other: where in the file, and whether tier 2 made it. */
+void jit_part_spots(const uint8_t info[JIT_PART_INFO], const void *index, uint32_t size,
+                    void (*fn)(void *ctx, uint64_t offset, uint32_t mode, bool hot), void *ctx);
 /* What those blocks of `part` are worth that aren't in a stored part with that info and those
  * frames, one behind the other, nor in those that it was asked for before: *known, a bit per block
  * of part (zero at first), is kept up. */

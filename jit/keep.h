@@ -46,15 +46,22 @@ enum {
 
 typedef struct KeepInfo {
     uint32_t format;    /* KEEP_FORMAT */
-    uint32_t flags;     /* KEEP_* below: must agree with the module */
+    uint32_t flags;     /* KEEP_* below: those of the module must agree with it */
     uint64_t base;      /* of the file when it was saved */
     uint64_t low, high; /* file offsets that its blocks cover */
     uint32_t nblocks, npairs;
     uint32_t ncells, nindex;
 } KeepInfo;
 _Static_assert(sizeof(KeepInfo) == 48, "JitPart.info");
-enum { KEEP_FORMAT = 5 };
-enum { KEEP_GUARDED = 1, KEEP_ANY_GUARDED = 2, KEEP_FIXED = 4 };
+enum { KEEP_FORMAT = 6 };
+enum {
+    KEEP_GUARDED = 1,
+    KEEP_ANY_GUARDED = 2,
+    KEEP_FIXED = 4,
+    KEEP_OF_MODULE = 7,
+    KEEP_AHEAD = 8,    /* made ahead of time */
+    KEEP_THREADS = 16, /* its code is the same with CPU_MODE_THREADS set */
+};
 
 typedef struct KeepCell {
     uint32_t hot, cold; /* window offsets, of the same pair */
@@ -137,6 +144,8 @@ typedef struct KeepSegment {
     struct KeepModule *module;
     KeepInfo info;
     unsigned part;
+    uint32_t mode;       /* set in its blocks' modes beside what is stored: a part with KEEP_THREADS
+                            has two segments */
     bool opened, spent;  /* its first frame was read; not to be looked into: every block that lives
                             is in the block table, or it is of no use */
     bool damaged;        /* nothing more is found in it */

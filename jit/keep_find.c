@@ -22,7 +22,7 @@ static void fill_in(const KeepSegment *s, uint32_t cell, uint32_t i, Block *b)
     const KeepBlock *k = &p->blocks[i];
 
     b->pc = (s->module->info.base + k->pc) | (uint64_t)k->tag << 56;
-    b->mode = k->mode;
+    b->mode = k->mode | s->mode;
     b->guest_len = k->guest_len;
     b->code = keep_address(s, s->cells[cell].hot + k->hot);
     b->host_len = k->host_len;

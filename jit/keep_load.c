@@ -90,12 +90,31 @@ bool keep_frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
 
 static bool fits_module(const KeepModule *m, const KeepInfo *i)
 {
-    return i->format == KEEP_FORMAT && i->flags == keep_flags(m) && i->low < i->high &&
-           i->low >= m->info.start - m->info.base && i->high <= m->info.end - m->info.base &&
-           i->nblocks && i->npairs && i->npairs <= KEEP_MOST_PAIRS && i->ncells &&
-           i->ncells <= KEEP_MOST_CELLS &&
+    return i->format == KEEP_FORMAT && (i->flags & KEEP_OF_MODULE) == keep_flags(m) &&
+           i->low < i->high && i->low >= m->info.start - m->info.base &&
+           i->high <= m->info.end - m->info.base && i->nblocks && i->npairs &&
+           i->npairs <= KEEP_MOST_PAIRS && i->ncells && i->ncells <= KEEP_MOST_CELLS &&
            i->nindex == (i->nblocks + (uint64_t)KEEP_INDEX_BLOCKS - 1) / KEEP_INDEX_BLOCKS &&
            i->nindex <= UINT16_MAX && (!m->info.fixed || i->base == m->info.base);
+}
+
+static KeepSegment *add_segment(Jit *j, KeepModule *m, unsigned part)
+{
+    KeepSegment *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->module = m;
+    s->part = part;
+    if (!j->host.kept_info(j->host.ctx, m->info.file, part, (uint8_t *)&s->info) ||
+        !fits_module(m, &s->info)) {
+        s->info.nindex = 0;
+        keep_free_segment(s);
+        return NULL;
+    }
+    s->next = m->segments;
+    m->segments = s;
+    return s;
 }
 
 /* What runs have learned, or the regions among what was made ahead of time. */
@@ -104,19 +123,9 @@ static void ask(Jit *j, KeepModule *m, bool ahead)
     unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, ahead);
 
     for (unsigned i = 0; i < n; i++) {
-        KeepSegment *s = calloc(1, sizeof *s);
-        if (!s)
-            return;
-        s->module = m;
-        s->part = ahead ? JIT_PART_WHOLE + i : i;
-        if (j->host.kept_info(j->host.ctx, m->info.file, s->part, (uint8_t *)&s->info) &&
-            fits_module(m, &s->info)) {
-            s->next = m->segments;
-            m->segments = s;
-        } else {
-            s->info.nindex = 0;
-            keep_free_segment(s);
-        }
+        KeepSegment *s = add_segment(j, m, ahead ? JIT_PART_WHOLE + i : i);
+        if (s && s->info.flags & KEEP_THREADS && (s = add_segment(j, m, s->part)))
+            s->mode = CPU_MODE_THREADS;
     }
 }
 
@@ -213,8 +222,9 @@ const KeepIndex *keep_search(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode
     uint64_t offset = (pc & ~(UINT64_C(0xff) << 56)) - s->module->info.base;
 
     if (s->spent || s->damaged || offset < s->info.low || offset >= s->info.high ||
-        offset > UINT32_MAX || mode > UINT16_MAX)
+        offset > UINT32_MAX || mode > UINT16_MAX || (mode & s->mode) != s->mode)
         return NULL;
+    mode ^= s->mode;
     if (!s->opened && !open_segment(j, s)) {
         s->spent = true;
         return NULL;

@@ -310,7 +310,7 @@ static void call(Save *s, JitSaveFn fn, void *ctx)
                   s->nlinks * sizeof *s->links + s->nrelocs * sizeof *s->relocs + s->nfaults;
     const JitModule *m = &s->m->info;
     KeepInfo info = {.format = KEEP_FORMAT,
-                     .flags = keep_flags(s->m),
+                     .flags = keep_flags(s->m) | s->j->making_regions,
                      .base = m->base,
                      .low = s->index[0].pc,
                      .nblocks = s->nblocks,
@@ -325,7 +325,7 @@ static void call(Save *s, JitSaveFn fn, void *ctx)
     JitPart part = {.blocks = s->nblocks,
                     .worth = worth(s->index, s->nblocks),
                     .guest_bytes = s->guest_bytes,
-                    .whole = s->j->making_regions,
+                    .whole = s->j->making_regions != 0,
                     .nframes = nframes,
                     .frames = frames};
     if (frames && bytes) {
@@ -481,6 +481,19 @@ static KeepIndex *read_index(const uint8_t *frames, uint32_t n)
                     KEEP_INDEX_DIFFERENCES);
     }
     return index;
+}
+
+void jit_part_spots(const uint8_t info[JIT_PART_INFO], const void *index, uint32_t size,
+                    void (*fn)(void *ctx, uint64_t offset, uint32_t mode, bool hot), void *ctx)
+{
+    KeepInfo i;
+    uint32_t n = size / (uint32_t)sizeof(KeepIndex);
+
+    memcpy(&i, info, sizeof i);
+    KeepIndex *x = i.format == KEEP_FORMAT && !(i.flags & KEEP_AHEAD) ? read_index(index, n) : NULL;
+    for (uint32_t k = 0; x && k < n; k++)
+        fn(ctx, x[k].pc, x[k].mode, x[k].tier2);
+    free(x);
 }
 
 uint32_t jit_part_unknown(const JitPart *part, const uint8_t info[JIT_PART_INFO], const void *index,

@@ -311,7 +311,8 @@ LiftRegion region_lift(const Region *r)
     return (LiftRegion){.frontend = j->frontend,
                         .mode = r->mode,
                         .precise = r->mode & CPU_MODE_PRECISE,
-                        .picky = r->known_only && !j->options.hot && !j->options.stress,
+                        .picky =
+                            (r->known_only || r->choice) && !j->options.hot && !j->options.stress,
                         .spoilt = is_spoilt(&j->options, r->blocks[0].ub->pc),
                         .relocatable = (r->known_only || r->choice) && keep_relocatable(r->t),
                         .blocks = r->blocks,

@@ -8,23 +8,30 @@
  * next run places that as a whole.
  *
  * A *part* of the cache has, as frames: the address of the first block of each cell
- * (uint32_t[ncells], file offsets, ascending), then the cells: some 8 KB of records, by address. In
- * a record, in LEB128 numbers, signed ones zigzag:
+ * (uint32_t[ncells], file offsets, ascending), then the cells: some 8 KB of records, by address.
+ * What records have of a kind stands together in a cell, so that it compresses: four sizes
+ * (uint32_t) of the first four pieces, then those. In LEB128 numbers, signed ones zigzag:
  *
- *     (pc - that of the block before) / 4; size of what follows; hot_len; cold_len;
- *     place of the code within 64 bytes / 16 | 4 if there's a tag | variants << 3; the tag;
- * guest_len; number of links, relocations, displacements, bytes of the fault map links: kind | 4 if
- * its site is in the cold part | 8 if it has a target; target - pc (signed); its tag; site; stub
- * (signed, from the one before); LINK_CACHE: cache relocations: distance from the one before, hot
- * and cold part taken as one displacements: distance from the one before << 1 | 1 if to a stub
- * fault map; code: hot part, cold part but for its first 8 bytes
+ *     heads     (pc - end of the block before, signed) / 4; sizes of its hot and cold code, of its
+ *               rest and fault map; place of the code within 64 bytes / 16 | 4 if there's a tag |
+ *               variants << 3; the tag; guest_len / 4
+ *     rests     number of links, of relocations
+ *               links: kind | 4 if its site is in the cold part | 8 if it has a target | 16 if
+ *               that has a tag; target - end of the guest's code (signed); its tag; end of the part
+ *               - site; where the stub would be if nothing but stubs followed - stub (signed);
+ *               LINK_CACHE: cache - stub (signed)
+ *               relocations: distance from the one before, in the code as it is stored
+ *               displacements that aren't as expected: distance << 1 | 1 if it is one
+ *     fault maps, hot code, cold code but for its first 8 bytes
+ *
+ * The displacement of an exit is 0, since it leads to its stub. Of others it is stock_place() of
+ * where they lead in the other part, or among the stubs; whatever looks like one of a call or jump
+ * (template_displacement()) and isn't 0 is expected to be one.
  *
  * Variants: programs change modes as they run, to CPU_MODE_THREADS with the first thread, to
  * CPU_MODE_PRECISE with a handler of memory faults. Of most blocks the code is the same in all
- * four, so a record says in which of them it may be run (bit n: stock_variant() is n). Where
- * threads make a difference (accesses of pairs of registers) there is a second record; code of its
- * own for CPU_MODE_PRECISE isn't in stock: few programs come to it, and it would take 8 percent
- * more room.
+ * four, so a record says in which of them it may be run (bit n: stock_variant() is n). Where it
+ * isn't there are several records, one behind another.
  *
  * How displacements are found: the emitter emits the block twice, in two places. What differs is
  * one.

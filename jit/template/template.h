@@ -52,7 +52,8 @@ bool template_unlink(Jit *jit, Link *link);
 void template_fold(uint8_t *code, uint32_t len, uint32_t at, uint32_t other, bool undo);
 /* Where the next displacement of a call or jump seems to be, from i on; len: there's none. */
 uint32_t template_displacement(const uint8_t *code, uint32_t i, uint32_t len);
-/* The same as template_fold(), both ways, of the stub of exit n at offset `at` in the block's cold part. */
+/* The same as template_fold(), both ways, of the stub of exit n at offset `at` in the block's cold
+ * part. */
 enum { TEMPLATE_STUB_SIZE = 9 };
 void template_fold_stub(uint8_t *stub, uint32_t n, uint32_t at);
 

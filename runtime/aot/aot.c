@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache/manage.h"
 #include "runtime/aot/closure.h"
 #include "runtime/aot/elfout.h"
 #include "runtime/aot/report.h"
@@ -34,7 +35,7 @@ typedef struct Aot {
     Job *jobs;
     unsigned n;
     int status;
-    const char *emit_elf;
+    const char *emit_elf, *profile;
     FileReport *reports; /* shared with the processes */
     int *spare;          /* the same: processors that none of them uses */
 } Aot;
@@ -128,6 +129,24 @@ static void fail(FileReport *r, const char *why, int err)
     snprintf(r->why, sizeof r->why, "%s%s%s", why, err ? ": " : "", err ? strerror(-err) : "");
 }
 
+/* What was executed elsewhere begins blocks, too. */
+static int use_profile(const Aot *a, Plan *plan, CodeFile *file, Profile *profile)
+{
+    FILE *from = a->profile ? fopen(a->profile, "re") : NULL;
+    if (!a->profile) {
+        return 0;
+    }
+    if (!from) {
+        return -errno;
+    }
+    int err = profile_read(profile, plan->view, a->process->mem->store, file, from);
+    for (uint32_t i = 0; i < profile->n; i++) {
+        plan_add(plan, profile->spots[i].addr);
+    }
+    (void)fclose(from);
+    return err ? err : plan->failed ? -ENOMEM : 0;
+}
+
 /* In a process of its own. */
 static void do_file(const Aot *a, const Job *job, FileReport *r)
 {
@@ -136,6 +155,7 @@ static void do_file(const Aot *a, const Job *job, FileReport *r)
     double start = cpu_seconds();
     View v;
     Plan plan;
+    Profile profile = {0};
     int fd = open(job->path, O_RDONLY | O_CLOEXEC);
     int err = fd < 0 ? -errno : view_open(&v, fd, p->frontend->elf_machine, &why);
     if (err) {
@@ -143,14 +163,17 @@ static void do_file(const Aot *a, const Job *job, FileReport *r)
         return;
     }
     p->mem->store = code_store_open(a->options, p->frontend);
-    err = p->mem->store ? plan_make(&plan, &v, p->frontend) : -ENOENT;
+    CodeFile *file = p->mem->store ? code_store_file(p->mem->store, fd) : NULL;
+    err = file ? plan_make(&plan, &v, p->frontend) : -ENOENT;
+    err = err ? err : use_profile(a, &plan, file, &profile);
     if (err) {
         fail(r, p->mem->store ? "cannot be read through" : "there is no folder for the cache",
              p->mem->store ? err : 0);
         return;
     }
     ElfOut *elf = a->emit_elf ? elfout_new(&plan) : NULL;
-    err = make_all(p, &plan, job->any_guarded, a->spare, elf, &r->made, &why);
+    MakeRequest q = {job->any_guarded, a->spare, elf, file, &profile};
+    err = make_all(p, &plan, &q, &r->made, &why);
     if (!err && elf && (err = elfout_write(elf, a->emit_elf, job->path))) {
         why = "its image cannot be written";
     }
@@ -228,17 +251,29 @@ int aot_run(const Options *options, const AotRequest *q)
 {
     static Process process;
     static Mem memory;
-    Aot a = {.options = options, .process = &process, .emit_elf = q->emit_elf};
+    Aot a = {
+        .options = options, .process = &process, .emit_elf = q->emit_elf, .profile = q->profile};
     if (options->cache != CACHE_RW) {
         return refuse("translations go into the cache, which is not written to; leave --cache out, "
                       "or say rw");
+    }
+    FILE *profile = q->profile ? fopen(q->profile, "re") : NULL;
+    if (q->profile && (!profile || !cache_archive_is_one(profile))) {
+        fprintf(stderr, "xemu: --profile-use: %s: %s; give a file that --cachectl export made\n",
+                q->profile, profile ? "is no exported cache" : strerror(errno));
+        return 126;
+    }
+    if (profile) {
+        (void)fclose(profile);
     }
     process = (Process){.options = options,
                         .frontend = &frontend_aarch64,
                         .mem = &memory,
                         .exe_fd = -1,
                         .prefix_fd = -1,
-                        .program_fd = -1};
+                        .program_fd = -1,
+                        .report_fd = -1,
+                        .count_fd = -1};
     if (q->emit_elf && mkdir(q->emit_elf, 0777) && errno != EEXIST) {
         fprintf(stderr, "xemu: --emit-elf: %s: cannot be made: %s; give a folder\n", q->emit_elf,
                 strerror(errno));

@@ -2,8 +2,9 @@
  * cache.
  *
  *     closure  which files a program consists of
- *     view     a file as bytes;  roots, unwind  where code begins in it
+ *     view     a file as bytes;  roots, unwind, gotab  where code begins in it
  *     plan     which blocks there are
+ *     loops, hot  which of it is likely to be hot;  profile  which was
  *     make     translates and stores them
  *     elfout   the code as a file to look at
  *     aot      all files, several at once, and what is said of it (report)
@@ -18,6 +19,7 @@ typedef struct AotRequest {
     unsigned n;
     unsigned jobs;        /* files at once; 0: as many as there are processors */
     const char *emit_elf; /* folder for images to look at; NULL: not wanted */
+    const char *profile;  /* an exported cache: what ran elsewhere; NULL: none */
     bool json;
     bool all; /* the paths are folders: every program below them */
 } AotRequest;

@@ -4,18 +4,35 @@
 
 #include "jit/ahead.h"
 #include "runtime/aot/plan.h"
+#include "runtime/aot/profile.h"
 
-typedef struct Hot {
-    GuestAddr *pcs; /* where regions begin, ascending; guest addresses */
+/* Regions of one mode. */
+typedef struct HotList {
+    GuestAddr *pcs; /* where they begin; guest addresses */
     uint32_t *insns;
-    uint32_t n;
-    uint64_t all_insns; /* of regions */
+    uint32_t n, room, mode;
     JitAheadChoice choice;
+} HotList;
+
+/* First those that are the same with CPU_MODE_THREADS, then those that aren't, in both modes, then,
+ * by variant of the mode, those that a profile names. */
+enum { HOT_SAME, HOT_ALONE, HOT_THREADS, HOT_PROFILE, HOT_LISTS = HOT_PROFILE + 4 };
+typedef struct Hot {
+    HotList lists[HOT_LISTS];
     struct HotGraph *graph;
 } Hot;
 
-/* bias: guest address of the file's address 0. 0 or -ENOMEM. */
-int hot_find(Hot *h, const Plan *plan, struct Cpu *cpu, uint64_t bias, uint32_t mode);
+typedef struct HotRequest {
+    const Plan *plan;
+    struct Cpu *cpu;
+    uint64_t bias;                  /* guest address of the file's address 0 */
+    uint32_t mode;                  /* in which programs start */
+    const Profile *learned, *given; /* what runs did: in this cache, and elsewhere */
+    bool only_given;                /* nothing is guessed */
+} HotRequest;
+
+/* 0 or -ENOMEM. */
+int hot_find(Hot *h, const HotRequest *q);
 void hot_free(Hot *h);
 
 #endif

@@ -33,6 +33,8 @@ typedef struct Maker {
     Made *made;
     ElfOut *out; /* NULL: not wanted */
     int *spare;
+    CodeFile *file;
+    const Profile *given;
     int err;
 } Maker;
 
@@ -182,37 +184,77 @@ static bool another(void *ctx)
     return n > 0;
 }
 
+/* Some of the lists, as one part. */
+static int compile(Process *p, const Maker *m, const Hot *hot, unsigned first, unsigned end,
+                   bool threads_too)
+{
+    static Cpu cpu;
+    const HotList *lists = hot->lists;
+    uint64_t regions = 0;
+    unsigned any = 0;
+    for (unsigned i = first; i < end; i++) {
+        any += lists[i].n;
+    }
+    int err = any ? create_jit(p, &cpu) : 0;
+    for (unsigned i = first; i < end && any && !err; i++) {
+        JitAheadMade made = {0};
+        JitAheadWork work = {.pcs = lists[i].pcs,
+                             .insns = lists[i].insns,
+                             .n = lists[i].n,
+                             .mode = lists[i].mode,
+                             .threads_too = threads_too,
+                             .choice = lists[i].choice,
+                             .another = another,
+                             .ctx = m->spare};
+        err = lists[i].n ? jit_ahead_compile(&cpu, &work, &made) : 0;
+        regions += made.regions;
+        m->made->regions += made.regions;
+        m->made->profile_regions += i >= HOT_PROFILE ? made.regions : 0;
+        m->made->region_insns += made.insns;
+        m->made->region_bytes += made.host_bytes;
+        m->made->regions_refused += made.refused;
+    }
+    if (regions && !err) {
+        code_store_save(p->mem->store, p->jit, true);
+    }
+    if (any && p->jit) {
+        jit_thread_end(&cpu);
+        destroy_jit(p);
+    }
+    return err;
+}
+
 /* Tier 2's code of what is likely to be hot. */
 static int make_regions(Process *p, const Maker *m)
 {
     static Cpu cpu;
     Hot hot;
-    JitAheadMade made = {0};
+    Profile learned = {0};
     int err = create_jit(p, &cpu);
     if (err) {
         return err;
     }
-    if (!jit_ahead_has_regions(&cpu, m->plan->low + m->bias)) {
-        err = hot_find(&hot, m->plan, &cpu, m->bias, cpu.mode);
-        JitAheadWork work = {.pcs = hot.pcs,
-                             .insns = hot.insns,
-                             .n = hot.n,
-                             .mode = cpu.mode,
-                             .choice = hot.choice,
-                             .another = another,
-                             .ctx = m->spare};
-        if (!err && hot.n && !(err = jit_ahead_compile(&cpu, &work, &made)) && made.regions) {
-            code_store_save(p->mem->store, p->jit, true);
-        }
-        hot_free(&hot);
-    }
-    m->made->regions = made.regions;
-    m->made->region_insns = made.insns;
-    m->made->region_bytes = made.host_bytes;
-    m->made->regions_refused = made.refused;
+    bool has = jit_ahead_has_regions(&cpu, m->plan->low + m->bias);
+    HotRequest q = {.plan = m->plan,
+                    .cpu = &cpu,
+                    .bias = m->bias,
+                    .mode = cpu.mode,
+                    .learned = &learned,
+                    .given = m->given,
+                    .only_given = has};
+    err = has && !m->given->n ? -EEXIST
+                              : profile_read(&learned, m->plan->view, p->mem->store, m->file, NULL);
+    bool made = !err;
+    err = made ? hot_find(&hot, &q) : err;
     jit_thread_end(&cpu);
     destroy_jit(p);
-    return err;
+    err = err ? err : compile(p, m, &hot, HOT_SAME, HOT_ALONE, true);
+    err = err ? err : compile(p, m, &hot, HOT_ALONE, HOT_LISTS, false);
+    if (made) {
+        hot_free(&hot);
+    }
+    profile_free(&learned);
+    return err == -EEXIST ? 0 : err;
 }
 
 static int map_file(Process *p, const View *v, bool any_guarded, uint64_t *bias, const char **why)
@@ -226,12 +268,17 @@ static int map_file(Process *p, const View *v, bool any_guarded, uint64_t *bias,
     return err;
 }
 
-int make_all(Process *p, Plan *plan, bool any_guarded, int *spare, struct ElfOut *elf, Made *out,
-             const char **why)
+int make_all(Process *p, Plan *plan, const MakeRequest *q, Made *out, const char **why)
 {
-    Maker m = {.plan = plan, .any_guarded = any_guarded, .made = out, .out = elf, .spare = spare};
+    Maker m = {.plan = plan,
+               .any_guarded = q->any_guarded,
+               .made = out,
+               .out = q->elf,
+               .spare = q->spare,
+               .file = q->file,
+               .given = q->profile};
     *out = (Made){0};
-    int err = map_file(p, plan->view, any_guarded, &m.bias, why);
+    int err = map_file(p, plan->view, q->any_guarded, &m.bias, why);
     if (err) {
         return err;
     }

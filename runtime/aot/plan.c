@@ -57,7 +57,7 @@ static void found(void *ctx, GuestAddr addr, FoundKind kind)
     static const uint8_t flags[] = {[FOUND_NEXT] = 0,
                                     [FOUND_CALL] = PLAN_FUNCTION,
                                     [FOUND_TABLE] = PLAN_TABLE,
-                                    [FOUND_ADDRESS] = PLAN_FUNCTION};
+                                    [FOUND_ADDRESS] = PLAN_FUNCTION | PLAN_KNOWN};
     add(ctx, addr, flags[kind]);
 }
 
@@ -102,8 +102,9 @@ static void sweep(Plan *p, uint64_t from, uint64_t to)
 static void root(void *ctx, RootKind kind, uint64_t addr, uint64_t size)
 {
     Plan *p = ctx;
-    add(p, addr, kind == ROOT_PAD ? 0 : PLAN_FUNCTION);
-    if (kind != ROOT_FUNCTION || !plan_has(p, addr)) {
+    bool known = kind == ROOT_POINTER || kind == ROOT_EXPORT;
+    add(p, addr, kind == ROOT_PAD ? 0 : PLAN_FUNCTION | (known ? PLAN_KNOWN : 0));
+    if ((kind != ROOT_FUNCTION && kind != ROOT_EXPORT) || !plan_has(p, addr)) {
         return;
     }
     Span *functions = plan_grown(p->functions, p->nfunctions, &p->function_room, sizeof *functions);
@@ -153,6 +154,12 @@ static void add_landings(Plan *p, uint64_t from, uint64_t to)
     }
 }
 
+void plan_add(Plan *p, uint64_t addr)
+{
+    add(p, addr, 0);
+    read_all(p);
+}
+
 int plan_make(Plan *p, const View *view, const Frontend *frontend)
 {
     *p = (Plan){.view = view, .frontend = frontend};
@@ -174,6 +181,7 @@ int plan_make(Plan *p, const View *view, const Frontend *frontend)
     Roots roots = {p, root};
     roots_file(view, &roots);
     roots_unwind(view, &roots);
+    p->is_go = roots_go(view, &roots);
     sort_functions(p);
     for (unsigned i = 0; i < p->ncode && view->elf.bti; i++) {
         add_landings(p, p->code[i].start, p->code[i].end);

@@ -19,6 +19,7 @@ enum {
     PLAN_TABLE = 8,    /* it's reached by a table */
     PLAN_READ = 16,    /* it has been read */
     PLAN_MADE = 32,    /* it has been translated (make.h) */
+    PLAN_KNOWN = 64,   /* others than direct calls in the file may call it */
 };
 
 typedef struct Plan {
@@ -31,6 +32,7 @@ typedef struct Plan {
     Span *functions;    /* ascending; end == start: of unknown length */
     uint32_t nfunctions;
     uint32_t starts; /* blocks */
+    bool is_go;      /* its runtime has threads and a handler of memory faults, always */
     /* -- its own -- */
     uint32_t *stack, depth, room, function_room;
     bool failed;
@@ -39,6 +41,8 @@ typedef struct Plan {
 /* 0 or -ENOMEM; a file without code has no spans. */
 int plan_make(Plan *p, const View *view, const Frontend *frontend);
 void plan_free(Plan *p);
+/* A block begins there, too, if there is code. */
+void plan_add(Plan *p, uint64_t addr);
 
 /* The array with room for one more behind its n, doubled if it's full; NULL: no memory, and the
  * array is as it was. */

@@ -110,6 +110,7 @@ void report_json(char *const *paths, const FileReport *reports, unsigned n)
             "llu,"
             "\"known_blocks\":%llu,\"guest_bytes\":%llu,\"host_bytes\":%llu,\"parts\":%llu,"
             "\"regions\":%llu,\"region_insns\":%llu,\"region_bytes\":%llu,\"regions_refused\":%llu,"
+            "\"profile_regions\":%llu,"
             "\"cpu_"
             "seconds\":%.3f}",
             r->functions, r->functions_covered, (unsigned long long)r->code_bytes,
@@ -119,7 +120,8 @@ void report_json(char *const *paths, const FileReport *reports, unsigned n)
             (unsigned long long)r->made.guest_bytes, (unsigned long long)r->made.host_bytes,
             (unsigned long long)r->made.parts, (unsigned long long)r->made.regions,
             (unsigned long long)r->made.region_insns, (unsigned long long)r->made.region_bytes,
-            (unsigned long long)r->made.regions_refused, r->seconds);
+            (unsigned long long)r->made.regions_refused,
+            (unsigned long long)r->made.profile_regions, r->seconds);
     }
     printf("]}\n");
 }

@@ -9,7 +9,7 @@ static void found(const Roots *r, RootKind kind, uint64_t addr, uint64_t size)
 
 /* ---- symbols --------------------------------------------------------------------------------- */
 
-static void symbols(const Roots *r, const uint8_t *p, uint64_t bytes)
+static void symbols(const Roots *r, RootKind kind, const uint8_t *p, uint64_t bytes)
 {
     for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= bytes; at += sizeof(Elf64_Sym)) {
         Elf64_Sym s;
@@ -17,7 +17,7 @@ static void symbols(const Roots *r, const uint8_t *p, uint64_t bytes)
         unsigned type = ELF64_ST_TYPE(s.st_info);
         if (s.st_shndx != SHN_UNDEF && s.st_shndx < SHN_LORESERVE &&
             (type == STT_FUNC || type == STT_GNU_IFUNC)) {
-            found(r, ROOT_FUNCTION, s.st_value, s.st_size);
+            found(r, kind, s.st_value, s.st_size);
         }
     }
 }
@@ -72,7 +72,7 @@ static void dynamic_symbols(const View *v, const Roots *r)
     }
     const uint8_t *p = view_memory(v, table, n * sizeof(Elf64_Sym), &avail);
     if (p) {
-        symbols(r, p, n * sizeof(Elf64_Sym));
+        symbols(r, ROOT_EXPORT, p, n * sizeof(Elf64_Sym));
     }
 }
 
@@ -84,7 +84,7 @@ static void section_symbols(const View *v, const Roots *r)
         const uint8_t *p =
             s->sh_type == SHT_SYMTAB ? view_at(v, s->sh_offset, s->sh_size, &avail) : NULL;
         if (p) {
-            symbols(r, p, s->sh_size);
+            symbols(r, ROOT_FUNCTION, p, s->sh_size);
         }
     }
 }

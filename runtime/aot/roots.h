@@ -8,6 +8,7 @@
 /* How it is known. */
 typedef enum RootKind {
     ROOT_FUNCTION, /* a function begins there, of `size` bytes (0: unknown) */
+    ROOT_EXPORT,   /* the same, and other files may call it */
     ROOT_POINTER,  /* data points there */
     ROOT_PAD,      /* the unwinder goes there */
 } RootKind;
@@ -22,5 +23,7 @@ typedef struct Roots {
 void roots_file(const View *v, const Roots *r);
 /* Unwind tables and what they say of exceptions. */
 void roots_unwind(const View *v, const Roots *r);
+/* Functions of a Go program; false: it is none. */
+bool roots_go(const View *v, const Roots *r);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cache/blake3.h"
+#include "cache/manage.h"
 #include "jit/ownmem.h"
 #include "runtime/mem/mem.h"
 
@@ -340,6 +341,24 @@ static void *read_index(Cache *c, const CacheEntry *e, unsigned part, uint32_t *
     }
     *size = (uint32_t)all;
     return bytes;
+}
+
+void code_store_spots(CodeStore *s, CodeFile *f, FILE *archive, CodeStoreSpot *fn, void *ctx)
+{
+    if (!archive) {
+        (void)kept_parts(NULL, f, false);
+    }
+    CacheEntry *read = archive ? cache_archive_find(archive, &f->id) : NULL;
+    const CacheEntry *e = archive ? read : f->learned.entry;
+    for (unsigned i = 0; e && i < cache_parts(e); i++) {
+        uint32_t size;
+        void *index = read_index(s->cache, e, i, &size);
+        if (index) {
+            jit_part_spots(cache_part(e, i)->info, index, size, fn, ctx);
+        }
+        free(index);
+    }
+    cache_entry_free(read);
 }
 
 /* Does what is worth so many blocks pay for writing the entry anew? e: NULL if there is none. */

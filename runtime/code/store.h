@@ -28,6 +28,10 @@ void code_store_host(CodeStore *s, JitHost *host);
 void code_store_target(CodeStore *s, uint64_t host_features);
 /* Keeps what was translated since; waits: as for process_save(). */
 void code_store_save(CodeStore *s, Jit *jit, bool waits);
+/* Tells what runs have learned of the file, where in it (an offset): those whose cache this is, or
+ * that an exported cache is of, under whatever target. */
+typedef void CodeStoreSpot(void *ctx, uint64_t offset, uint32_t mode, bool hot);
+void code_store_spots(CodeStore *s, CodeFile *f, FILE *archive, CodeStoreSpot *fn, void *ctx);
 /* The child of a fork has locks of its own. */
 void code_store_forked(CodeStore *s);
 /* NULL: there is none. */

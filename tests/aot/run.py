@@ -71,6 +71,48 @@ int main(void)
     return 0;
 }
 """
+# Two functions that nothing but a table of Go's tells of.
+GO = """
+asm(".text\\n first: nop\\n ret\\n second: nop\\n ret\\n end:\\n"
+    ".section .rodata\\n .balign 32\\n .long 0xfffffff1\\n .byte 0, 0, 4, 8\\n .quad COUNT, 0, first, 0, 0, 0, 0, 72\\n"
+    ".long first - first, 0, second - first, 0, end - first\\n .text\\n");
+void _start(void)
+{
+    asm volatile("mov x8, #93\\n mov x0, #0\\n svc #0");
+}
+"""
+# Where a handler looks at the registers of a memory fault.
+HANDLER = """
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+static sigjmp_buf back;
+static void on_fault(int sig)
+{
+    siglongjmp(back, sig);
+}
+static int more(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+int main(void)
+{
+    static int v[500];
+    volatile int sum = 0;
+    signal(SIGSEGV, on_fault);
+    for (int i = 0; i < 20; i++) {
+        if (!sigsetjmp(back, 1))
+            sum += *(volatile int *)8L;
+        for (int k = 0; k < 500; k++)
+            v[k] = (k * 7919 + i) % 1009;
+        qsort(v, 500, sizeof *v, more);
+        sum += v[i];
+    }
+    printf("%d\\n", sum);
+    return 0;
+}
+"""
 # The vDSO has no file; memory functions choose their ways by where things lie.
 FEW = 16
 
@@ -188,6 +230,72 @@ class Aot:
         good = ((first.returncode, first.stdout) == (plain.returncode, plain.stdout) == (0, counted.stdout) and stats["blocks"] <= FEW
                 and outside <= counts["insns_run"] // 100)
         report("threads", None if good else (first.returncode, stats, counts))
+
+    def compiled(self, name, text, *options):
+        path, source = os.path.join(self.folder, name), os.path.join(self.folder, name + ".c")
+        with open(source, "w") as f:
+            f.write(text)
+        subprocess.run(["aarch64-linux-gnu-gcc", "-O2", *options, source, "-o", path], check=True)
+        return path
+
+    @test
+    def thread_regions(self):
+        """Regions serve programs with threads, too."""
+        path = self.compiled("hot-threads", THREADS.replace("5000", "3000000"), "-pthread")
+        plain = self.xemu_run("--cache=off", path)
+        self.clear()
+        self.ahead(path, XEMU_TIERS="1,2")
+        first = self.xemu_run("--cache=ro", "--stats=json", path, XEMU_TIERS="1,2")
+        stats = json.loads(first.stderr.splitlines()[-1])
+        good = (first.returncode, first.stdout) == (plain.returncode, plain.stdout) and stats["kept_found"] > 0 and stats["promotions"] == 0
+        report("regions with threads", None if good else (first.returncode, stats))
+
+    @test
+    def handlers(self):
+        path = self.compiled("handler", HANDLER)
+        plain = self.xemu_run("--cache=off", path)
+        self.clear()
+        self.ahead(path)
+        counted = self.xemu_run("--cache=ro", "--count", "--stats=json", path)
+        first = self.xemu_run("--cache=ro", path)
+        counts = json.loads(counted.stderr.splitlines()[-1])
+        good = (plain.returncode, plain.stdout) == (0, counted.stdout) == (first.returncode, first.stdout) and counts["insns_run"] > 1000000 \
+            and counts["insns_run"] - counts["insns_ahead"] <= counts["insns_run"] // 100
+        report("a handler of memory faults", None if good else (counted.returncode, counts))
+
+    @test
+    def profile(self):
+        """What was hot where the cache was exported is made first, for another processor as well."""
+        path, file = self.compiled("profiled", LOOPS.replace("n < 200;", "n < 20000;")), os.path.join(self.folder, "profile")
+        self.clear()
+        for _ in range(2):
+            plain = self.xemu_run(path, XEMU_TIERS="1,2")
+        self.xemu_run("--cachectl", "export", file)
+        other = {"XEMU_TIERS": "1,2", "XEMU_HOST_FEATURES": "-avx512"}
+        made = []
+        for _ in range(2):
+            self.clear()
+            _, said = self.ahead("--profile-use", file, path, **other)
+            made.append((said["files"][0]["profile_regions"], self.exported()))
+        _, again = self.ahead("--profile-use", file, path, **other)
+        first = self.xemu_run("--cache=ro", "--stats=json", path, **other)
+        stats = json.loads(first.stderr.splitlines()[-1])
+        good = (made[0][0] > 0 and made[0] == made[1] and again["files"][0]["regions"] == 0 and first.stdout == plain.stdout
+                and stats["kept_found"] > 0 and stats["promotions"] == 0)
+        report("profile", None if good else (made[0][0], made[0] == made[1], again, stats))
+        self.refused("a profile that is none", 126, "is no exported cache", "--aot", "--profile-use", path, path)
+        self.refused("a profile that isn't there", 126, "No such file", "--aot", "--profile-use", file + "x", path)
+        self.refused("--profile-use without --aot", 126, "--aot", "--profile-use", file, path)
+
+    @test
+    def go(self):
+        self.clear()
+        functions = []
+        for count in ("2", "0", "0x7fffffffffffffff"):  # the others are no tables
+            path = self.compiled("go", GO.replace("COUNT", count), "-nostdlib", "-static", "-fno-asynchronous-unwind-tables", "-s")
+            _, said = self.ahead(path)
+            functions.append(said["files"][0]["functions"])
+        report("Go's table", None if functions == [3, 1, 1] else functions)
 
     @test
     def again(self):

@@ -73,10 +73,10 @@ int main(int argc, char **argv, char **envp)
         cl.ahead.n = (unsigned)(argc - cl.program);
         return aot_run(&cl.options, &cl.ahead);
     }
-    if (!cl.aot && (cl.ahead.all || cl.ahead.json || cl.ahead.jobs || cl.ahead.emit_elf)) {
-        fprintf(
-            stderr,
-            "xemu: --all, --json, --emit-elf and -j belong to --aot; xemu -h lists the options\n");
+    if (!cl.aot &&
+        (cl.ahead.all || cl.ahead.json || cl.ahead.jobs || cl.ahead.emit_elf || cl.ahead.profile)) {
+        fprintf(stderr, "xemu: --all, --json, --emit-elf, --profile-use and -j belong to --aot; "
+                        "xemu -h lists the options\n");
         return 126;
     }
     if (cl.program >= argc) {

@@ -375,6 +375,12 @@ static int set_emit_elf(Parse *p, const char *word)
     return 0;
 }
 
+static int set_profile_use(Parse *p, const char *word)
+{
+    p->cl->ahead.profile = word;
+    return 0;
+}
+
 static int set_json(Parse *p, const char *word)
 {
     (void)word;
