@@ -75,7 +75,7 @@ static bool put(FILE *to, const void *bytes, size_t n)
     return fwrite(bytes, 1, n, to) == n;
 }
 
-int cache_export(Cache *c, FILE *to)
+int cache_export(Cache *c, FILE *to, uint64_t *exported)
 {
     static const uint8_t zeros[8];
     Names l = {.c = c};
@@ -115,6 +115,7 @@ int cache_export(Cache *c, FILE *to)
     }
     good = good && put(to, &check, sizeof check) && !fflush(to);
     free(l.names);
+    *exported = count;
     return good ? 0 : errno ? -errno : -EIO;
 }
 

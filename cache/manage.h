@@ -40,8 +40,9 @@ CacheShared cache_shared_each(Cache *c, bool verify);
 void cache_shared_clear(Cache *c);
 /* Everything of the cache goes, the folder itself stays. */
 int cache_clear(Cache *c);
-/* One file of all entries of all layers: the same entries make the same bytes. */
-int cache_export(Cache *c, FILE *to);
+/* One file of all entries of all layers, *exported of them: the same entries make the same bytes.
+ */
+int cache_export(Cache *c, FILE *to, uint64_t *exported);
 /* Adds what such a file has; damaged entries are left out and counted. `*added` entries. 0 or
  * -errno (-EBADMSG: not such a file, or cut). */
 int cache_import(Cache *c, FILE *from, uint64_t *added);

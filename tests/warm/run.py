@@ -313,6 +313,9 @@ class Warm:
             r = self.run(program, **more)
             good = (r.status, r.out) == (expected.status, expected.out) and r.blocks > 0 and not r.errors
             report(name, None if good else f"{r.status} {r.blocks} {r.errors}")
+        for name, folder, words in (("others may write", hostile, "others may write"), ("a link", link, "a symbolic link")):
+            r = self.control("stat", XEMU_CACHE_PATH=folder)
+            report(f"cachectl says why: {name}", None if r.returncode == 1 and words in r.stderr.decode() else r)
 
     @test
     def read_only(self):
@@ -341,7 +344,8 @@ class Warm:
         report("path", None if path.stdout.decode().strip() == self.cache else path.stdout)
         files = [os.path.join(self.folder, f"export{i}") for i in range(2)]
         for f in files:
-            self.control("export", f)
+            exported = self.control("export", f, "--json")
+            report("export says how much", None if json.loads(exported.stdout)["exported"] == len(listed) else exported)
         same = open(files[0], "rb").read() == open(files[1], "rb").read()
         self.clear()
         imported = self.control("import", files[0], "--json")

@@ -25,6 +25,25 @@ static int complain(const char *what, int err)
     return 1;
 }
 
+/* What a folder of the cache isn't used for. */
+static int complain_folder(const Ctl *k, int err)
+{
+    const char *path = cache_layer(k->c, 0);
+    if (err == -EPERM) {
+        fprintf(stderr,
+                "xemu: --cachectl: %s: not used: it belongs to somebody else, or others may write "
+                "it; chmod go-w, or name another folder with --cache-path\n",
+                path);
+        return 1;
+    }
+    if (err == -ENOTDIR || err == -ELOOP) {
+        fprintf(stderr, "xemu: --cachectl: %s: not used: it is no folder, or a symbolic link\n",
+                path);
+        return 1;
+    }
+    return complain(path, err);
+}
+
 /* ---- ls, stat, verify ------------------------------------------------------------------------ */
 
 static void count(Ctl *k, const CacheItem *i)
@@ -94,7 +113,7 @@ static int do_ls(Ctl *k)
     if (k->json) {
         puts(k->entries ? "]" : "[]");
     }
-    return err ? complain(cache_layer(k->c, 0), err) : 0;
+    return err ? complain_folder(k, err) : 0;
 }
 
 static int do_stat(Ctl *k)
@@ -113,7 +132,7 @@ static int do_stat(Ctl *k)
                   "\nin memory     %12" PRIu64 "\n";
     printf(format, k->entries, k->bad, k->parts, k->units, k->guest, k->raw, k->packed, k->disk,
            shared.copies, shared.bytes);
-    return err ? complain(cache_layer(k->c, 0), err) : 0;
+    return err ? complain_folder(k, err) : 0;
 }
 
 static int do_verify(Ctl *k)
@@ -133,7 +152,7 @@ static int do_verify(Ctl *k)
     if (k->bad && cache_mode(k->c) == CACHE_RW) {
         cache_drop_damaged(k->c);
     }
-    return err ? complain(cache_layer(k->c, 0), err) : k->bad || shared.damaged;
+    return err ? complain_folder(k, err) : k->bad || shared.damaged;
 }
 
 /* ---- prune, clear, export, import, path ------------------------------------------------------ */
@@ -151,28 +170,27 @@ static int done(const Ctl *k, const char *what, uint64_t n)
 static int do_prune(Ctl *k)
 {
     int err = cache_prune(k->c, k->limit);
-    return err ? complain(cache_layer(k->c, 0), err)
-               : done(k, "evicted", cache_counters(k->c)->evicted);
+    return err ? complain_folder(k, err) : done(k, "evicted", cache_counters(k->c)->evicted);
 }
 
 static int do_clear(Ctl *k)
 {
     int err = cache_clear(k->c);
     cache_shared_clear(k->c);
-    return err ? complain(cache_layer(k->c, 0), err)
-               : done(k, "evicted", cache_counters(k->c)->evicted);
+    return err ? complain_folder(k, err) : done(k, "evicted", cache_counters(k->c)->evicted);
 }
 
 static int do_export(Ctl *k)
 {
     bool out = !strcmp(k->file, "-");
+    uint64_t n = 0;
     char partial[4096];
     snprintf(partial, sizeof partial, "%s.partial", k->file);
     FILE *f = out ? stdout : fopen(partial, "we");
     if (!f) {
         return complain(k->file, errno);
     }
-    int err = cache_export(k->c, f);
+    int err = cache_export(k->c, f, &n);
     if (!out && fclose(f) && !err) {
         err = -errno;
     }
@@ -182,7 +200,7 @@ static int do_export(Ctl *k)
     if (!out && err) {
         unlink(partial);
     }
-    return err ? complain(k->file, err) : 0;
+    return err ? complain(k->file, err) : out ? 0 : done(k, "exported", n);
 }
 
 static int do_import(Ctl *k)
