@@ -128,6 +128,14 @@ static int keep_others(JitThread *t, const Block *of, unsigned left)
     return err == -EINVAL ? 0 : err;
 }
 
+bool jit_ahead_is_known(Cpu *cpu, GuestAddr pc, uint32_t mode)
+{
+    JitThread *t = cpu->jit;
+    uint32_t len;
+    keep_enter(t, pc);
+    return t->module && (keep_known(t, pc, mode, &len) || stock_known(t, pc, mode, &len));
+}
+
 int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
               void (*next)(void *ctx, GuestAddr pc), void *ctx)
 {

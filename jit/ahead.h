@@ -20,6 +20,8 @@ typedef struct JitAhead {
  * file; -ENOMEM. */
 int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
               void (*next)(void *ctx, GuestAddr pc), void *ctx);
+/* Is it in the cache? */
+bool jit_ahead_is_known(Cpu *cpu, GuestAddr pc, uint32_t mode);
 /* Exits lead to the blocks that there are. */
 void jit_ahead_link(Cpu *cpu);
 

@@ -70,6 +70,10 @@ static void translate(Maker *m, uint64_t addr, uint64_t tag)
         return;
     }
     m->made->kept += a.kept;
+    GuestAddr behind = addr + m->bias + a.guest_len;
+    if (a.kept && !tag && jit_ahead_is_known(m->cpu, behind, m->mode)) {
+        next(m, behind); /* where that was cut short when it was made */
+    }
     m->made->blocks += !a.kept;
     if (!a.kept) {
         m->made->guest_bytes += tag ? 0 : a.guest_len;
