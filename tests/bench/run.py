@@ -88,13 +88,13 @@ def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
 
 
-def optimizers():
-    """Whether an optimizer of xemu's runs on this machine."""
+def optimizers(of=None):
+    """Whether an optimizer of xemu's (of the one executable) runs on this machine."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/cmdline", "rb") as file:
-                    if file.read(14) == b"xemu-optimizer":
+                    if file.read(14) == b"xemu-optimizer" and (not of or os.path.samefile(f"/proc/{name}/exe", of)):
                         return True
             except OSError:
                 pass
@@ -111,7 +111,7 @@ def measure(command, out, environment=None):
         timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     patience = time.monotonic() + 20
-    while optimizers() and time.monotonic() < patience:
+    while optimizers(next((c for c in command if os.path.basename(c).startswith("xemu")), None)) and time.monotonic() < patience:
         time.sleep(0.02)
     return usage.ru_utime + usage.ru_stime, process.returncode
 
