@@ -97,12 +97,11 @@ static Block *make(JitThread *t, GuestAddr pc, uint32_t mode, Block *old)
     return ok ? b : NULL;
 }
 
-/* Has code behind the first branch of `old` been run? If that ends with a return nobody knows. */
-static bool went_on(const Block *old)
+bool quick_went_on(const Block *b)
 {
-    bool on = old->nlinks < 2;
-    for (uint32_t i = 1; i < old->nlinks && !on; i++) {
-        on = __atomic_load_n(&old->links[i].to, __ATOMIC_RELAXED) != NULL;
+    bool on = b->nlinks < 2;
+    for (uint32_t i = 1; i < b->nlinks && !on; i++) {
+        on = __atomic_load_n(&b->links[i].to, __ATOMIC_RELAXED) != NULL;
     }
     return on;
 }
@@ -120,15 +119,14 @@ static void make_rest(JitThread *t, const Block *old, const Block *b)
     }
 }
 
-void quick_hot(JitThread *t, GuestAddr pc)
+static void wear(JitThread *t, Block *old)
 {
     enum { FOLLOWED = 12 };
     Jit *j = t->jit;
-    Block *old = blockmap_find(&j->blocks, pc, t->cpu->mode), *todo[FOLLOWED] = {old};
+    Block *todo[FOLLOWED] = {old};
     uint64_t generation = t->generation;
-    t->cpu->quick_left = (int32_t)j->options.quick;
     /* A child that has just forked would have to copy all code for that. */
-    if (!old || j->options.quick == JIT_QUICK_ONLY || !codebuf_may_append(&j->code)) {
+    if (j->options.quick == JIT_QUICK_ONLY || !codebuf_may_append(&j->code)) {
         return;
     }
     /* What it leads to is as hot, and better off behind it. */
@@ -142,7 +140,7 @@ void quick_hot(JitThread *t, GuestAddr pc)
             if (!b) {
                 continue;
             }
-            if (went_on(old)) {
+            if (quick_went_on(old)) {
                 make_rest(t, old, b);
             }
         }
@@ -152,5 +150,22 @@ void quick_hot(JitThread *t, GuestAddr pc)
                 todo[n++] = to;
             }
         }
+    }
+}
+
+void quick_hot(JitThread *t, GuestAddr pc)
+{
+    Block *b = blockmap_find(&t->jit->blocks, pc, t->cpu->mode);
+    t->cpu->quick_left = (int32_t)t->jit->options.quick;
+    if (b) {
+        wear(t, b);
+    }
+}
+
+void quick_met(JitThread *t, GuestAddr pc)
+{
+    Block *b = t->jit->options.quick ? blockmap_find(&t->jit->blocks, pc, t->cpu->mode) : NULL;
+    if (b && b->quick) {
+        wear(t, b);
     }
 }

@@ -26,7 +26,13 @@ bool quick_wanted(const JitThread *t, GuestAddr pc);
 /* The micro-ops of one instruction, optimized as if nothing were known of the others, in t->uops.
  */
 void quick_uops(JitThread *t, TranslateRequest *req, GuestAddr pc);
+/* Has code behind the first branch of a quick block been run? If that ends with a return nobody
+ * knows. */
+bool quick_went_on(const Block *b);
 /* The counter ran out on the way to pc. */
 void quick_hot(JitThread *t, GuestAddr pc);
+/* That of optimized code did, which is what may lead to a quick block alone: to the cases of a
+ * switch, say. */
+void quick_met(JitThread *t, GuestAddr pc);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "jit/dump.h"
 #include "jit/keep.h"
+#include "jit/quick.h"
 
 enum {
     CALLEE_BLOCKS = 8,
@@ -29,6 +30,26 @@ Block *region_known(JitThread *t, GuestAddr pc, uint32_t mode)
     return b ? b : keep_find(t, pc, mode, false);
 }
 
+Block *region_block(const Region *r, GuestAddr pc)
+{
+    Block *b = region_known(r->t, pc, r->mode);
+    for (uint32_t i = 0; i < r->nquick && !b; i++) {
+        bool within = pc - r->quick[i]->pc < r->quick[i]->guest_len;
+        b = within ? r->quick[i] : NULL;
+    }
+    return b;
+}
+
+/* Has what is at pc been translated? */
+static bool is_known(Region *r, GuestAddr pc)
+{
+    Block *b = region_block(r, pc);
+    if (b && b->quick && b->pc == pc && r->nquick < REGION_BLOCKS && quick_went_on(b)) {
+        r->quick[r->nquick++] = b;
+    }
+    return b;
+}
+
 static UopBlock *uops_at(Region *r, GuestAddr pc)
 {
     for (uint32_t i = 0; i < r->nowned; i++) {
@@ -36,7 +57,7 @@ static UopBlock *uops_at(Region *r, GuestAddr pc)
             return r->owned[i];
         }
     }
-    if (r->nowned == REGION_BLOCKS || (r->known_only && !region_known(r->t, pc, r->mode))) {
+    if (r->nowned == REGION_BLOCKS || (r->known_only && !is_known(r, pc))) {
         return NULL;
     }
     jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);

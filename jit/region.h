@@ -27,12 +27,16 @@ typedef struct Region {
     uint32_t ncontexts;
     UopBlock *owned[REGION_BLOCKS];
     uint32_t nowned;
+    Block *quick[REGION_BLOCKS]; /* known ones that go on behind a branch */
+    uint32_t nquick;
     bool recursive;
 } Region;
 
 /* The block there, if it's translated, in this run or an earlier one. The thread has entered its
  * module, if it's of one. */
 Block *region_known(JitThread *t, GuestAddr pc, uint32_t mode);
+/* The same, or the one that r has looked at whose code pc is in the middle of. */
+Block *region_block(const Region *r, GuestAddr pc);
 /* Fills a region, of which the fields up to max_insns are set, from its entry on. False: there's
  * no code. */
 bool region_collect(Region *r, GuestAddr entry);

@@ -458,7 +458,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
         bool whole = true;
         for (uint32_t i = 0; i < r->nblocks; i++) {
             const UopBlock *ub = r->blocks[i].ub;
-            p.blocks[p.n] = region_known(t, ub->pc, entry->mode);
+            p.blocks[p.n] = region_block(r, ub->pc);
             p.pcs[p.n] = ub->pc;
             p.lens[p.n] = ub->guest_len;
             whole &= p.blocks[p.n++] != NULL;

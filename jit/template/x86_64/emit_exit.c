@@ -53,6 +53,13 @@ static bool counts(const Emit *e)
     return e->quick || promotes(e);
 }
 
+/* Without tier 2 nothing else may tell of quick blocks that only indirect jumps lead to. */
+static bool counts_quick(const Emit *e)
+{
+    uint32_t quick = e->jit->options.quick;
+    return e->quick || (!promotes(e) && quick && quick != JIT_QUICK_ONLY && !e->t->module);
+}
+
 /* jmp to a guest pc; out: NULL, or a jump to where that exit goes while it isn't linked. */
 static void jump_to(Emit *e, GuestAddr target, uint8_t *out)
 {
@@ -97,7 +104,7 @@ static void cold_hot_reg(Emit *e, const ColdPiece *p)
  * runtime hears of it. */
 static void count_down(Emit *e)
 {
-    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(e->quick ? OFF(quick_left) : OFF(polls_left)), 1);
+    asm_alu_mi(&e->a, ALU_SUB, 2, asm_cpu(promotes(e) ? OFF(polls_left) : OFF(quick_left)), 1);
 }
 
 /* Goes to target, with a poll if that closes a cycle: of the counter where executions are counted
@@ -273,7 +280,7 @@ static void indirect(Emit *e, unsigned target)
 {
     unsigned t1 = ra_tmp_g(e), t2 = ra_tmp_g(e);
 
-    if (counts(e)) {
+    if (promotes(e) || counts_quick(e)) {
         count_down(e);
         emit_cold(e, cold_hot_reg, asm_jcc32(&e->a, CC_S))->imm = target;
     }

@@ -490,8 +490,80 @@ bool emit_flags_op(Emit *e, const Uop *u)
     }
 }
 
+/* ---- conditional comparisons ----------------------------------------------------------------- */
+
+/* Can EFLAGS be made to say nzcv as a subtraction would (flags_const)? */
+static bool can_be_const(unsigned nzcv)
+{
+    return !(nzcv & 1) && (nzcv & 12) != 12;
+}
+
+/* EFLAGS as of a subtraction with the flags nzcv; zero: a register that is 0. */
+static void flags_const(Emit *e, unsigned nzcv, unsigned zero)
+{
+    if (nzcv & 4)
+        asm_test_rr(&e->a, 2, zero, zero); /* Z, C */
+    else
+        asm_alu_ri(&e->a, ALU_CMP, 2, zero, nzcv & 8 ? 1 : -1);
+    if (!(nzcv & 2) == !!(nzcv & 4))
+        asm_u8(&e->a, 0xf5); /* cmc */
+}
+
+/* The condition v, if EFLAGS have it. */
+static bool in_eflags(const Emit *e, Val v, Cond *c)
+{
+    const ValState *s = emit_val((Emit *)e, v);
+    return s->kind == VK_COND && e->fl.val == (Val)s->off && e->fl.held != FL_ONE &&
+           cond_of(e->fl.held, s->cond, c) && c->kind == COND_CC;
+}
+
+/* All of the flags are asked for: they are left in EFLAGS on both ways.
+ *     jcc else; cmp a, b; jmp end; else: xor t, t; cmp t, -1 (say); end: */
+static void flagsif_in_eflags(Emit *e, const Uop *u)
+{
+    Uop cmp = *u;
+    Cond c;
+    unsigned zero;
+    bool direct = in_eflags(e, u->c, &c);
+    cmp.op = UOP_FLAGS;
+    if (!direct) {
+        zero = ra_use_g(e, u->c);
+        e->free_g |= e->tmp_g;
+        e->tmp_g = 0;
+        e->lock_g = 1u << zero;
+    }
+    /* What fetching the operands takes must not stand behind the branch. */
+    ra_use_g(e, u->a);
+    if (u->b != VAL_NONE)
+        ra_use_g(e, u->b);
+    if (direct) {
+        zero = ra_tmp_g(e);
+        Val flags = (Val)emit_val(e, u->c)->off;
+        if (!in_eflags(e, u->c, &c)) {
+            e->failed = true;
+            return;
+        }
+        if (emit_dies(e, flags))
+            e->fl.val = VAL_NONE;
+        emit_clobber_flags(e); /* saves what is needed later; EFLAGS stay */
+    } else {
+        emit_clobber_flags(e);
+        asm_test_rr(&e->a, 2, zero, zero);
+        c = (Cond){COND_CC, CC_NE};
+    }
+    uint8_t *otherwise = asm_jcc8(&e->a, c.cc ^ 1u);
+    compare(e, &cmp, ALU_CMP);
+    uint8_t *end = asm_jmp8(&e->a);
+    asm_patch8(&e->a, otherwise);
+    if (direct)
+        asm_mov_ri(&e->a, zero, 0);
+    flags_const(e, (unsigned)u->imm & 15, zero);
+    asm_patch8(&e->a, end);
+    emit_flags_made(e, u->dst, FL_SUB, 0);
+}
+
 /* dst = c ? flags of (a op b) : imm. One condition asked: its byte is computed from both without a
- * branch; else four bytes behind a branch. */
+ * branch; else all are in EFLAGS behind a branch, or four bytes in memory. */
 bool emit_flagsif(Emit *e, const Uop *u)
 {
     ValState *d = emit_val(e, u->dst);
@@ -505,6 +577,11 @@ bool emit_flagsif(Emit *e, const Uop *u)
 
     if (fcmp && !emit_fcmp_can(e, u))
         return false;
+    if (held == FL_SUB && cond < 0 && can_be_const((unsigned)u->imm & 15) &&
+        !emit_is_const(e, u->c, &imm)) {
+        flagsif_in_eflags(e, u);
+        return true;
+    }
     /* The condition goes to a register (or is known) before the comparison takes EFLAGS. */
     unsigned c = 0;
     bool c_const = emit_is_const(e, u->c, &imm);

@@ -142,6 +142,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         t->stats.exits_link++;
         if (cpu->polls_left < 0) {
             tier_hot(t, cpu->pc);
+            quick_met(t, cpu->pc);
             *link = NULL; /* its block may be gone */
         }
         return CPU_EXIT_NONE;
@@ -157,10 +158,12 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     }
     if (reason == TEMPLATE_HOT) {
         t->stats.exits_hot++;
-        if (cpu->quick_left < 0)
+        if (cpu->quick_left < 0) {
             quick_hot(t, cpu->pc);
-        else
+        } else {
             tier_hot(t, cpu->pc);
+            quick_met(t, cpu->pc);
+        }
         return CPU_EXIT_NONE;
     }
     if (reason == TEMPLATE_MISS_T2) {
