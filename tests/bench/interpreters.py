@@ -175,7 +175,7 @@ def main():
                 expected = expected if expected is not None else output
                 if status:
                     problems[key] = f"status {status}"
-                elif output != expected and not script.endswith(".c"): # another target, other code
+                elif output != expected and not script.endswith(".c"):  # another target, other code
                     problems[key] = "other output"
                 times[key].append(seconds)
         medians = {k: statistics.median(t) for k, t in times.items() if t}
