@@ -28,7 +28,8 @@ enum {
     USUAL = 24000,
     FIXED = 32 /* instructions that a region costs beside its own */,
     ROUNDS = 6,
-    MOST_FAR = 6
+    MOST_FAR = 6,
+    EXPLORED = 64 /* instructions at a time */
 };
 /* By recursion nearly everything in a large library would seem hot: from here on all is alike, and
  * what is short comes first. */
@@ -61,6 +62,7 @@ typedef struct HotGraph {
     uint32_t nedges, edge_room;
     double *often; /* by first instruction of a function */
     uint8_t *far;  /* the same: calls from main(), or MOST_FAR */
+    uint8_t distance;
     uint8_t *seen;
     uint8_t *marks; /* by instruction: RAN, GIVEN, HEAD */
     Call *calls;
@@ -75,7 +77,7 @@ typedef struct HotGraph {
 enum {
     RAN = 1,
     GIVEN = 2 /* a region begins there by a profile, or was learned */,
-    HEAD = 4 /* of a loop */
+    HEAD = 4 /* of a loop, or jumped back to */
 };
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -163,6 +165,8 @@ static void note_exit(void *ctx, JitAheadKind kind, GuestAddr to)
         g->calls[g->ncalls++] = (Call){g->block, at};
     } else if (flags(g, at) & PLAN_START) {
         add_edge(g, g->node[g->block], g->node[at]);
+        /* A run asks at the target of a jump backwards, be it the head or not. */
+        g->marks[at] |= kind == JIT_AHEAD_JUMP && at <= g->block ? HEAD : 0;
     }
 }
 
@@ -294,30 +298,35 @@ static const uint8_t *bytes_at(void *ctx, GuestAddr addr, size_t *avail)
     return bytes;
 }
 
-static void found_by_entry(void *ctx, GuestAddr addr, FoundKind kind)
+/* An address that is made there is one to be called, as that of main() is by the entry. */
+static void found_near(void *ctx, GuestAddr addr, FoundKind kind)
 {
     HotGraph *g = ctx;
     if (kind == FOUND_ADDRESS && has(g, addr + g->bias)) {
-        come_near(g, g->function[index_of(g, addr + g->bias)], 0);
+        come_near(g, g->function[index_of(g, addr + g->bias)], g->distance);
     }
 }
 
-/* In a program with its libraries in it, what is few calls away from main() is its own. The entry
- * hands main() to the C library. */
+/* In a program with its libraries in it, what is few calls away from main() is its own. */
 static void find_distances(HotGraph *g)
 {
     const ElfFile *elf = &g->plan->view->elf;
+    Explore e = {g, bytes_at, found_near};
     memset(g->far, MOST_FAR, g->ninsns);
     if (elf->has_interp || !has(g, elf->entry + g->bias)) {
         return;
     }
-    Explore e = {g, bytes_at, found_by_entry};
-    (void)g->plan->frontend->explore(&e, elf->entry, 64);
-    for (unsigned round = 0; round < MOST_FAR; round++) {
+    g->distance = 0;
+    (void)g->plan->frontend->explore(&e, elf->entry, EXPLORED);
+    for (g->distance = 1; g->distance <= MOST_FAR; g->distance++) {
+        for (uint32_t i = 0; i < g->ninsns; i++) {
+            if (flags(g, i) & PLAN_START && g->far[g->function[i]] == g->distance - 1) {
+                (void)g->plan->frontend->explore(&e, pc_of(g, i) - g->bias, EXPLORED);
+            }
+        }
         for (uint32_t i = 0; i < g->ncalls; i++) {
-            uint32_t from = g->function[g->calls[i].site];
-            if (g->far[from] == round) {
-                come_near(g, g->function[g->calls[i].to], (uint8_t)(round + 1));
+            if (g->far[g->function[g->calls[i].site]] == g->distance - 1) {
+                come_near(g, g->function[g->calls[i].to], g->distance);
             }
         }
     }
