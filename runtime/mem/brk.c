@@ -83,18 +83,29 @@ int mem_make_stack(Mem *mem, uint64_t size, uint64_t reserve, bool executable)
     return 0;
 }
 
-void mem_grow_stack(Mem *mem, uint64_t size)
+/* Moves the stack's lower end from `from` to `to`; r is the stack. */
+static void move_stack_end(Mem *mem, GuestAddr from, GuestAddr to, const MapRange *r)
+{
+    if (to < from && !host_raw3(SYS_mprotect, to, from - to, PROT_READ | PROT_WRITE)) {
+        map_set(&mem->map, to, from, r->prot, r->flags);
+        mem->stack_low = to;
+    } else if (to > from && !host_raw3(SYS_mprotect, from, to - from, PROT_NONE)) {
+        map_remove(&mem->map, from, to);
+        mem->stack_low = to;
+    }
+}
+
+void mem_size_stack(Mem *mem, uint64_t size, GuestAddr used)
 {
     lock_take(&mem->lock);
     GuestAddr low = mem->stack_high - mem->stack_reserve < size
                         ? mem->stack_reserve
                         : mem_page_down(mem->stack_high - size);
+    low = low < used ? low : used;
     MapRange r;
-    if (mem->stack_high && low < mem->stack_low && !map_reserve(&mem->map) &&
-        map_find(&mem->map, mem->stack_high - 1, &r) &&
-        !host_raw3(SYS_mprotect, low, mem->stack_low - low, PROT_READ | PROT_WRITE)) {
-        map_set(&mem->map, low, mem->stack_low, r.prot, r.flags);
-        mem->stack_low = low;
+    if (mem->stack_high && !map_reserve(&mem->map) && map_find(&mem->map, mem->stack_low, &r) &&
+        r.start == mem->stack_low && (r.flags & MAP_FLAG_STACK) && r.end > low) {
+        move_stack_end(mem, mem->stack_low, low, &r);
     }
     lock_release(&mem->lock);
 }

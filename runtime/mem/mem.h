@@ -102,8 +102,9 @@ void mem_set_brk(Mem *mem, GuestAddr start);
 /* A stack of `size` bytes with room reserved to become `reserve` bytes; sets the stack fields. 0 or
  * -errno. */
 int mem_make_stack(Mem *mem, uint64_t size, uint64_t reserve, bool executable);
-/* The stack's resource limit was raised: the stack takes as much of its reserve. */
-void mem_grow_stack(Mem *mem, uint64_t size);
+/* The stack's resource limit was set: the stack takes as much of its reserve, or gives back what is
+ * below both that and `used`, the lowest address that was touched. */
+void mem_size_stack(Mem *mem, uint64_t size, GuestAddr used);
 
 /* FetchFn of frontend.h; ctx is the Mem. */
 const uint8_t *mem_fetch(void *ctx, GuestAddr pc, size_t *avail);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/sig/signal.h"
+#include "runtime/sys/proc_view.h"
 #include "runtime/sys/sys.h"
 #include "runtime/sys/tagged.h"
 
@@ -54,7 +55,9 @@ static long stack_limit(Process *p, const struct rlimit *set, struct rlimit *old
             return r;
         }
         p->stack_limit = *set;
-        mem_grow_stack(p->mem, set->rlim_cur);
+        GuestAddr low = p->mem->stack_low;
+        GuestAddr used = proc_stack_used(getpid(), low, p->mem->stack_shown);
+        mem_size_stack(p->mem, set->rlim_cur, used ? used : low);
     }
     return 0;
 }

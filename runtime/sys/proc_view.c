@@ -189,25 +189,26 @@ static bool view_own(Process *p, ProcView *v)
     return ok;
 }
 
-/* How far the stack has been used: below that a kernel's wouldn't have grown yet. */
-static GuestAddr stack_used(const ProcView *v)
+GuestAddr proc_stack_used(int pid, GuestAddr low, GuestAddr shown)
 {
     enum { BATCH = 512 };
     uint64_t entries[BATCH], taken = UINT64_C(3) << 62; /* present, swapped */
     char path[40];
-    snprintf(path, sizeof path, "/proc/%d/pagemap", v->pid);
+    snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
     long fd = host_raw3(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    GuestAddr at = v->stack_low;
+    GuestAddr at = low;
     bool found = fd < 0;
-    while (!found && at < v->stack_shown) {
+    while (!found && at < shown) {
         long n = host_raw4(SYS_pread64, fd, entries, sizeof entries, at / MEM_PAGE * 8) / 8;
         for (long i = 0; i < n && !(found = entries[i] & taken); i++) {
             at += MEM_PAGE;
         }
-        found |= n <= 0;
+        if (n <= 0) {
+            break;
+        }
     }
     host_raw1(SYS_close, fd);
-    return found && fd >= 0 && at < v->stack_shown ? at : v->stack_shown;
+    return fd < 0 || (!found && at < shown) ? 0 : at < shown ? at : shown;
 }
 
 /* Shows the stack as a kernel's. */
@@ -216,7 +217,8 @@ static void cut_stack(ProcView *v)
     for (size_t i = 0; i < v->count; i++) {
         MapRange *r = &v->ranges[i];
         if (r->start == v->stack_low && r->end > v->stack_shown && (r->flags & MAP_FLAG_STACK)) {
-            GuestAddr low = stack_used(v);
+            GuestAddr used = proc_stack_used(v->pid, v->stack_low, v->stack_shown);
+            GuestAddr low = used ? used : v->stack_shown;
             v->bytes -= low - r->start;
             r->start = low;
         }

@@ -41,6 +41,9 @@ typedef struct ProcView {
 /* false if it isn't an xemu's, or can't be read. proc_view_end() afterwards. */
 bool proc_view(Process *p, int pid, ProcView *v);
 void proc_view_end(ProcView *v);
+/* How far a process's stack has been used, `low` being its mapping's end and `shown` the address it
+ * reaches in any case: below that a kernel's wouldn't have grown yet. 0: nobody can tell. */
+GuestAddr proc_stack_used(int pid, GuestAddr low, GuestAddr shown);
 /* The registers of a thread of it, as they are when the thread is in a system call. */
 bool proc_view_registers(const ProcView *v, int tid, Cpu *cpu);
 /* The guest program of another xemu: what its /proc/PID/exe leads to. Its length or -errno. */
