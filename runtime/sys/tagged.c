@@ -1,5 +1,6 @@
 #include "runtime/sys/tagged.h"
 
+#include <linux/futex.h>
 #include <linux/prctl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,20 @@ static long with_lists(Thread *t, const SysEntry *entry, uint64_t args[6], Run r
     return r;
 }
 
+/* Argument 0 is a list of n words to wait for. */
+static long with_words(Thread *t, const SysEntry *entry, uint64_t args[6], Run run)
+{
+    struct futex_waitv words[FUTEX_WAITV_MAX];
+    uint32_t n = (uint32_t)args[1];
+    if (n <= FUTEX_WAITV_MAX && !guest_read(words, args[0], n * sizeof words[0])) {
+        for (uint32_t i = 0; i < n; i++) {
+            words[i].uaddr = untagged(words[i].uaddr);
+        }
+        args[0] = (uintptr_t)words;
+    }
+    return run(t, entry, args);
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 typedef struct Message { /* struct mmsghdr; for one message alone only its head counts */
@@ -140,7 +155,7 @@ static long with_messages(Thread *t, const SysEntry *entry, uint64_t args[6], Ru
 
 long tagged_call(Thread *t, const SysEntry *entry, const uint64_t args[6], Run run)
 {
-    enum { NO_LISTS, LIST, TWO_LISTS, MESSAGE, MESSAGES };
+    enum { NO_LISTS, LIST, TWO_LISTS, MESSAGE, MESSAGES, WORDS };
     static const struct {
         const char *name;
         int kind;
@@ -159,6 +174,7 @@ long tagged_call(Thread *t, const SysEntry *entry, const uint64_t args[6], Run r
         {"recvmsg", MESSAGE},
         {"sendmmsg", MESSAGES},
         {"recvmmsg", MESSAGES},
+        {"futex_waitv", WORDS},
     };
     uint64_t a[6];
     untag_arguments(entry, args, a);
@@ -173,6 +189,7 @@ long tagged_call(Thread *t, const SysEntry *entry, const uint64_t args[6], Run r
     case TWO_LISTS: return with_lists(t, entry, a, run, 1, 3);
     case MESSAGE: return with_messages(t, entry, a, run, 1, false);
     case MESSAGES: return with_messages(t, entry, a, run, (uint32_t)a[2], true);
+    case WORDS: return with_words(t, entry, a, run);
     default: return run(t, entry, a);
     }
 }

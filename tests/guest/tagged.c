@@ -3,6 +3,7 @@
 #include "guest.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -158,6 +159,9 @@ static void others(void)
     show("clock", syscall(SYS_clock_gettime, CLOCK_MONOTONIC, tag(&now)));
     show("sleep", syscall(SYS_nanosleep, tag(&soon), NULL));
     show("futex", syscall(SYS_futex, tag(&word), 0x81, 1, NULL, NULL, 0));
+    struct futex_waitv words[2] = {{5, (uintptr_t)tag(&word), FUTEX_32 | FUTEX_PRIVATE_FLAG, 0},
+                                   {4, (uintptr_t)tag(&word), FUTEX_32 | FUTEX_PRIVATE_FLAG, 0}};
+    show("futex_waitv", syscall(SYS_futex_waitv, tag(words), 2, 0, NULL, 0));
     show("ioctl", ioctl(pipes[0], FIONREAD, tag(&available)));
     struct flock lock = {.l_type = F_RDLCK};
     int fd = open("/proc/self/exe", O_RDONLY);

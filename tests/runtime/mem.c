@@ -156,10 +156,10 @@ Test(mem, stack_grows_into_its_reserve)
     cr_assert_eq(mem_make_stack(&m, 64 << 10, 1 << 20, false), 0);
     cr_assert_eq(m.stack_high - m.stack_low, 64 << 10);
     memset(guest_ptr(m.stack_low), 1, 64 << 10);
-    mem_grow_stack(&m, 512 << 10);
+    mem_size_stack(&m, 512 << 10, m.stack_low);
     cr_assert_eq(m.stack_high - m.stack_low, 512 << 10);
     memset(guest_ptr(m.stack_low), 1, 512 << 10);
-    mem_grow_stack(&m, 1 << 30);
+    mem_size_stack(&m, 1 << 30, m.stack_low);
     cr_assert_eq(m.stack_high - m.stack_low, 1 << 20, "no further than the reserve");
     cr_assert_eq(m.map.count, 1);
 }
