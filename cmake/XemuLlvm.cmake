@@ -13,7 +13,7 @@ if(NOT XEMU_LLVM)
     return()
 endif()
 
-execute_process(COMMAND ${XEMU_LLVM_ROOT}/bin/llvm-config --link-static --libs x86codegen passes
+execute_process(COMMAND ${XEMU_LLVM_ROOT}/bin/llvm-config --link-static --libs x86codegen x86asmparser passes
     OUTPUT_VARIABLE libs OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libstdc++.a
     OUTPUT_VARIABLE libstdcxx OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)

@@ -150,6 +150,7 @@ typedef struct Lift {
     uint8_t *flushed;      /* by value number: flush-to-zero mode; no lane is denormal */
     V *fast;               /* while it is done again: by value number, as it was */
     bool again;
+    bool masks; /* AVX-512's may be used */
     /* results */
     uint32_t nexits, cap_exits, ncaches;
     struct PendingExit {
@@ -288,6 +289,8 @@ int faults_finish(const Lift *l, const uint8_t *map, size_t len, CodeObject *out
 /* Before anything else of LLVM. False: there is no code generator. */
 bool llvm_start(void);
 bool llvm_has_avx(void); /* of the host, as the code may use it */
+bool llvm_has_masks(void);
+/* 0, -EOPNOTSUPP, or -EAGAIN: not with Lift.masks. */
 int llvm_emit(Lift *l, CodeObject *out);
 int object_parse(const uint8_t *elf, size_t len, const Lift *l, CodeObject *out);
 

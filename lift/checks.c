@@ -136,14 +136,15 @@ static bool must_settle(Lift *l, const Uop *u)
 
 /* ---- the check ------------------------------------------------------------------------------- */
 
-/* What is wrong: the sign bits of vectors of 128 bits, by which of them count, as PMOVMSKB numbers
- * them. Comparisons are the host's own: LLVM would make AVX-512's masks of its own, or of all
- * MOVMSKPS gives a VTESTPS, which take longer (docs/decisions.md). */
+/* What is wrong: bits of AVX-512's masks, where it is there; else the sign bits of vectors of 128
+ * bits, by which of them count, as PMOVMSKB numbers them. Comparisons are the host's own: of all
+ * that MOVMSKPS gives LLVM would make a VTESTPS, which takes longer (docs/decisions.md). */
 enum { OF_F32X4, OF_F64X2, OF_F32, OF_F64, BAD_KINDS };
 static const uint16_t sign_bits[BAD_KINDS] = {0x8888, 0x8080, 8, 0x80};
 enum { CMP_UNORD = 3, CMP_EQ_UQ = 8 /* AVX */ }; /* Intel SDM volume 2A, CMPPD */
 typedef struct Bad {
     V signs[BAD_KINDS]; /* <4 x i32>; NULL: nothing */
+    V mask;             /* Lift.masks: AVX-512's, <8 x i1> */
 } Bad;
 
 static void bad_if(Lift *l, Bad *bad, unsigned kind, V signs)
@@ -169,11 +170,32 @@ static V in_register(Lift *l, V x, uint8_t type)
     return LLVMTypeOf(x) == t ? x : lift_fp_doubled(l, x);
 }
 
+/* Lanes for which an instruction sets bits of a mask, $0; all above are zero. LLVM would make
+ * shifts of masks between its own comparisons and the KORTEST of them all. */
+static void bad_by_mask(Lift *l, Bad *bad, const char *text, const char *constraints, V a, V b)
+{
+    V args[2] = {a, b};
+    Ty types[2] = {LLVMTypeOf(a), LLVMTypeOf(b)};
+    Ty fn = LLVMFunctionType(LLVMVectorType(l->i1, 8), types, 2, false);
+    V insn = LLVMGetInlineAsm(fn, text, strlen(text), constraints, strlen(constraints), false,
+                              false, LLVMInlineAsmDialectATT, false);
+    V x = LLVMBuildCall2(l->b, fn, insn, args, 2, "");
+    bad->mask = bad->mask ? LLVMBuildOr(l->b, bad->mask, x, "") : x;
+}
+
 /* Results of the type whose comparison with another holds. */
 static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, V b)
 {
     V args[3] = {in_register(l, a, type), in_register(l, b, type),
                  LLVMConstInt(l->i8, predicate, false)};
+    if (l->masks) {
+        static const char *const insns[BAD_KINDS] = {
+            [OF_F32X4] = "ps", [OF_F64X2] = "pd", [OF_F32] = "ss", [OF_F64] = "sd"};
+        char text[32];
+        snprintf(text, sizeof text, "vcmp%s $$%u, $2, $1, $0", insns[kind_of(type)], predicate);
+        bad_by_mask(l, bad, text, "=^Yk,v,v", args[0], args[1]);
+        return;
+    }
     static const char *const names[BAD_KINDS] = {
         [OF_F32X4] = "llvm.x86.sse.cmp.ps",
         [OF_F64X2] = "llvm.x86.sse2.cmp.pd",
@@ -187,6 +209,10 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
 static V is_bad(Lift *l, const Bad *bad)
 {
     V all = NULL;
+    if (bad->mask) {
+        V bits = LLVMBuildBitCast(l->b, bad->mask, l->i8, "");
+        return LLVMBuildICmp(l->b, LLVMIntNE, bits, LLVMConstNull(l->i8), "");
+    }
     for (unsigned kind = 0; kind < BAD_KINDS; kind++) {
         if (bad->signs[kind]) {
             V signs = lift_cast(l, bad->signs[kind], LLVMVectorType(l->i8, 16));
@@ -252,7 +278,10 @@ static void bad_smallest(Lift *l, Bad *bad, unsigned lane)
         V uppers[2] = {upper, upper};
         least = LLVMBuildAnd(l->b, lift_cast(l, least, l->v2i64), LLVMConstVector(uppers, 2), "");
     }
-    if (least) {
+    if (least && l->masks) {
+        bad_by_mask(l, bad, wide ? "vptestnmq $2, $1, $0" : "vptestnmd $2, $1, $0", "=^Yk,v,v",
+                    least, least);
+    } else if (least) {
         V less = LLVMBuildAdd(l->b, least, LLVMConstAllOnes(LLVMTypeOf(least)), "");
         bad_if(l, bad, wide ? OF_F64X2 : OF_F32X4, less);
     }

@@ -245,7 +245,8 @@ static bool allocate(Lift *l)
            l->fast;
 }
 
-int lift_compile(const LiftRegion *region, CodeObject *out)
+/* As lift_compile(); -EAGAIN: not with AVX-512's masks. */
+static int compile(const LiftRegion *region, CodeObject *out, bool masks)
 {
     uint64_t start = now_ns();
     *out = (CodeObject){0};
@@ -260,6 +261,7 @@ int lift_compile(const LiftRegion *region, CodeObject *out)
     }
     l->r = region;
     l->frontend = region->frontend;
+    l->masks = masks && llvm_has_masks() && !region->precise; /* its registers are AVX's */
     l->ctx = LLVMContextCreate();
     LLVMContextSetDiscardValueNames(l->ctx, !region->dump);
     l->mod = LLVMModuleCreateWithNameInContext("tier2", l->ctx);
@@ -312,6 +314,12 @@ done:
     free(l->loops);
     free(l);
     return err;
+}
+
+int lift_compile(const LiftRegion *region, CodeObject *out)
+{
+    int err = compile(region, out, true);
+    return err == -EAGAIN ? compile(region, out, false) : err;
 }
 
 void code_object_free(CodeObject *o)

@@ -19,7 +19,7 @@ typedef void Constructor(void);
 extern Constructor *__start_llvm_ctors[], *__stop_llvm_ctors[];
 
 static LLVMTargetMachineRef machine, without_avx512;
-static bool has_avx;
+static bool has_avx, has_masks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static LLVMTargetMachineRef create_machine(LLVMTargetRef target, const char *more)
@@ -51,6 +51,7 @@ static void start_llvm(void)
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser(); /* inline assembly */
     if (LLVMGetTargetFromTriple("x86_64-unknown-linux-gnu", &target, &message)) {
         LLVMDisposeMessage(message);
         return;
@@ -60,6 +61,7 @@ static void start_llvm(void)
     machine = create_machine(target, "+slow-pmaddwd");
     message = LLVMGetTargetMachineFeatureString(machine);
     has_avx = strstr(message, "+avx,") != NULL;
+    has_masks = strstr(message, "+avx512dq,") && strstr(message, "+avx512vl,");
     LLVMDisposeMessage(message);
     /* For what merges_by_table() finds. */
     without_avx512 = create_machine(target, "+slow-pmaddwd,-avx512f");
@@ -74,6 +76,11 @@ bool llvm_start(void)
 bool llvm_has_avx(void)
 {
     return has_avx;
+}
+
+bool llvm_has_masks(void)
+{
+    return has_masks;
 }
 
 static uint64_t now_ns(void)
@@ -177,7 +184,7 @@ int llvm_emit(Lift *l, CodeObject *out)
     if (!err && merges_by_table(&made)) {
         code_object_free(&made);
         made = *out;
-        err = generate(l, without_avx512, &made);
+        err = l->masks ? -EAGAIN : generate(l, without_avx512, &made);
     }
     *out = made;
     out->codegen_ns = now_ns() - start;
