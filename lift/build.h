@@ -151,6 +151,10 @@ typedef struct Lift {
     V *fast;               /* while it is done again: by value number, as it was */
     bool again;
     bool masks; /* AVX-512's may be used */
+    /* Of loops that were unrolled: r is `unrolled` then, blocks from first_copy on are copies. */
+    LiftRegion unrolled;
+    LiftBlock *copies;               /* owned: its blocks */
+    uint32_t first_copy, *next_copy; /* owned: where a jump of a block to itself leads; + 1 */
     /* results */
     uint32_t nexits, cap_exits, ncaches;
     struct PendingExit {
@@ -267,6 +271,10 @@ void lift_helper(Lift *l, const Uop *u);
 V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
 /* In precise mode: before something that may fault and isn't faults_has(). */
 void lift_may_fault(Lift *l);
+/* unroll.c. Once, before anything is done with the region's blocks; false: no memory. */
+bool unroll_loops(Lift *l);
+/* The region's block, or copy of one, that a jump of block `index` to the pc leads to, or -1. */
+int lift_next(const Lift *l, uint32_t index, GuestAddr pc);
 /* The region's block for a pc in a context, or -1. */
 int lift_find(const LiftRegion *r, GuestAddr pc, unsigned context);
 /* The region's block that a call at the end of block `index` leads to, or -1: of a context made for

@@ -266,7 +266,7 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
     LLVMContextSetDiscardValueNames(l->ctx, !region->dump);
     l->mod = LLVMModuleCreateWithNameInContext("tier2", l->ctx);
     l->b = LLVMCreateBuilderInContext(l->ctx);
-    if (!allocate(l)) {
+    if (!unroll_loops(l) || !allocate(l)) {
         goto done;
     }
     make_types(l);
@@ -275,9 +275,9 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
     make_stubs(l);
     regs_plan(l);
     LLVMBasicBlockRef prologue = lift_bb(l, "");
-    for (uint32_t i = 0; i < region->nblocks; i++) {
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
         char name[24];
-        snprintf(name, sizeof name, "b%llx", (unsigned long long)region->blocks[i].ub->pc);
+        snprintf(name, sizeof name, "b%llx", (unsigned long long)l->r->blocks[i].ub->pc);
         l->bs[i].entry = lift_bb(l, name);
     }
     LLVMPositionBuilderAtEnd(l->b, prologue);
@@ -312,6 +312,8 @@ done:
     free(l->exits);
     free(l->sites);
     free(l->loops);
+    free(l->copies);
+    free(l->next_copy);
     free(l);
     return err;
 }

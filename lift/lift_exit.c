@@ -156,7 +156,7 @@ static void back_to_block(Lift *l, uint32_t k)
 /* To the region's block k, if there is one (else -1), or to other code. */
 static void go_on(Lift *l, GuestAddr target, int k)
 {
-    bool back = target <= l->insn_pc;
+    bool back = target <= l->insn_pc && k < (int)l->first_copy;
     if (k >= 0 && back && l->bs[k].polled) {
         back_to_block(l, (uint32_t)k);
         return;
@@ -171,9 +171,9 @@ static void go_on(Lift *l, GuestAddr target, int k)
     }
 }
 
-static void go_to(Lift *l, GuestAddr target, unsigned context)
+static void go_to(Lift *l, GuestAddr target)
 {
-    go_on(l, target, lift_find(l->r, target, context));
+    go_on(l, target, lift_next(l, l->index, target));
 }
 
 /* ---- calls, returns, indirect jumps ---------------------------------------------------------- */
@@ -305,7 +305,7 @@ void lift_exit(Lift *l, const Uop *u)
     case UOP_EXIT_DISPATCH: leave(l, LIFT_LEAVE, target ? target : lift_guest(l, u->imm64)); break;
     case UOP_EXIT_RET:
         if (!target) {
-            go_to(l, u->imm64, l->r->blocks[l->index].context);
+            go_to(l, u->imm64);
         } else if (l->r->blocks[l->index].context) {
             inlined_return(l, target);
         } else {
@@ -324,7 +324,7 @@ void lift_exit(Lift *l, const Uop *u)
         if (target) {
             indirect(l, target);
         } else {
-            go_to(l, u->imm64, l->r->blocks[l->index].context);
+            go_to(l, u->imm64);
         }
         break;
     }
@@ -341,7 +341,7 @@ void lift_exit_if(Lift *l, const Uop *u)
     } else {
         LLVMBuildCondBr(l->b, cond, out, on);
         LLVMPositionBuilderAtEnd(l->b, out);
-        go_to(l, u->imm64, l->r->blocks[l->index].context);
+        go_to(l, u->imm64);
     }
     LLVMPositionBuilderAtEnd(l->b, on);
 }

@@ -165,13 +165,13 @@ static int successor(const Lift *l, uint32_t index, const Uop *u)
 {
     const LiftBlock *lb = &l->r->blocks[index];
     if (u->op == UOP_EXIT_IF) {
-        return u->sub == UOP_EXIT_JUMP ? lift_find(l->r, u->imm64, lb->context) : -1;
+        return u->sub == UOP_EXIT_JUMP ? lift_next(l, index, u->imm64) : -1;
     }
     if (u->op != UOP_EXIT) {
         return -1;
     }
     if (u->sub == UOP_EXIT_JUMP && u->a == VAL_NONE) {
-        return lift_find(l->r, u->imm64, lb->context);
+        return lift_next(l, index, u->imm64);
     }
     if (u->sub == UOP_EXIT_CALL && u->a == VAL_NONE) {
         return lift_callee(l->r, index, u->imm64);
@@ -327,7 +327,7 @@ static void note_back_edge(Lift *l, uint32_t index, const Uop *u, GuestAddr pc)
     unsigned n =
         u->sub == UOP_EXIT_RET && l->r->blocks[index].context ? 0 : targets(l, index, u, to);
     for (unsigned k = 0; k < n; k++) {
-        if (l->r->blocks[to[k]].ub->pc <= pc) {
+        if (to[k] < l->first_copy && l->r->blocks[to[k]].ub->pc <= pc) {
             l->bs[to[k]].polled = true;
             l->bs[index].back_to = to[k] + 1;
         }
