@@ -252,6 +252,8 @@ void lift_one(Lift *l, const Uop *u);
 /* The value v as an operand; flush-to-zero mode: what is denormal has trapped, or counts as zero
  * (jit/template/x86_64/emit_fp_flush.c says of which operations an operand must be asked). */
 V lift_fp_operand(Lift *l, uint16_t v);
+/* All bits of the lanes where it holds; quiet: only signaling NaNs raise something. */
+V lift_fp_compare(Lift *l, const char *pred, V a, V b, bool quiet);
 /* Two floats, twice. */
 V lift_fp_doubled(Lift *l, V x);
 

@@ -142,9 +142,17 @@ static bool must_settle(Lift *l, const Uop *u)
 enum { OF_F32X4, OF_F64X2, OF_F32, OF_F64, BAD_KINDS };
 static const uint16_t sign_bits[BAD_KINDS] = {0x8888, 0x8080, 8, 0x80};
 enum { CMP_UNORD = 3, CMP_EQ_UQ = 8 /* AVX */ }; /* Intel SDM volume 2A, CMPPD */
+/* A scalar or two are compared by UCOMISD, each with a branch of its own: less than to bring a mask
+ * to a general register. */
+enum { MAX_COMPARED = 2 };
 typedef struct Bad {
     V signs[BAD_KINDS]; /* <4 x i32>; NULL: nothing */
     V mask;             /* Lift.masks: AVX-512's, <8 x i1> */
+    struct {
+        const char *how;
+        V a, b;
+    } compared[MAX_COMPARED];
+    unsigned ncompared;
 } Bad;
 
 static void bad_if(Lift *l, Bad *bad, unsigned kind, V signs)
@@ -186,6 +194,12 @@ static void bad_by_mask(Lift *l, Bad *bad, const char *text, const char *constra
 /* Results of the type whose comparison with another holds. */
 static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, V b)
 {
+    if (!uop_is_vec(type) && bad->ncompared < MAX_COMPARED) {
+        bad->compared[bad->ncompared].how = predicate == CMP_UNORD ? "uno" : "ueq";
+        bad->compared[bad->ncompared].a = a;
+        bad->compared[bad->ncompared++].b = b;
+        return;
+    }
     V args[3] = {in_register(l, a, type), in_register(l, b, type),
                  LLVMConstInt(l->i8, predicate, false)};
     if (l->masks) {
@@ -206,12 +220,12 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
     bad_if(l, bad, kind, lift_intrinsic(l, names[kind], NULL, 0, args, 3));
 }
 
-static V is_bad(Lift *l, const Bad *bad)
+/* To `again` if something is wrong. */
+static void branch_if_bad(Lift *l, const Bad *bad, LLVMBasicBlockRef again)
 {
     V all = NULL;
     if (bad->mask) {
-        V bits = LLVMBuildBitCast(l->b, bad->mask, l->i8, "");
-        return LLVMBuildICmp(l->b, LLVMIntNE, bits, LLVMConstNull(l->i8), "");
+        all = LLVMBuildZExt(l->b, LLVMBuildBitCast(l->b, bad->mask, l->i8, ""), l->i32, "");
     }
     for (unsigned kind = 0; kind < BAD_KINDS; kind++) {
         if (bad->signs[kind]) {
@@ -221,7 +235,18 @@ static V is_bad(Lift *l, const Bad *bad)
             all = all ? LLVMBuildOr(l->b, all, x, "") : x;
         }
     }
-    return LLVMBuildICmp(l->b, LLVMIntNE, all, lift_i32(l, 0), "");
+    if (all) {
+        LLVMBasicBlockRef on = lift_bb(l, "");
+        lift_branch_unlikely(l, LLVMBuildICmp(l->b, LLVMIntNE, all, lift_i32(l, 0), ""), again, on);
+        LLVMPositionBuilderAtEnd(l->b, on);
+    }
+    for (unsigned k = 0; k < bad->ncompared; k++) {
+        LLVMBasicBlockRef on = lift_bb(l, "");
+        V x =
+            lift_fp_compare(l, bad->compared[k].how, bad->compared[k].a, bad->compared[k].b, true);
+        lift_branch_unlikely(l, x, again, on);
+        LLVMPositionBuilderAtEnd(l->b, on);
+    }
 }
 
 static V size_of(Lift *l, V x)
@@ -310,7 +335,7 @@ static void bad_nans(Lift *l, Bad *bad, uint8_t type)
     }
 }
 
-static V any_bad(Lift *l)
+static void find_bad(Lift *l, LLVMBasicBlockRef again)
 {
     Bad bad = {0};
     unsigned tiny[LANE_F64 + 1] = {0};
@@ -334,7 +359,7 @@ static V any_bad(Lift *l)
             bad_nans(l, &bad, l->pending[k].u->type);
         }
     }
-    return is_bad(l, &bad);
+    branch_if_bad(l, &bad, again);
 }
 
 /* ---- once more ------------------------------------------------------------------------------- */
@@ -363,9 +388,9 @@ static void settle(Lift *l, const Uop *next)
 {
     LLVMBasicBlockRef again = lift_bb(l, "again"), join = lift_bb(l, "join"), bbs[2];
     const Uop *first = l->pending[0].u, *now = l->u;
-    V bad = any_bad(l);
+    find_bad(l, again);
     bbs[0] = LLVMGetInsertBlock(l->b);
-    lift_branch_unlikely(l, bad, again, join);
+    LLVMBuildBr(l->b, join);
     LLVMPositionBuilderAtEnd(l->b, again);
     l->again = true;
     for (const Uop *u = first; u < next && !l->failed; u++) {

@@ -66,8 +66,7 @@ static V strict_arith(Lift *l, const char *name, V a, V b, V c)
     return pair ? halved(l, r) : r;
 }
 
-/* All bits of the lanes where it holds; quiet: only signaling NaNs raise something. */
-static V strict_compare(Lift *l, const char *pred, V a, V b, bool quiet)
+V lift_fp_compare(Lift *l, const char *pred, V a, V b, bool quiet)
 {
     bool pair = is_pair(a);
     V name = LLVMMetadataAsValue(l->ctx, LLVMMDStringInContext2(l->ctx, pred, 3));
@@ -85,7 +84,7 @@ V lift_fp_operand(Lift *l, uint16_t v)
 {
     V x = lift_val(l, v);
     if (l->r->mode & CPU_MODE_FZ && !l->flushed[v]) {
-        strict_compare(l, "oeq", x, x, true);
+        lift_fp_compare(l, "oeq", x, x, true);
     }
     return x;
 }
@@ -145,14 +144,14 @@ static V checked(Lift *l, const Uop *u, V fast, V bad)
 static V min_max(Lift *l, const Uop *u, V a, V b)
 {
     bool max = u->op == UOP_FMAX;
-    V less = strict_compare(l, max ? "ogt" : "olt", a, b, true);
+    V less = lift_fp_compare(l, max ? "ogt" : "olt", a, b, true);
     V r = LLVMBuildSelect(l->b, less, a, b, "");
     Ty t = lift_int_type(l, u->type);
     V x = lift_cast(l, a, t), y = lift_cast(l, b, t);
     V both = max ? LLVMBuildAnd(l->b, x, y, "") : LLVMBuildOr(l->b, x, y, "");
-    V equal = strict_compare(l, "oeq", a, b, true);
+    V equal = lift_fp_compare(l, "oeq", a, b, true);
     r = LLVMBuildSelect(l->b, equal, lift_cast(l, both, LLVMTypeOf(a)), r, "");
-    return checked(l, u, r, strict_compare(l, "uno", a, b, true));
+    return checked(l, u, r, lift_fp_compare(l, "uno", a, b, true));
 }
 
 /* ---- signs, comparison ----------------------------------------------------------------------- */
@@ -170,7 +169,7 @@ static V sign_operation(Lift *l, const Uop *u, V a)
 static V compare(Lift *l, const Uop *u, V a, V b)
 {
     bool eq = u->sub == UOP_FEQ || u->sub == UOP_EQ, ge = u->sub == UOP_FGE || u->sub == UOP_GE;
-    V r = strict_compare(l, eq ? "oeq" : ge ? "oge" : "ogt", a, b, eq);
+    V r = lift_fp_compare(l, eq ? "oeq" : ge ? "oge" : "ogt", a, b, eq);
     Ty to = lift_int_type(l, u->type);
     return lift_cast(l, LLVMBuildSExt(l->b, r, to, ""), lift_type(l, lift_result_type(l, u)));
 }
@@ -194,7 +193,7 @@ static V round_away(Lift *l, uint8_t type, V a)
     V one = lift_const(l, type, wide ? (uint64_t)1023 << 52 : (uint64_t)127 << 23);
     V zero = lift_const(l, type, 0);
     V size = lift_intrinsic(l, "llvm.fabs", &t, 1, &a, 1);
-    V small = strict_compare(l, "olt", size, whole, true);
+    V small = lift_fp_compare(l, "olt", size, whole, true);
     V x = LLVMBuildSelect(l->b, small, size, zero, "");
     V cut = strict(l, "llvm.experimental.constrained.trunc", &t, 1, &x, 1, false);
     V rest = strict_arith(l, "llvm.experimental.constrained.fsub", x, cut, NULL);
