@@ -194,7 +194,7 @@ static void bad_by_mask(Lift *l, Bad *bad, const char *text, const char *constra
 /* Results of the type whose comparison with another holds. */
 static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, V b)
 {
-    if (!uop_is_vec(type) && bad->ncompared < MAX_COMPARED) {
+    if (!l->masks && !uop_is_vec(type) && bad->ncompared < MAX_COMPARED) {
         bad->compared[bad->ncompared].how = predicate == CMP_UNORD ? "uno" : "ueq";
         bad->compared[bad->ncompared].a = a;
         bad->compared[bad->ncompared++].b = b;
