@@ -128,12 +128,17 @@ static int keep_others(JitThread *t, const Block *of, unsigned left)
     return err == -EINVAL ? 0 : err;
 }
 
+static bool is_known(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t *guest_len)
+{
+    return keep_known(t, pc, mode, guest_len) || stock_known(t, pc, mode, guest_len);
+}
+
 bool jit_ahead_is_known(Cpu *cpu, GuestAddr pc, uint32_t mode)
 {
     JitThread *t = cpu->jit;
     uint32_t len;
     keep_enter(t, pc);
-    return t->module && (keep_known(t, pc, mode, &len) || stock_known(t, pc, mode, &len));
+    return t->module && is_known(t, pc, mode, &len);
 }
 
 int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
@@ -150,8 +155,7 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
     if (!t->module) {
         return -ENOENT;
     }
-    bool known =
-        keep_known(t, pc, mode, &out->guest_len) || stock_known(t, pc, mode, &out->guest_len);
+    bool known = is_known(t, pc, mode, &out->guest_len);
     if (known && !anew) {
         out->kept = true;
         return 0;
@@ -189,41 +193,44 @@ int jit_ahead(Cpu *cpu, GuestAddr pc, uint32_t mode, bool anew, JitAhead *out,
     return full ? full : anew ? 0 : err;
 }
 
+/* What is kept of the thread's module, learned and made ahead of time. The jit is locked. */
+static KeepSegment *all_kept(JitThread *t)
+{
+    KeepModule *m = t->module;
+    if (!m) {
+        return NULL;
+    }
+    if (!m->asked) {
+        keep_ask(t->jit, m);
+    }
+    keep_ask_ahead(t->jit, m);
+    return m->segments;
+}
+
 bool jit_ahead_has_region(Cpu *cpu, GuestAddr pc, uint32_t mode)
 {
     JitThread *t = cpu->jit;
-    Jit *j = t->jit;
     bool has = false;
     keep_enter(t, pc);
-    pthread_mutex_lock(&j->lock);
-    if (t->module) {
-        if (!t->module->asked) {
-            keep_ask(j, t->module);
-        }
-        keep_ask_ahead(j, t->module);
-    }
-    for (KeepSegment *s = t->module ? t->module->segments : NULL; s; s = s->next) {
-        const KeepIndex *x = keep_search(j, s, pc, mode);
+    pthread_mutex_lock(&t->jit->lock);
+    for (KeepSegment *s = all_kept(t); s; s = s->next) {
+        const KeepIndex *x = keep_search(t->jit, s, pc, mode);
         has |= x && x->tier2;
     }
-    pthread_mutex_unlock(&j->lock);
+    pthread_mutex_unlock(&t->jit->lock);
     return has;
 }
 
 bool jit_ahead_has_regions(Cpu *cpu, GuestAddr pc)
 {
     JitThread *t = cpu->jit;
-    Jit *j = t->jit;
     bool has = false;
     keep_enter(t, pc);
-    pthread_mutex_lock(&j->lock);
-    if (t->module) {
-        keep_ask_ahead(j, t->module);
-    }
-    for (const KeepSegment *s = t->module ? t->module->segments : NULL; s; s = s->next) {
+    pthread_mutex_lock(&t->jit->lock);
+    for (const KeepSegment *s = all_kept(t); s; s = s->next) {
         has |= keep_is_ahead(s);
     }
-    pthread_mutex_unlock(&j->lock);
+    pthread_mutex_unlock(&t->jit->lock);
     return has;
 }
 

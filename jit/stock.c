@@ -39,8 +39,10 @@ static void ask(Jit *j, KeepModule *m)
 
 static void clear_shelf(Jit *j)
 {
-    for (unsigned i = 0; j->shelf && i < STOCK_SHELF; i++)
-        free(j->shelf->slots[i].bytes), free(j->shelf->slots[i].records);
+    for (unsigned i = 0; j->shelf && i < STOCK_SHELF; i++) {
+        free(j->shelf->slots[i].bytes);
+        free(j->shelf->slots[i].records);
+    }
     free(j->shelf);
     j->shelf = NULL;
 }

@@ -300,13 +300,13 @@ static int by_address(const void *a, const void *b)
     return x->tag != y->tag ? (int)x->tag - (int)y->tag : (int)x->variants - (int)y->variants;
 }
 
-/* How many of the records from i on make a cell: those of one address aren't parted, since a cell
- * is found by its first. */
 static uint32_t size_of(const Record *r)
 {
     return r->head_len + r->rest_len + r->faults_len + r->hot_len + r->cold_len;
 }
 
+/* How many of the records from i on make a cell: those of one address aren't parted, since a cell
+ * is found by its first. */
 static uint32_t count_cell(const StockMaker *m, uint32_t i)
 {
     uint32_t n = 0;

@@ -180,12 +180,13 @@ static V in_register(Lift *l, V x, uint8_t type)
 
 /* Lanes for which an instruction sets bits of a mask, $0; all above are zero. LLVM would make
  * shifts of masks between its own comparisons and the KORTEST of them all. */
-static void bad_by_mask(Lift *l, Bad *bad, const char *text, const char *constraints, V a, V b)
+static void bad_by_mask(Lift *l, Bad *bad, const char *text, V a, V b)
 {
+    static const char constraints[] = "=^Yk,v,v";
     V args[2] = {a, b};
     Ty types[2] = {LLVMTypeOf(a), LLVMTypeOf(b)};
     Ty fn = LLVMFunctionType(LLVMVectorType(l->i1, 8), types, 2, false);
-    V insn = LLVMGetInlineAsm(fn, text, strlen(text), constraints, strlen(constraints), false,
+    V insn = LLVMGetInlineAsm(fn, text, strlen(text), constraints, sizeof constraints - 1, false,
                               false, LLVMInlineAsmDialectATT, false);
     V x = LLVMBuildCall2(l->b, fn, insn, args, 2, "");
     bad->mask = bad->mask ? LLVMBuildOr(l->b, bad->mask, x, "") : x;
@@ -207,7 +208,7 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
             [OF_F32X4] = "ps", [OF_F64X2] = "pd", [OF_F32] = "ss", [OF_F64] = "sd"};
         char text[32];
         snprintf(text, sizeof text, "vcmp%s $$%u, $2, $1, $0", insns[kind_of(type)], predicate);
-        bad_by_mask(l, bad, text, "=^Yk,v,v", args[0], args[1]);
+        bad_by_mask(l, bad, text, args[0], args[1]);
         return;
     }
     static const char *const names[BAD_KINDS] = {
@@ -304,8 +305,7 @@ static void bad_smallest(Lift *l, Bad *bad, unsigned lane)
         least = LLVMBuildAnd(l->b, lift_cast(l, least, l->v2i64), LLVMConstVector(uppers, 2), "");
     }
     if (least && l->masks) {
-        bad_by_mask(l, bad, wide ? "vptestnmq $2, $1, $0" : "vptestnmd $2, $1, $0", "=^Yk,v,v",
-                    least, least);
+        bad_by_mask(l, bad, wide ? "vptestnmq $2, $1, $0" : "vptestnmd $2, $1, $0", least, least);
     } else if (least) {
         V less = LLVMBuildAdd(l->b, least, LLVMConstAllOnes(LLVMTypeOf(least)), "");
         bad_if(l, bad, wide ? OF_F64X2 : OF_F32X4, less);

@@ -3,12 +3,12 @@
  * stripped, and there are no unwind tables.
  *
  *     0  magic (4 bytes, by version)   0   0   4: size of an instruction   8: size of a pointer
- *     8  1.2:  number of functions
- *              functions: { address; offset of what is known of it }, 8 bytes each
- *        1.16: number of functions; of files; offsets: names, files of units, files, tables,
- * functions 1.18: number of functions; of files; where the text starts; the same offsets functions:
- * { offset in the text; offset of what is known of it }, 4 bytes each Behind the last function
- * stands where it ends.
+ *     8  1.2   number of functions; functions
+ *        1.16  number of functions; of files; offsets: names, units, files, tables, functions
+ *        1.18  number of functions; of files; where the text starts; the same offsets
+ *
+ * A function is { address; offset of what is known of it }, 8 bytes each; from 1.18 on
+ * { offset in the text; the other offset }, 4 bytes each. Behind the last one stands where it ends.
  */
 #include <string.h>
 

@@ -292,10 +292,7 @@ static void come_near(HotGraph *g, uint32_t function, uint8_t distance)
 
 static const uint8_t *bytes_at(void *ctx, GuestAddr addr, size_t *avail)
 {
-    uint64_t n = 0;
-    const uint8_t *bytes = view_memory(((const HotGraph *)ctx)->plan->view, addr, 1, &n);
-    *avail = n;
-    return bytes;
+    return plan_bytes(((const HotGraph *)ctx)->plan, addr, avail);
 }
 
 /* An address that is made there is one to be called, as that of main() is by the entry. */

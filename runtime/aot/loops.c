@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/aot/plan.h"
+
 enum { NEW, OPEN, DONE };
 
 typedef struct Body {
@@ -68,15 +70,11 @@ static void walk(Finder *f, uint32_t root)
 
 static bool put(Finder *f, uint32_t node)
 {
-    if (f->nbodies == f->room) {
-        uint32_t room = f->room ? 2 * f->room : 1024;
-        uint32_t *bodies = realloc(f->bodies, room * sizeof *bodies);
-        if (!bodies) {
-            return false;
-        }
-        f->bodies = bodies;
-        f->room = room;
+    uint32_t *bodies = plan_grown(f->bodies, f->nbodies, &f->room, sizeof *bodies);
+    if (!bodies) {
+        return false;
     }
+    f->bodies = bodies;
     f->bodies[f->nbodies++] = node;
     return true;
 }

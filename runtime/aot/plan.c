@@ -43,13 +43,17 @@ static void add(Plan *p, uint64_t addr, uint8_t flags)
 
 /* ---- reading code ---------------------------------------------------------------------------- */
 
-static const uint8_t *bytes_at(void *ctx, GuestAddr addr, size_t *avail)
+const uint8_t *plan_bytes(const Plan *p, GuestAddr addr, size_t *avail)
 {
-    const Plan *p = ctx;
     uint64_t n = 0;
     const uint8_t *bytes = view_memory(p->view, addr, 1, &n);
     *avail = n;
     return bytes;
+}
+
+static const uint8_t *bytes_at(void *ctx, GuestAddr addr, size_t *avail)
+{
+    return plan_bytes(ctx, addr, avail);
 }
 
 static void found(void *ctx, GuestAddr addr, FoundKind kind)

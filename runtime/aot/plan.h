@@ -43,6 +43,8 @@ int plan_make(Plan *p, const View *view, const Frontend *frontend);
 void plan_free(Plan *p);
 /* A block begins there, too, if there is code. */
 void plan_add(Plan *p, uint64_t addr);
+/* The file's bytes from an address on, *avail of them; NULL: none. */
+const uint8_t *plan_bytes(const Plan *p, GuestAddr addr, size_t *avail);
 
 /* The array with room for one more behind its n, doubled if it's full; NULL: no memory, and the
  * array is as it was. */
