@@ -10,6 +10,8 @@
 #ifndef XEMU_FRONTEND_CPU_H
 #define XEMU_FRONTEND_CPU_H
 
+#include <string.h>
+
 #include "frontend/uop/uop.h"
 
 struct Process;
@@ -70,6 +72,21 @@ typedef struct ShadowEntry {
 #define CPU_SHADOW_SIZE 128 /* entries: emitted code lets the index wrap as a byte */
 
 #define CPU_FILE_SIZE 1024
+
+/*
+ * In place of the four bytes N Z C V translated code may leave what the flags are made of, which is
+ * two stores and not eight micro-operations of the host: then the first byte has CPU_FLAGS_MADE,
+ * and the flags are those of flags_a - flags_b (or +). Translated code asks the first byte before
+ * it reads flags; C code has the bytes (cpu_settle_flags), where translated code was left or a
+ * fault interrupted it.
+ */
+enum CpuFlags {
+    CPU_FLAGS_MADE = 2,
+    CPU_FLAGS_64 = 4, /* of 64 bits, else the low 32 */
+    CPU_FLAGS_ADD = 8,
+    CPU_FLAGS_RESULT = 16, /* flags_a is the result, not the first operand */
+    CPU_FLAGS_IMM = 32,    /* the upper 24 bits of the word, signed, are the second operand */
+};
 
 /* Addresses whose use stops the thread before the instruction that uses them: the interpreter
  * looks. */
@@ -142,6 +159,13 @@ typedef struct Cpu {
         fp_round; /* UopRound NEAREST..ZERO: the guest's rounding mode (the host's MXCSR agrees) */
     uint32_t fp_flags; /* FPX_*: cumulative flags raised by C code; the host's sticky bits are the
                           rest */
+    uint64_t flags_a, flags_b; /* see CpuFlags */
+    /* exclusive monitor (LL/SC) */
+    V128 ll_value;
+    GuestAddr ll_addr; /* ~0: no reservation */
+    uint32_t ll_size;
+    void *host_sp; /* C stack pointer at jit_run, for leaving from a fault */
+    void *jit;     /* this thread's part of the jit */
     /* From here on near CPU_ANCHOR. */
     _Alignas(16) uint32_t
         shadow_top; /* twice the index of the newest shadow entry; only the low byte counts */
@@ -158,15 +182,9 @@ typedef struct Cpu {
                     a, b, c */
     uint64_t spill[64]; /* tier 1 spill slots (vector values take two) */
     ShadowEntry shadow[CPU_SHADOW_SIZE];
-    /* exclusive monitor (LL/SC) */
-    GuestAddr ll_addr; /* ~0: no reservation */
-    V128 ll_value;
-    uint32_t ll_size;
     /* -- not touched by emitted code -- */
     const struct Frontend *frontend;
     struct Process *process;
-    void *jit;     /* this thread's part of the jit */
-    void *host_sp; /* C stack pointer at jit_run, for leaving from a fault */
     void *runtime; /* this thread's part of the runtime */
     struct CpuWatch
         *watch; /* what a debugger waits for, NULL: nothing; then it is run by jit_run_watched() */
@@ -182,5 +200,30 @@ _Static_assert(offsetof(Cpu, file) % 64 == 0, "vector registers are aligned");
  * behind it has a displacement of one byte. A tenth of tier 1's code was displacements. */
 #define CPU_ANCHOR (CPU_FILE + 112)
 _Static_assert(offsetof(Cpu, shadow_top) == CPU_ANCHOR - 128, "near");
+
+/* offset: of the flags in struct Cpu. */
+static inline void cpu_settle_flags(Cpu *cpu, uint32_t offset)
+{
+    uint8_t *nzcv = (uint8_t *)cpu + offset;
+    unsigned of = nzcv[0];
+    if (of < CPU_FLAGS_MADE) {
+        return;
+    }
+    int32_t word;
+    memcpy(&word, nzcv, 4);
+    uint64_t a = cpu->flags_a, b = of & CPU_FLAGS_IMM ? (uint64_t)(word >> 8) : cpu->flags_b;
+    unsigned shift = of & CPU_FLAGS_64 ? 0 : 32;
+    bool add = of & CPU_FLAGS_ADD;
+    if (of & CPU_FLAGS_RESULT) {
+        a = add ? a - b : a + b;
+    }
+    a <<= shift;
+    b <<= shift;
+    uint64_t r = add ? a + b : a - b;
+    nzcv[0] = r >> 63;
+    nzcv[1] = r == 0;
+    nzcv[2] = add ? r < a : a >= b;
+    nzcv[3] = (add ? (a ^ r) & (b ^ r) : (a ^ b) & (a ^ r)) >> 63;
+}
 
 #endif

@@ -39,7 +39,7 @@ typedef const uint8_t *(*FetchFn)(void *ctx, GuestAddr pc, size_t *avail);
  * from one call of FetchFn agree in that. */
 typedef bool (*GuardedFn)(void *ctx, GuestAddr pc);
 
-/* What FetchFn said last, for translate and flags_dead_at to share: all zero at first, and for one
+/* What FetchFn said last, for translate and flags_use_at to share: all zero at first, and for one
  * request only. */
 typedef struct FetchRun {
     const uint8_t *bytes; /* NULL: none */
@@ -141,9 +141,8 @@ typedef struct Frontend {
     /* Bit n: a block's pc there may have n in the bits that aren't the address, after an indirect
      * branch; `guarded` as GuardedFn says, in a process that has guarded pages. */
     uint32_t (*landings)(const uint8_t *code, bool guarded, FoundKind kind);
-    /* True if the flags are certainly overwritten before being read by code at pc (looks a few
-     * instructions ahead). */
-    bool (*flags_dead_at)(const TranslateRequest *req, GuestAddr pc);
+    /* What becomes of the flags in code at pc (looks a few instructions ahead). */
+    UopFlagsUse (*flags_use_at)(const TranslateRequest *req, GuestAddr pc);
     bool (*reg_name)(uint32_t offset, unsigned bytes, char *buf, size_t size);
     bool (*reg_offset)(const char *name, uint32_t *offset);
     /* A new thread's state: zero but for what the architecture says. */

@@ -453,10 +453,10 @@ typedef struct FlagsCtx {
     FetchRun run;
 } FlagsCtx;
 
-static bool flags_dead_at(void *ctx, GuestAddr pc)
+static UopFlagsUse flags_use_at(void *ctx, GuestAddr pc)
 {
     FlagsCtx *c = ctx;
-    return c->frontend->flags_dead_at && c->frontend->flags_dead_at(&c->req, pc);
+    return c->frontend->flags_use_at ? c->frontend->flags_use_at(&c->req, pc) : UOP_FLAGS_UNKNOWN;
 }
 
 UopBlock *jit_copy_uops(const UopBlock *from)
@@ -613,8 +613,9 @@ static void optimize(JitThread *t, FlagsCtx *flags)
 {
     const Jit *j = t->jit;
     UopFile file = {.flags_offset = j->frontend->flags_offset,
-                    .flags_dead_at = flags ? flags_dead_at : NULL,
+                    .flags_use_at = flags ? flags_use_at : NULL,
                     .ctx = flags,
+                    .faults_see_flags = t->uops.mode & CPU_MODE_PRECISE,
                     .helpers = j->frontend->helpers,
                     .nhelpers = j->frontend->nhelpers};
     uop_optimize(&t->uops, &file);

@@ -691,6 +691,49 @@ static void load_flags(Lift *l, const Unit *u)
     }
 }
 
+static V in_cpu64(Lift *l, uint32_t off)
+{
+    return regs_cpu_load(l, l->i64, off, false);
+}
+
+static V bit_of(Lift *l, V word, unsigned bit)
+{
+    V masked = LLVMBuildAnd(l->b, word, lift_i32(l, bit), "");
+    return LLVMBuildICmp(l->b, LLVMIntNE, masked, lift_i32(l, 0), "");
+}
+
+/* cpu_settle_flags() in code: the flags in memory become four bytes. */
+static void settle_flags(Lift *l, const Unit *u)
+{
+    LLVMBuilderRef b = l->b;
+    LLVMBasicBlockRef made = lift_bb(l, "made"), settled = lift_bb(l, "settled");
+    V word = regs_cpu_load(l, l->i32, u->off, false), zero = lift_i64(l, 0);
+    lift_branch_unlikely(l, bit_of(l, word, CPU_FLAGS_MADE), made, settled);
+    LLVMPositionBuilderAtEnd(b, made);
+    V imm = LLVMBuildSExt(b, LLVMBuildAShr(b, word, lift_i32(l, 8), ""), l->i64, "");
+    V y = LLVMBuildSelect(b, bit_of(l, word, CPU_FLAGS_IMM), imm,
+                          in_cpu64(l, (uint32_t)offsetof(Cpu, flags_b)), "");
+    V x = in_cpu64(l, (uint32_t)offsetof(Cpu, flags_a)), add = bit_of(l, word, CPU_FLAGS_ADD);
+    V operand = LLVMBuildSelect(b, add, LLVMBuildSub(b, x, y, ""), LLVMBuildAdd(b, x, y, ""), "");
+    x = LLVMBuildSelect(b, bit_of(l, word, CPU_FLAGS_RESULT), operand, x, "");
+    V shift = LLVMBuildSelect(b, bit_of(l, word, CPU_FLAGS_64), zero, lift_i64(l, 32), "");
+    x = LLVMBuildShl(b, x, shift, "");
+    y = LLVMBuildShl(b, y, shift, "");
+    V r = LLVMBuildSelect(b, add, LLVMBuildAdd(b, x, y, ""), LLVMBuildSub(b, x, y, ""), "");
+    V same = LLVMBuildXor(b, LLVMBuildSelect(b, add, y, LLVMBuildNot(b, y, ""), ""), r, "");
+    V overflow = LLVMBuildAnd(b, LLVMBuildXor(b, x, r, ""), same, "");
+    V nzcv[4] = {LLVMBuildICmp(b, LLVMIntSLT, r, zero, ""),
+                 LLVMBuildICmp(b, LLVMIntEQ, r, zero, ""),
+                 LLVMBuildSelect(b, add, LLVMBuildICmp(b, LLVMIntULT, r, x, ""),
+                                 LLVMBuildICmp(b, LLVMIntUGE, x, y, ""), ""),
+                 LLVMBuildICmp(b, LLVMIntSLT, overflow, zero, "")};
+    for (unsigned k = 0; k < 4; k++) {
+        regs_cpu_store(l, LLVMBuildZExt(b, nzcv[k], l->i8, ""), u->off + k, false);
+    }
+    LLVMBuildBr(b, settled);
+    LLVMPositionBuilderAtEnd(b, settled);
+}
+
 static void load_unit(Lift *l, const Unit *u)
 {
     if (u->flags) {
@@ -765,6 +808,9 @@ void regs_prologue(Lift *l)
         } else if (u->pin_vec >= 0) {
             put_whole(l, u, LLVMGetParam(l->fn, 1u + FRONTEND_INT_PINS + (unsigned)u->pin_vec));
         } else if (set_has(&l->bs[0].live_in, k)) {
+            if (u->flags) {
+                settle_flags(l, u);
+            }
             load_unit(l, u);
         }
     }

@@ -1,17 +1,19 @@
 /*
  * dead_flags.c - are the flags overwritten before the guest code at some pc reads them?
  *
- * Asked for the exits of a block that ends with flags set: where they are dead, four stores are
- * saved. A short walk from pc follows direct branches, both ways of compare-and-branch, and calls.
- * It says "dead" when each way meets an instruction that writes all four flags and reads none.
+ * Asked for the exits of a block that ends with flags set: where they are dead, they aren't stored.
+ * A short walk from pc follows direct branches, both ways of compare-and-branch, and calls.
+ * It says "dead" when each way meets an instruction that writes all four flags and reads none,
+ * "read" when one way meets an instruction that reads them, else "unknown".
  *
  * Calls are followed like branches. AAPCS64 (6.1.1) leaves NZCV undefined on entry to a function,
  * but hand-written code may pass flags to a function of its own, so nothing is concluded from it.
- * Returns and indirect branches are taken as readers, and so is the end of the walk.
+ * Returns, indirect branches and the end of the walk leave it unknown.
  *
  * A load or store in between may fault, and then the flags of the fault are older than they should
  * be; what runs afterwards doesn't notice, since it writes them first. Programs that handle memory
- * faults might look (CPU_MODE_PRECISE): for them loads and stores are readers.
+ * faults might look (CPU_MODE_PRECISE): for them loads and stores
+ * leave it unknown.
  */
 #include <string.h>
 
@@ -101,7 +103,7 @@ static bool push(Walk *w, GuestAddr pc)
     return true;
 }
 
-/* Goes on behind a branch; false: flags can't be said to be dead. */
+/* Goes on behind a branch; false: there are too many ways. */
 static bool branch(Walk *w, GuestAddr *pc, uint32_t insn)
 {
     if ((insn >> 26 & 0x1f) == 0x05) { /* B, BL */
@@ -116,43 +118,43 @@ static bool branch(Walk *w, GuestAddr *pc, uint32_t insn)
     return true;
 }
 
-static bool walk(Walk *w, GuestAddr pc)
+static UopFlagsUse walk(Walk *w, GuestAddr pc)
 {
     uint32_t insn;
     while (w->budget && !(pc & 3) && a64_fetch(w->req, &w->run, pc, &insn)) {
         w->budget--;
         switch (meaning_of(insn)) {
-        case WRITES: return true;
-        case READS:
-        case UNKNOWN: return false;
+        case WRITES: return UOP_FLAGS_DEAD;
+        case READS: return UOP_FLAGS_READ;
+        case UNKNOWN: return UOP_FLAGS_UNKNOWN;
         case BRANCHES:
             if (!branch(w, &pc, insn)) {
-                return false;
+                return UOP_FLAGS_UNKNOWN;
             }
             break;
         case ACCESSES:
             if (w->req->mode & CPU_MODE_PRECISE) {
-                return false;
+                return UOP_FLAGS_UNKNOWN;
             }
             pc += 4;
             break;
         case NEUTRAL: pc += 4; break;
         }
     }
-    return false;
+    return UOP_FLAGS_UNKNOWN;
 }
 
-bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc)
+UopFlagsUse a64_flags_use_at(const TranslateRequest *req, GuestAddr pc)
 {
     Walk w = {.req = req, .budget = MAX_INSNS};
     if (req->run) {
         w.run = *req->run; /* most targets are near */
     }
     push(&w, pc);
-    while (w.npaths) {
-        if (!walk(&w, w.paths[--w.npaths])) {
-            return false;
-        }
+    UopFlagsUse use = UOP_FLAGS_DEAD;
+    while (w.npaths && use != UOP_FLAGS_READ) {
+        UopFlagsUse there = walk(&w, w.paths[--w.npaths]);
+        use = there > use ? there : use;
     }
-    return true;
+    return use;
 }

@@ -12,6 +12,6 @@ uint32_t a64_landings(const uint8_t *code, bool guarded, FoundKind kind);
 /* What an indirect branch finds: the block at a pc that has more than an address (translate.c). */
 typedef enum A64Landing { A64_LAND, A64_LAND_REFUSED, A64_LAND_NOWHERE } A64Landing;
 A64Landing a64_land(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn);
-bool a64_flags_dead_at(const TranslateRequest *req, GuestAddr pc);
+UopFlagsUse a64_flags_use_at(const TranslateRequest *req, GuestAddr pc);
 
 #endif

@@ -8,7 +8,7 @@
  * a PUT of such goes away. What may fault, leave the block or run C that reads registers sees all
  *     of them (the precise-fault rule);
  *   - whether the flags can still be seen; across an exit to a known pc that is asked of the guest
- *     (UopFile.flags_dead_at), and only if there is a PUTFLAGS before it for which the answer
+ *     (UopFile.flags_use_at), and only if there is a PUTFLAGS before it for which the answer
  * matters.
  *
  * When it reaches a definition, all uses are known. An addend, a mask or flags with a single use
@@ -37,26 +37,23 @@ typedef struct Pass {
     uint32_t first;    /* what stays of the micro-ops that were looked at: [first, b->count) */
     uint32_t next_put; /* index of the first PUT that follows (and stays) */
     /* Flags: seen for certain, or seen if one of the targets reads them (none: not seen). */
-    bool flags_live;
+    UopFlagsUse flags;
+    bool accesses; /* memory is accessed before that */
     unsigned ntargets;
     GuestAddr targets[MAX_TARGETS];
 } Pass;
 
 /* ---- what is seen ---------------------------------------------------------------------------- */
 
-static void see_flags(Pass *p)
+static void use_flags(Pass *p, UopFlagsUse use)
 {
-    p->flags_live = true;
-    p->ntargets = 0;
+    p->flags = use > p->flags ? use : p->flags;
 }
 
 static void see_flags_at(Pass *p, GuestAddr target)
 {
-    if (p->flags_live) {
-        return;
-    }
-    if (!p->file->flags_dead_at || p->ntargets == MAX_TARGETS) {
-        see_flags(p);
+    if (!p->file->flags_use_at || p->ntargets == MAX_TARGETS) {
+        use_flags(p, UOP_FLAGS_UNKNOWN);
         return;
     }
     p->targets[p->ntargets++] = target;
@@ -64,20 +61,19 @@ static void see_flags_at(Pass *p, GuestAddr target)
 
 static void overwrite_flags(Pass *p)
 {
-    p->flags_live = false;
+    p->flags = UOP_FLAGS_DEAD;
+    p->accesses = false;
     p->ntargets = 0;
 }
 
 /* Asks the guest about the exits that follow. */
-static bool flags_dead(Pass *p)
+static UopFlagsUse flags_use(Pass *p)
 {
     for (unsigned i = 0; i < p->ntargets; i++) {
-        if (!p->file->flags_dead_at(p->file->ctx, p->targets[i])) {
-            see_flags(p);
-        }
+        use_flags(p, p->file->flags_use_at(p->file->ctx, p->targets[i]));
     }
     p->ntargets = 0;
-    return !p->flags_live;
+    return p->flags;
 }
 
 /* Everything but the flags is seen here. */
@@ -89,7 +85,16 @@ static void see_registers(Pass *p)
 static void see_all(Pass *p)
 {
     see_registers(p);
-    see_flags(p);
+    use_flags(p, UOP_FLAGS_UNKNOWN);
+}
+
+static void see_memory_access(Pass *p)
+{
+    see_registers(p);
+    p->accesses = true;
+    if (p->file->faults_see_flags) {
+        use_flags(p, UOP_FLAGS_UNKNOWN);
+    }
 }
 
 static void see_bytes(Pass *p, uint32_t offset, unsigned bytes)
@@ -103,7 +108,7 @@ static void see_bytes(Pass *p, uint32_t offset, unsigned bytes)
         p->b->slots[g].gen = p->b->gen - 1;
     }
     if (offset < p->file->flags_offset + 4 && p->file->flags_offset < offset + bytes) {
-        see_flags(p);
+        use_flags(p, UOP_FLAGS_READ);
     }
 }
 
@@ -162,7 +167,7 @@ static void see_exit(Pass *p, const Uop *u)
     if (direct && (u->sub == UOP_EXIT_JUMP || u->sub == UOP_EXIT_CALL)) {
         see_flags_at(p, u->imm64);
     } else {
-        see_flags(p);
+        use_flags(p, UOP_FLAGS_UNKNOWN);
     }
 }
 
@@ -205,29 +210,36 @@ static void invert(Uop *boolean)
     boolean->sub ^= 1; /* of TEST and of ICMP */
 }
 
+static void mark_unseen(const Pass *p, Uop *put)
+{
+    if (p->flags == UOP_FLAGS_UNKNOWN && p->file->flags_use_at) {
+        put->flags |= UOPF_UNSEEN;
+    }
+}
+
 /* The block ends in a conditional and a final jump, and the flags are dead at just one of them:
  * then the jumps are arranged so that the conditional one goes there, and the PUTFLAGS moves behind
  * it. */
 static bool sink_putflags(Pass *p, const Uop *put)
 {
     UopBlock *b = p->b;
-    if (p->ntargets != 2 || p->first + 2 > b->count || b->count == b->cap) {
+    if (p->ntargets != 2 || p->flags != UOP_FLAGS_DEAD || p->accesses || p->first + 2 > b->count ||
+        b->count == b->cap) {
         return false;
     }
     Uop *last = &b->uops[b->count - 1], *branch = last - 1, *boolean = last - 2;
     if (branch->op != UOP_EXIT_IF || branch->sub != UOP_EXIT_JUMP || last->sub != UOP_EXIT_JUMP) {
         return false;
     }
-    bool dead_if = p->file->flags_dead_at(p->file->ctx, branch->imm64);
-    bool dead_else = p->file->flags_dead_at(p->file->ctx, last->imm64);
-    if (dead_if == dead_else) {
-        p->ntargets = 0;
-        p->flags_live = !dead_if;
+    UopFlagsUse use_if = p->file->flags_use_at(p->file->ctx, branch->imm64);
+    UopFlagsUse use_else = p->file->flags_use_at(p->file->ctx, last->imm64);
+    use_flags(p, use_if);
+    use_flags(p, use_else);
+    p->ntargets = 0;
+    if (!use_if == !use_else) {
         return false;
     }
-    p->ntargets = 0;
-    p->flags_live = true;
-    if (dead_else) {
+    if (!use_else) {
         bool simple = p->first + 3 <= b->count &&
                       (boolean->op == UOP_TEST || boolean->op == UOP_ICMP) &&
                       boolean->dst == branch->a && uop_uses(b, boolean->dst) == 1;
@@ -241,19 +253,23 @@ static bool sink_putflags(Pass *p, const Uop *put)
     }
     last[1] = *last;
     *last = *put;
+    mark_unseen(p, last);
     use_at(b, put->a, b->count - 1);
     b->count++;
     return true;
 }
 
-static bool keep_putflags(Pass *p, const Uop *u)
+static bool keep_putflags(Pass *p, Uop *u)
 {
     if ((uint32_t)u->imm != p->file->flags_offset) {
         return true;
     }
-    bool gone = sink_putflags(p, u) || flags_dead(p);
+    bool stays = !sink_putflags(p, u) && flags_use(p) != UOP_FLAGS_DEAD;
+    if (stays) {
+        mark_unseen(p, u);
+    }
     overwrite_flags(p);
-    return !gone;
+    return stays;
 }
 
 /* Comparing floats sets the cumulative flags of the FP environment. */
@@ -465,10 +481,10 @@ static inline bool keep(Pass *p, Uop *u, uint8_t kind)
     case R_STATUS:
         return touches_fp(u) || (p->b->val_use[u->dst] != 0 && !(u->op == UOP_FLAGS && sink(p, u)));
     case R_LOAD:
-        see_all(p);
+        see_memory_access(p);
         sink(p, u);
         return true;
-    case R_MEMORY: see_all(p); return true;
+    case R_MEMORY: see_memory_access(p); return true;
     case R_PUT: return keep_put(p, u);
     case R_PUTFLAGS: return keep_putflags(p, u);
     case R_STICKY: see_bytes(p, (uint32_t)u->imm, 16); return true;

@@ -126,7 +126,10 @@ const char *uop_flag_name(unsigned op, unsigned bit)
         }
         return op == UOP_FTOI || op == UOP_ITOF ? "unsigned" : NULL;
     case UOPF_EXACT: return op == UOP_FROUND || op == UOP_FJCVT ? "exact" : NULL;
-    case UOPF_HIGH:
+    case UOPF_HIGH: /* = UOPF_UNSEEN */
+        if (op == UOP_PUTFLAGS) {
+            return "unseen";
+        }
         return op == UOP_FCVT || op == UOP_FMLAL || op == UOP_WIDEN || op == UOP_WMUL ||
                        op == UOP_CLMUL
                    ? "high"

@@ -170,6 +170,7 @@ enum {
     UOPF_SIGNED = 8,    /* GETLANE */
     UOPF_EXACT = 16,    /* FROUND: raises inexact; FJCVT: asks whether it is */
     UOPF_HIGH = 32,     /* the high half of the lanes */
+    UOPF_UNSEEN = 32,   /* PUTFLAGS: mostly overwritten before they are read (UOP_FLAGS_UNKNOWN) */
 };
 
 /* Conditions. EQ..LE: of flags (and inverses differ in bit 0); the last group: of operands. */
@@ -490,12 +491,17 @@ static inline uint32_t uop_last_use(const UopBlock *b, Val v)
 }
 
 /* ---- passes (opt.c) -------------------------------------------------------------------------- */
+/* What becomes of flags: certainly overwritten before they are read; nobody knows; there is a way
+ * on which they are read. */
+typedef enum UopFlagsUse { UOP_FLAGS_DEAD, UOP_FLAGS_UNKNOWN, UOP_FLAGS_READ } UopFlagsUse;
+
 /* What a pass must know of the guest's register file. */
 typedef struct UopFile {
     uint32_t flags_offset; /* of N,Z,C,V */
-    /* Flags are dead at the entry of a successor at this pc (NULL: unknown, live). Looks at guest
-     * code, so it may be conservative only. */
-    bool (*flags_dead_at)(void *ctx, GuestAddr pc);
+    /* What becomes of flags at the entry of a successor at this pc (NULL: unknown, and PUTFLAGS
+     * isn't marked). Looks at guest code, so it may be conservative only. */
+    UopFlagsUse (*flags_use_at)(void *ctx, GuestAddr pc);
+    bool faults_see_flags; /* memory accesses are readers of flags */
     void *ctx;
     const struct HelperInfo
         *helpers; /* frontend.h; NULL: every helper may read and write the file, and fault */

@@ -11,7 +11,7 @@
     .globl host_syscall
     .type host_syscall, @function
 host_syscall:
-    leaq 56(%rdi), %r11             /* &cpu->interrupt; host.c asserts the offset */
+    leaq 120(%rdi), %r11            /* &cpu->interrupt; host.c asserts the offset */
     movq %rsi, %rax
     movq %rdx, %rcx
     movq (%rcx), %rdi

@@ -1,6 +1,6 @@
 #include "runtime/host/host.h"
 
-_Static_assert(offsetof(Cpu, interrupt) == 56, "host.S");
+_Static_assert(offsetof(Cpu, interrupt) == 120, "host.S");
 
 int host_copy(void *dst, const void *src, size_t n);
 int host_fill0(void *dst, size_t n);

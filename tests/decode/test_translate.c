@@ -150,24 +150,25 @@ Test(decode, dead_flags)
 {
     static const struct {
         uint32_t insns[3];
-        bool dead;
+        UopFlagsUse use;
     } cases[] = {
-        {{0xeb01001f}, true},                          /* cmp x0, x1 */
-        {{0x91000400, 0xf100041f}, true},              /* add; cmp x0, #1 */
-        {{0xf9400000, 0xea000000}, true},              /* ldr; ands */
-        {{0x1e602000}, true},                          /* fcmp d0, d0 */
-        {{0x9a9f17e0, 0xeb01001f}, false},             /* cset */
-        {{0xba000000}, false},                         /* adcs */
-        {{0xfa400800, 0xeb01001f}, false},             /* ccmp */
-        {{0xd65f03c0, 0xeb01001f}, false},             /* ret */
-        {{0x14000002, 0x9a9f17e0, 0xeb01001f}, true},  /* b over cset */
-        {{0xd503201f, 0xd503201f, 0xd503201f}, false}, /* nothing known */
+        {{0xeb01001f}, UOP_FLAGS_DEAD},                            /* cmp x0, x1 */
+        {{0x91000400, 0xf100041f}, UOP_FLAGS_DEAD},                /* add; cmp x0, #1 */
+        {{0xf9400000, 0xea000000}, UOP_FLAGS_DEAD},                /* ldr; ands */
+        {{0x1e602000}, UOP_FLAGS_DEAD},                            /* fcmp d0, d0 */
+        {{0x9a9f17e0, 0xeb01001f}, UOP_FLAGS_READ},                /* cset */
+        {{0xba000000}, UOP_FLAGS_READ},                            /* adcs */
+        {{0xfa400800, 0xeb01001f}, UOP_FLAGS_READ},                /* ccmp */
+        {{0xb4000040, 0xd65f03c0, 0x9a9f17e0}, UOP_FLAGS_READ},    /* cbz over ret to cset */
+        {{0xd65f03c0, 0xeb01001f}, UOP_FLAGS_UNKNOWN},             /* ret */
+        {{0x14000002, 0x9a9f17e0, 0xeb01001f}, UOP_FLAGS_DEAD},    /* b over cset */
+        {{0xd503201f, 0xd503201f, 0xd503201f}, UOP_FLAGS_UNKNOWN}, /* nothing known */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         Code code = {.n = 3};
         memcpy(code.insns, cases[i].insns, sizeof cases[i].insns);
         TranslateRequest req = {.pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &code};
-        cr_expect(frontend_aarch64.flags_dead_at(&req, PC) == cases[i].dead, "case %zu", i);
+        cr_expect(frontend_aarch64.flags_use_at(&req, PC) == cases[i].use, "case %zu", i);
     }
 }
 
@@ -214,7 +215,7 @@ Test(decode, landing_pads)
 }
 
 /*
- * An instruction that flags_dead_at passes over doesn't read flags and goes on behind itself, and
+ * An instruction that flags_use_at passes over doesn't read flags and goes on behind itself, and
  * one that it takes for a writer writes them: known from the micro-ops. (A call may end the search:
  * see dead_flags.c.)
  */
@@ -230,9 +231,9 @@ Test(decode, dead_flags_agree_with_meaning)
                  before_ret = {.insns = {insn, 0xd65f03c0}, .n = 2};
             TranslateRequest req = {
                 .pc = PC, .max_insns = 1, .fetch = fetch, .fetch_ctx = &before_adds};
-            bool passes = frontend_aarch64.flags_dead_at(&req, PC);
+            bool passes = frontend_aarch64.flags_use_at(&req, PC) == UOP_FLAGS_DEAD;
             req.fetch_ctx = &before_ret;
-            bool writes = frontend_aarch64.flags_dead_at(&req, PC);
+            bool writes = frontend_aarch64.flags_use_at(&req, PC) == UOP_FLAGS_DEAD;
             bool reads = false, puts = false;
             frontend_aarch64.translate(&req, &b);
             for (uint32_t k = 0; k < b.count; k++) {

@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t insn;
         memcpy(&insn, code.bytes + at, 4);
         a64_disassemble(insn, code.at + at, text, sizeof text);
-        frontend_aarch64.flags_dead_at(&req, code.at + at);
+        frontend_aarch64.flags_use_at(&req, code.at + at);
     }
     return 0;
 }

@@ -77,18 +77,19 @@ static void verify(const UopBlock *b, uint64_t seed, const char *what)
     }
 }
 
-static bool flags_are_dead(void *ctx, GuestAddr pc)
+static UopFlagsUse flags_are_read(void *ctx, GuestAddr pc)
 {
     (void)ctx;
     (void)pc;
-    return false;
+    return UOP_FLAGS_READ;
 }
 
 static void check(unsigned what, uint64_t first, unsigned count)
 {
     UopBlock before, after;
     static Outcome start, x, y;
-    UopFile file = {.flags_offset = TEST_NZCV, .flags_dead_at = flags_are_dead};
+    UopFile file = {
+        .flags_offset = TEST_NZCV, .flags_use_at = flags_are_read, .faults_see_flags = true};
     uop_block_init(&before);
     uop_block_init(&after);
     for (uint64_t seed = first; seed < first + count; seed++) {

@@ -6,10 +6,10 @@
 
 #include "frontend/frontend.h"
 
-static bool flags_dead_at(void *ctx, GuestAddr pc)
+static UopFlagsUse flags_use_at(void *ctx, GuestAddr pc)
 {
     (void)ctx;
-    return pc & 1;
+    return pc & 1 ? UOP_FLAGS_DEAD : pc & 2 ? UOP_FLAGS_UNKNOWN : UOP_FLAGS_READ;
 }
 
 static const HelperInfo helpers[] = {
@@ -21,7 +21,8 @@ static const HelperInfo helpers[] = {
 };
 const UopFile test_file = {
     .flags_offset = TEST_NZCV,
-    .flags_dead_at = flags_dead_at,
+    .flags_use_at = flags_use_at,
+    .faults_see_flags = true,
     .helpers = helpers,
     .nhelpers = sizeof helpers / sizeof helpers[0],
 };

@@ -177,10 +177,71 @@ static inline unsigned hint_of(const Emit *e, const Uop *u)
     return find_hint(e, u);
 }
 
-/* What will be asked of flags; they live as long as the booleans that are tested of them. */
-static void find_needs(const Emit *e, const Uop *u, ValState *d)
+/* The micro-op beside an operation's FLAGS that computes the result of the same, or NULL. */
+const Uop *emit_result_beside(const Emit *e, const Uop *flags)
+{
+    static const uint8_t op_of[] = {[UOP_FLAGS_ADD] = UOP_ADD, [UOP_FLAGS_SUB] = UOP_SUB};
+    const Uop *uops = e->ub->uops;
+
+    if (flags->sub > UOP_FLAGS_SUB)
+        return NULL;
+    for (int k = -1; k <= 1; k += 2) {
+        const Uop *n = flags + k;
+        if (n >= uops && n < uops + e->ub->count && n->op == op_of[flags->sub] &&
+            n->type == flags->type && n->a == flags->a && n->b == flags->b &&
+            (n->b != VAL_NONE || n->imm == flags->imm) && uop_last_use(e->ub, n->dst))
+            return n;
+    }
+    return NULL;
+}
+
+/* The index of the micro-op that stores what these flags are made of, or 0. */
+static uint32_t stored_at(const Emit *e, const Uop *flags)
 {
     const Uop *uops = e->ub->uops;
+
+    if (flags->op != UOP_FLAGS || flags->sub == UOP_FLAGS_ADC || flags->sub > UOP_FLAGS_LOGIC)
+        return 0;
+    for (uint32_t k = uop_last_use(e->ub, flags->dst); &uops[k] > flags; k--) {
+        if (uops[k].op == UOP_PUTFLAGS && uops[k].a == flags->dst)
+            return uops[k].flags & UOPF_UNSEEN ? k : 0;
+    }
+    return 0;
+}
+
+/* What the flags are made of stays until it is stored. */
+static void keep_operands(Emit *e, const Uop *u, ValState *d, uint32_t until)
+{
+    const Uop *result = emit_result_beside(e, u);
+
+    d->need |= EMIT_NEED_MADE;
+    if (!result)
+        ra_extend(e, u->a, until);
+    else if (result < u)
+        ra_extend(e, result->dst, until); /* else when it is defined */
+    if (u->b != VAL_NONE)
+        ra_extend(e, u->b, until);
+}
+
+/* The result of an operation whose flags are made of it. */
+static void keep_result(const Emit *e, const Uop *u, ValState *d)
+{
+    const Uop *flags = u->op == UOP_AND || u->op == UOP_ANDN ? u + 1 : u - 1;
+    uint32_t until = 0;
+
+    if (u == e->ub->uops || flags->op != UOP_FLAGS)
+        return;
+    if (flags > u ? flags->sub == UOP_FLAGS_LOGIC && flags->a == u->dst
+                  : emit_result_beside(e, flags) == u)
+        until = stored_at(e, flags);
+    d->last = d->last > until ? d->last : until;
+}
+
+/* What will be asked of flags; they live as long as the booleans that are tested of them. */
+static void find_needs(Emit *e, const Uop *u, ValState *d)
+{
+    const Uop *uops = e->ub->uops;
+    uint32_t tested = 0, stored = stored_at(e, u);
 
     for (uint32_t k = d->def + 1, end = d->last; k <= end; k++) {
         const Uop *n = &uops[k];
@@ -190,9 +251,14 @@ static void find_needs(const Emit *e, const Uop *u, ValState *d)
             uint32_t last = uop_last_use(e->ub, n->dst);
             d->need |= 1u << n->sub;
             d->last = last > d->last ? last : d->last;
-        } else if (n->op == UOP_PUTFLAGS || n->op == UOP_PACKFLAGS) {
+            tested = last > tested ? last : tested;
+        } else if ((n->op == UOP_PUTFLAGS && k != stored) || n->op == UOP_PACKFLAGS) {
             d->need |= EMIT_NEED_ALL;
         }
+    }
+    if (stored) {
+        d->imm = tested;
+        keep_operands(e, u, d, stored);
     }
 }
 
@@ -210,7 +276,7 @@ static void fold_shift(Emit *e, const Uop *u, ValState *d)
     }
 }
 
-static inline ValState *define(Emit *e, const Uop *u, uint32_t at)
+static ValState *define(Emit *e, const Uop *u, uint32_t at)
 {
     ValState *d = &e->vals[u->dst];
 
@@ -218,6 +284,8 @@ static inline ValState *define(Emit *e, const Uop *u, uint32_t at)
         (ValState){.type = e->ub->val_type[u->dst], .def = at, .last = uop_last_use(e->ub, u->dst)};
     if (d->type == T_FLAGS)
         find_needs(e, u, d);
+    else if (u->op == UOP_ADD || u->op == UOP_SUB || u->op == UOP_AND || u->op == UOP_ANDN)
+        keep_result(e, u, d);
     return d;
 }
 

@@ -66,12 +66,15 @@ typedef struct ValState {
     uint16_t off;  /* VK_MEM, VK_MEMCOND: offset in struct Cpu; VK_COND: the flags value */
     uint16_t home; /* offset in struct Cpu where the value also stands; 0: nowhere */
     uint32_t def;  /* index of the micro-op that defines it */
-    uint32_t need; /* flags values: bit per UopCond that is tested; EMIT_NEED_ALL: all four flags */
+    uint32_t need; /* flags values: bit per UopCond that is tested; EMIT_NEED_ALL: all four flags;
+                      EMIT_NEED_MADE: what they are made of, and imm: the last micro-op that asks
+                      for a condition */
     uint64_t imm;
 } ValState;
 _Static_assert(sizeof(Cpu) < 65536, "offsets in ValState");
 _Static_assert(sizeof(ValState) == 32, "two of them in a cache line");
-#define EMIT_NEED_ALL (1u << 31)
+#define EMIT_NEED_ALL  (1u << 31)
+#define EMIT_NEED_MADE (1u << 30)
 
 /* What EFLAGS hold: */
 typedef enum FlagsHeld {
@@ -133,6 +136,7 @@ typedef struct Emit {
     GuestAddr file;           /* where the file is, if so */
     const uint8_t *file_word; /* the word that says so (template_stubs); NULL: none */
     bool quick;               /* a quick block is being emitted (emit_snippets.c) */
+    bool settled;             /* quick: flags in memory are bytes from here on */
     bool placed; /* what was emitted since this was cleared is good for its place only */
     bool failed;
     uint8_t *arena; /* its start (writable view) */

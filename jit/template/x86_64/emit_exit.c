@@ -19,8 +19,6 @@
 
 _Static_assert(CPU_SHADOW_SIZE == 128 && sizeof(ShadowEntry) == 16, "shadow_top wraps as a byte");
 
-#define OFF(field) ((uint32_t)offsetof(Cpu, field))
-
 static GuestAddr insn_pc(const Emit *e)
 {
     return e->pc + e->insn_off;

@@ -7,6 +7,7 @@
  * later.
  */
 #include "jit/template/x86_64/emit_ops.h"
+#include "jit/template/x86_64/template.h"
 
 /* ---- conditions of EFLAGS -------------------------------------------------------------------- */
 
@@ -123,6 +124,8 @@ void emit_save_flags(Emit *e)
 
     e->fl.val = VAL_NONE;
     if (s->kind != VK_FLAGS || s->last < e->i)
+        return;
+    if ((s->need & (EMIT_NEED_MADE | EMIT_NEED_ALL)) == EMIT_NEED_MADE && s->imm < e->i)
         return;
     if (e->fl.held == FL_BOOL && r != ~0u) {
         asm_setcc(&e->a, e->fl.cc, r);
@@ -732,14 +735,63 @@ bool emit_packflags(Emit *e, const Uop *u)
     return true;
 }
 
+static void cold_settle(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    asm_call(&e->a, emit_stub(e, STUB_SETTLE));
+    asm_jmp(&e->a, p->back);
+}
+
+void emit_settle_flags(Emit *e, uint32_t off)
+{
+    asm_alu_mi(&e->a, ALU_CMP, 0, asm_cpu(off), CPU_FLAGS_MADE);
+    ColdPiece *p = emit_cold(e, cold_settle, asm_jcc32(&e->a, CC_AE));
+    p->back = e->a.p;
+}
+
 bool emit_getflags(Emit *e, const Uop *u)
 {
     ValState *d = emit_val(e, u->dst);
 
+    if (!e->quick) {
+        emit_clobber_flags(e);
+        emit_settle_flags(e, (uint32_t)u->imm);
+    }
     d->kind = VK_MEM;
     d->off = (uint32_t)u->imm;
     ra_note_home(e, u->dst, d->off);
     return true;
+}
+
+/* Stores what the flags are made of (CpuFlags). */
+static void put_made_of(Emit *e, const Uop *u)
+{
+    const Uop *flags = &e->ub->uops[emit_val(e, u->a)->def], *result = emit_result_beside(e, flags);
+    Val a = result ? result->dst : flags->a, b = flags->b;
+    bool logic = flags->sub == UOP_FLAGS_LOGIC, wide = flags->type == T_I64;
+    uint64_t imm = logic ? 0 : (uint64_t)(int64_t)flags->imm;
+    uint32_t of = CPU_FLAGS_MADE | (wide ? CPU_FLAGS_64 : 0) | (result ? CPU_FLAGS_RESULT : 0) |
+                  (logic || flags->sub == UOP_FLAGS_ADD ? CPU_FLAGS_ADD : 0);
+
+    if (logic || b == VAL_NONE || emit_is_const(e, b, &imm)) {
+        imm = wide ? imm : (uint64_t)(int64_t)(int32_t)imm;
+        b = (int64_t)imm == (int32_t)imm ? VAL_NONE : b;
+    }
+    if (b != VAL_NONE) {
+        asm_mov_mr(&e->a, 3, asm_cpu(OFF(flags_b)), ra_use_g(e, b));
+    } else if (imm + (1u << 23) < 1u << 24) {
+        of |= CPU_FLAGS_IMM | (uint32_t)imm << 8;
+    } else {
+        asm_mov_mi(&e->a, 3, asm_cpu(OFF(flags_b)), (int32_t)imm);
+    }
+    if (emit_is_const(e, a, &imm) && (int64_t)imm == (int32_t)imm)
+        asm_mov_mi(&e->a, 3, asm_cpu(OFF(flags_a)), (int32_t)imm);
+    else
+        asm_mov_mr(&e->a, 3, asm_cpu(OFF(flags_a)), ra_use_g(e, a));
+    asm_mov_mi(&e->a, 2, asm_cpu((uint32_t)u->imm), (int32_t)of);
+    ra_kill_operand(e, a);
+    if (flags->b != a)
+        ra_kill_operand(e, flags->b);
 }
 
 bool emit_putflags(Emit *e, const Uop *u)
@@ -748,6 +800,10 @@ bool emit_putflags(Emit *e, const Uop *u)
     uint32_t off = (uint32_t)u->imm;
 
     ra_overwrite(e, off, 4);
+    if ((u->flags & UOPF_UNSEEN) && (s->need & EMIT_NEED_MADE)) {
+        put_made_of(e, u);
+        return true;
+    }
     if (s->kind == VK_FLAGS && e->fl.val == u->a) {
         store_flags(e, off);
         return true;

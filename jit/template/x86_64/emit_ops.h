@@ -16,6 +16,8 @@ bool emit_test_op(Emit *e, const Uop *u);
 bool emit_packflags(Emit *e, const Uop *u);
 bool emit_getflags(Emit *e, const Uop *u);
 bool emit_putflags(Emit *e, const Uop *u);
+/* The flags at that offset become four bytes if they aren't (CpuFlags). Changes EFLAGS. */
+void emit_settle_flags(Emit *e, uint32_t off);
 
 /* emit_int.c, emit_shift.c */
 /* FLAGS u of an ADD, SUB or ADC that comes next: both at once. False if it isn't so. */
@@ -58,6 +60,7 @@ bool emit_addr(Emit *e, const Uop *u);
 bool emit_get(Emit *e, const Uop *u);
 bool emit_put(Emit *e, const Uop *u);
 bool emit_sticky(Emit *e, const Uop *u);
+#define OFF(field) ((uint32_t)offsetof(Cpu, field))
 
 /* emit_mem.c */
 bool emit_load(Emit *e, const Uop *u);
@@ -89,6 +92,8 @@ void emit_go_to_value(Emit *e, unsigned target, bool call);
 /* A block begins in the thread's chunks; at its end 0 or -errno, as template_emit. */
 Emit *emit_begin(JitThread *t, Block *b, bool relocatable);
 int emit_end(Emit *e);
+/* The micro-op beside an operation's FLAGS that computes the result of the same, or NULL. */
+const Uop *emit_result_beside(const Emit *e, const Uop *flags);
 /* The micro-ops of ub up to `end`. */
 void emit_uops(Emit *e, const UopBlock *ub, const Uop *end);
 /* Code from here on that faults, or is returned to from C, belongs to the current guest

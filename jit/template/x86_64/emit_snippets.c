@@ -44,6 +44,29 @@ static void rewind_to(Emit *e, const Before *b)
     e->marked_insn = UINT32_MAX;
 }
 
+static unsigned flags_in(const UopBlock *ub)
+{
+    unsigned flags = 0;
+
+    for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++)
+        flags |= u->op == UOP_GETFLAGS   ? SNIPPET_READS_FLAGS
+                 : u->op == UOP_PUTFLAGS ? SNIPPET_WRITES_FLAGS
+                                         : 0;
+    return flags;
+}
+
+/* Snippets that read flags take them for bytes, and that is what snippets leave. */
+static inline void settle_flags(Emit *e, unsigned flags)
+{
+    if (!flags || e->settled)
+        return;
+    e->settled = true;
+    if (flags & SNIPPET_READS_FLAGS) {
+        e->u = NULL;
+        emit_settle_flags(e, e->jit->frontend->flags_offset);
+    }
+}
+
 /* What was emitted since serves all instructions of that shape, if it can. */
 static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Before *b, Cond c)
 {
@@ -61,6 +84,7 @@ static Snippet *remember(Emit *e, Snippets *s, const InsnShape *shape, const Bef
     snippet->cond_kind = c.kind;
     snippet->cc = c.cc;
     snippet->nholes = 0;
+    snippet->flags = (uint8_t)flags_in(e->ub);
     snippet->holes[0] = (uint8_t)len; /* one is always filled */
     memcpy(snippet->code, b->p, len);
     return snippet;
@@ -223,6 +247,7 @@ static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const Ins
     if (s && find_holes(s, holes, (uint32_t)number)) {
         for (unsigned k = 0; k < s->nholes; k++)
             fill_hole(b.p, s->holes[k], shape->imm);
+        e->settled |= s->flags != 0; /* none of these reads flags */
         e->u = NULL;
         return true;
     }
@@ -258,6 +283,7 @@ static bool make(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *
     quick_uops(t, req, pc);
     const UopBlock *ub = &t->uops;
     const Uop *last = &ub->uops[ub->count - 1];
+    settle_flags(e, flags_in(ub));
     Before b = before(e);
     bool goes_on = falls_through(ub, last), ends = !goes_on;
 
@@ -377,6 +403,7 @@ static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const Insn
     const Snippet *found = snippets_find(s, shape->key, e->mode);
     if (!found)
         return make(e, req, pc, shape);
+    settle_flags(e, found->flags);
     copy(e, found, shape);
     if (shape->kind != INSN_BRANCH)
         return false;
@@ -397,6 +424,7 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
     bool ended = false;
 
     e->quick = true;
+    e->settled = false;
     e->u = NULL;
     while (!ended && n < JIT_MAX_INSNS && (known = f->shapes(req, pc, shapes, AT_ONCE)) != 0) {
         for (unsigned k = 0; k < known && !ended; k++) {

@@ -17,6 +17,8 @@ enum {
     SNIPPET_NEGATIVE = 0x80,
     SNIPPET_LONGEST = 120,
     SNIPPET_NO_MODE = UINT16_MAX,
+    SNIPPET_READS_FLAGS = 1,
+    SNIPPET_WRITES_FLAGS = 2,
 };
 
 /* At multiples of 16; in one line of the host's cache if it has room there: looking for snippets
@@ -31,7 +33,8 @@ typedef struct Snippet {
     /* Offsets of four bytes, of the varying number: + NEGATIVE: of its negative. If there are none
      * the first is right behind the code. */
     uint8_t holes[SNIPPET_MOST_HOLES];
-    uint8_t unused[2];
+    uint8_t flags; /* SNIPPET_READS_FLAGS, SNIPPET_WRITES_FLAGS */
+    uint8_t unused;
     uint8_t code[]; /* with room for whole 16 bytes */
 } Snippet;
 _Static_assert(sizeof(Snippet) == 16 && (unsigned)SNIPPET_LONGEST < (unsigned)SNIPPET_NEGATIVE,

@@ -114,6 +114,55 @@ static void stub_op(Asm *a, const Frontend *f)
     ret(a);
 }
 
+/* What the flags in memory are made of becomes four bytes. */
+static void stub_settle(Asm *a, uint32_t nzcv)
+{
+    AsmMem of = asm_cpu(nzcv);
+
+    push(a, HR_RAX);
+    push(a, HR_RBX);
+    push(a, HR_RBP);
+    asm_mov_rm(a, 2, HR_RAX, of);
+    asm_mov_rm(a, 3, HR_RBX, asm_cpu((uint32_t)offsetof(Cpu, flags_a)));
+    asm_mov_rm(a, 3, HR_RBP, asm_cpu((uint32_t)offsetof(Cpu, flags_b)));
+    asm_test_ri(a, 0, HR_RAX, CPU_FLAGS_IMM);
+    uint8_t *no_imm = asm_jcc8(a, CC_E);
+    asm_movsx_rr(a, 3, 2, HR_RBP, HR_RAX);
+    asm_shift_ri(a, SHIFT_SAR, 3, HR_RBP, 8);
+    asm_patch8(a, no_imm);
+    asm_test_ri(a, 0, HR_RAX, CPU_FLAGS_RESULT);
+    uint8_t *operand = asm_jcc8(a, CC_E);
+    asm_test_ri(a, 0, HR_RAX, CPU_FLAGS_ADD);
+    uint8_t *sum = asm_jcc8(a, CC_NE);
+    asm_alu_rr(a, ALU_ADD, 3, HR_RBX, HR_RBP);
+    uint8_t *difference = asm_jmp8(a);
+    asm_patch8(a, sum);
+    asm_alu_rr(a, ALU_SUB, 3, HR_RBX, HR_RBP);
+    asm_patch8(a, difference);
+    asm_patch8(a, operand);
+    asm_test_ri(a, 0, HR_RAX, CPU_FLAGS_64);
+    uint8_t *wide = asm_jcc8(a, CC_NE);
+    asm_shift_ri(a, SHIFT_SHL, 3, HR_RBX, 32);
+    asm_shift_ri(a, SHIFT_SHL, 3, HR_RBP, 32);
+    asm_patch8(a, wide);
+    asm_test_ri(a, 0, HR_RAX, CPU_FLAGS_ADD);
+    uint8_t *add = asm_jcc8(a, CC_NE);
+    asm_alu_rr(a, ALU_CMP, 3, HR_RBX, HR_RBP);
+    asm_setcc_m(a, CC_AE, asm_cpu(nzcv + 2));
+    uint8_t *rest = asm_jmp8(a);
+    asm_patch8(a, add);
+    asm_alu_rr(a, ALU_ADD, 3, HR_RBX, HR_RBP);
+    asm_setcc_m(a, CC_B, asm_cpu(nzcv + 2));
+    asm_patch8(a, rest);
+    asm_setcc_m(a, CC_S, of);
+    asm_setcc_m(a, CC_E, asm_cpu(nzcv + 1));
+    asm_setcc_m(a, CC_O, asm_cpu(nzcv + 3));
+    pop(a, HR_RBP);
+    pop(a, HR_RBX);
+    pop(a, HR_RAX);
+    ret(a);
+}
+
 /* ---- called by tier 2 ------------------------------------------------------------------------ */
 
 static const uint8_t volatile_regs[] = {HR_RAX, HR_RCX, HR_RDX, HR_RSI, HR_RDI,
@@ -292,6 +341,8 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     leave_with_pc(&a, TEMPLATE_MISS, save_and_leave);
     BEGIN(OP);
     stub_op(&a, jit->frontend);
+    BEGIN(SETTLE);
+    stub_settle(&a, jit->frontend->flags_offset);
     BEGIN(HOT);
     leave_with_pc(&a, TEMPLATE_HOT, save_and_leave);
     BEGIN(T2_LEAVE);

@@ -136,6 +136,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
     uint32_t reason = enter(cpu, b->code);
     JIT_RAN_CODE(j);
     cpu->loop.in_code = false;
+    cpu_settle_flags(cpu, j->frontend->flags_offset);
     if (reason == TEMPLATE_LINK) {
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
         *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;

@@ -14,12 +14,13 @@ typedef enum Stub {
     STUB_LEAVE_SYSCALL, /* rax: guest pc */
     STUB_LEAVE_TRAP,    /* rax: guest pc */
     STUB_LEAVE_FAULT,   /* the register file is complete already; rsp = Cpu.host_sp */
-    STUB_LINK, /* called by the stub of an unlinked exit; a tag follows. Leaves with TEMPLATE_LINK
-                */
-    STUB_MISS, /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
-    STUB_OP,   /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
-                  Result in Cpu.tmp[0]; keeps all registers */
-    STUB_HOT,  /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
+    STUB_LINK,   /* called by the stub of an unlinked exit; a tag follows. Leaves with TEMPLATE_LINK
+                  */
+    STUB_MISS,   /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
+    STUB_OP,     /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
+                    Result in Cpu.tmp[0]; keeps all registers */
+    STUB_SETTLE, /* called: the flags become four bytes (CpuFlags); keeps all registers */
+    STUB_HOT,    /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
