@@ -269,6 +269,10 @@ void lift_exit_if(Lift *l, const Uop *u);
 /* The interpreter's routine for the micro-op; result of u's type. */
 V lift_by_interp(Lift *l, const Uop *u);
 void lift_helper(Lift *l, const Uop *u);
+/* A call of a helper that looks at no register of the guest. */
+bool lift_helper_is_alone(const Lift *l, const Uop *u);
+/* LLVM's number of the convention that the stub is called by. */
+unsigned lift_call_convention(LiftStub stub);
 /* The same with operands given (slow paths). */
 V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
 /* In precise mode: before something that may fault and isn't faults_has(). */

@@ -92,7 +92,7 @@ static void make_stubs(Lift *l)
         bool is_call = k >= LIFT_OP;
         snprintf(name, sizeof name, "s%u", k);
         l->stubs[k] = LLVMAddFunction(l->mod, name, is_call ? c_type : l->fn_type);
-        LLVMSetFunctionCallConv(l->stubs[k], is_call ? 15 : 21);
+        LLVMSetFunctionCallConv(l->stubs[k], is_call ? lift_call_convention(k) : 21);
         LLVMSetVisibility(l->stubs[k], LLVMHiddenVisibility);
         if (is_call) {
             attribute(l, l->stubs[k], "nounwind");

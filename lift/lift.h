@@ -51,6 +51,7 @@ typedef enum LiftStub {
               */
     LIFT_HELPER, /* call, keeps all registers: Frontend.helpers[id].fn(cpu, tmp[1], tmp[2], tmp[3])
                     to tmp[0] */
+    LIFT_HELPER_ALONE, /* the same of one with no effects; call, keeps what preserve_most does */
     LIFT_STUBS
 } LiftStub;
 

@@ -6,8 +6,11 @@
 
 #define TMP(k) ((uint32_t)offsetof(Cpu, tmp) + 16u * (k))
 
-/* preserve_all */
-enum { KEEPS_ALL = 15 };
+unsigned lift_call_convention(LiftStub stub)
+{
+    enum { PRESERVE_MOST = 14, PRESERVE_ALL = 15 };
+    return stub == LIFT_HELPER_ALONE ? PRESERVE_MOST : PRESERVE_ALL;
+}
 
 static void call_stub(Lift *l, LiftStub stub, V arg)
 {
@@ -15,7 +18,7 @@ static void call_stub(Lift *l, LiftStub stub, V arg)
     Ty params[2] = {l->ptr, l->ptr};
     Ty type = LLVMFunctionType(l->void_type, params, 2, false);
     V call = LLVMBuildCall2(l->b, type, l->stubs[stub], args, 2, "");
-    LLVMSetInstructionCallConv(call, KEEPS_ALL);
+    LLVMSetInstructionCallConv(call, lift_call_convention(stub));
 }
 
 /* The micro-op itself, in the code object's read-only data. */
@@ -73,19 +76,34 @@ V lift_by_interp(Lift *l, const Uop *u)
     return lift_from128(l, regs_cpu_load(l, l->v2i64, TMP(0), false), type);
 }
 
+bool lift_helper_is_alone(const Lift *l, const Uop *u)
+{
+    const Frontend *f = l->r->frontend;
+    return u->op == UOP_HELPER && (uint32_t)u->imm < f->nhelpers &&
+           !(f->helpers[u->imm].effects & ~(uint32_t)HELPER_PURE);
+}
+
 void lift_helper(Lift *l, const Uop *u)
 {
     uint16_t vals[3] = {u->a, u->b, u->c};
-    regs_commit(l);
-    regs_cpu_store(l, lift_guest(l, l->insn_pc), 0, l->r->precise);
+    bool alone = lift_helper_is_alone(l, u);
+    if (!alone) {
+        regs_commit(l);
+        regs_cpu_store(l, lift_guest(l, l->insn_pc), 0, l->r->precise);
+    }
     for (unsigned k = 0; k < 3; k++) {
+        if (alone && vals[k] == VAL_NONE) {
+            continue;
+        }
         V x = vals[k] == VAL_NONE ? lift_i64(l, 0) : lift_val(l, vals[k]);
         x = LLVMTypeOf(x) == l->i64 ? x : LLVMBuildZExt(l->b, x, l->i64, "");
         regs_cpu_store(l, x, TMP(k + 1), false);
     }
     V id = LLVMConstIntToPtr(lift_i64(l, (uint32_t)u->imm), l->ptr);
-    call_stub(l, LIFT_HELPER, id);
-    regs_reload(l);
+    call_stub(l, alone ? LIFT_HELPER_ALONE : LIFT_HELPER, id);
+    if (!alone) {
+        regs_reload(l);
+    }
     if (u->dst != VAL_NONE) {
         l->vals[u->dst] = regs_cpu_load(l, l->i64, TMP(0), false);
     }

@@ -133,7 +133,7 @@ static void find_units(Lift *l)
 static bool is_commit(const Lift *l, const Uop *u)
 {
     if (u->op == UOP_HELPER) {
-        return true;
+        return !lift_helper_is_alone(l, u);
     }
     return l->r->precise && uop_info[u->op].effects & (UOPE_LOAD | UOPE_STORE) && !faults_has(l, u);
 }
@@ -451,9 +451,9 @@ static void flow_flags(Lift *l)
             const UopBlock *ub = l->r->blocks[i].ub;
             unsigned now = l->bs[i].flags_made;
             for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-                now = u->op == UOP_PUTFLAGS ? made_by(ub, u)
-                      : u->op == UOP_HELPER ? FLAGS_BITS
-                                            : now;
+                now = u->op == UOP_PUTFLAGS                                ? made_by(ub, u)
+                      : u->op == UOP_HELPER && !lift_helper_is_alone(l, u) ? FLAGS_BITS
+                                                                           : now;
                 unsigned n = u->op == UOP_EXIT || u->op == UOP_EXIT_IF ? targets(l, i, u, to) : 0;
                 for (unsigned e = 0; e < n && now != FLAGS_UNKNOWN; e++) {
                     uint8_t *at = &l->bs[to[e]].flags_made, was = *at;

@@ -462,17 +462,46 @@ static void store_operand(Emit *e, const ColdOperand *o, uint32_t off)
         asm_mov_mi(&e->a, 3, asm_cpu(off + 8), 0);
 }
 
-static void call_op(Emit *e, const Uop *u, const ColdOperand opnd[4])
+static void store_operands(Emit *e, const ColdOperand opnd[4])
 {
     for (unsigned k = 1; k < 4; k++) {
         if (opnd[k].kind != VK_NONE)
             store_operand(e, &opnd[k], (uint32_t)offsetof(Cpu, tmp) + 16 * k);
     }
-    asm_nop(&e->a, (unsigned)(-((uintptr_t)e->a.p + 5) & 7)); /* the micro-op is aligned */
+}
+
+static void call_op(Emit *e, const Uop *u, const ColdOperand opnd[4])
+{
+    store_operands(e, opnd);
+    /* The micro-op is aligned. */
+    asm_nop(&e->a, (unsigned)(-((uintptr_t)e->a.p + 5 + TEMPLATE_OP_JUMP) & 7));
     e->placed = true;
     asm_call(&e->a, emit_stub(e, STUB_OP));
+    asm_u8(&e->a, 0xeb); /* jmp, over the micro-op */
+    asm_u8(&e->a, sizeof *u);
     memcpy(e->a.p, u, sizeof *u);
     e->a.p += sizeof *u;
+}
+
+static uint32_t helper_effects(const Emit *e, const Uop *u)
+{
+    const Frontend *f = e->jit->frontend;
+    return (uint32_t)u->imm < f->nhelpers ? f->helpers[u->imm].effects : HELPER_MAY_FAULT;
+}
+
+/* Scratch vector registers hold nothing, and the helper looks at no register of the guest. */
+static bool helper_is_alone(const Emit *e, const Uop *u)
+{
+    return u->op == UOP_HELPER && !(helper_effects(e, u) & ~(uint32_t)HELPER_PURE) &&
+           e->free_x == e->scratch_x;
+}
+
+static void call_helper(Emit *e, const Uop *u, const ColdOperand opnd[4])
+{
+    store_operands(e, opnd);
+    asm_mov_mi(&e->a, 3, asm_cpu((uint32_t)offsetof(Cpu, tmp)), (int32_t)u->imm);
+    e->placed = true;
+    asm_call(&e->a, emit_stub(e, STUB_HELPER));
 }
 
 void emit_by_interp(Emit *e, const Uop *u)
@@ -482,7 +511,10 @@ void emit_by_interp(Emit *e, const Uop *u)
 
     capture_all(e, u, opnd);
     emit_clobber_flags(e);
-    call_op(e, u, opnd);
+    if (helper_is_alone(e, u))
+        call_helper(e, u, opnd);
+    else
+        call_op(e, u, opnd);
     if (u->dst == VAL_NONE || emit_val(e, u->dst)->last == 0)
         return;
     ValState *d = emit_val(e, u->dst);
@@ -509,11 +541,7 @@ void emit_by_interp(Emit *e, const Uop *u)
 /* Calls of C that belong to the guest's program, not to what the emitter lacks. */
 bool emit_call(Emit *e, const Uop *u)
 {
-    const Frontend *f = e->jit->frontend;
-    uint32_t effects =
-        u->op == UOP_HELPER && (uint32_t)u->imm < f->nhelpers ? f->helpers[u->imm].effects : 0;
-
-    if (effects & HELPER_WRITES_FILE)
+    if (u->op == UOP_HELPER && helper_effects(e, u) & HELPER_WRITES_FILE)
         ra_spill_all_files(e);
     emit_by_interp(e, u);
     return true;

@@ -39,9 +39,13 @@ static uint8_t *align_to(uint8_t *p, uintptr_t n)
 }
 
 static const Stub stub_of[LIFT_STUBS] = {
-    [LIFT_LEAVE] = STUB_T2_LEAVE,     [LIFT_LEAVE_SYSCALL] = STUB_T2_SYSCALL,
-    [LIFT_LEAVE_TRAP] = STUB_T2_TRAP, [LIFT_LOOK_UP] = STUB_T2_LOOK_UP,
-    [LIFT_OP] = STUB_T2_OP,           [LIFT_HELPER] = STUB_T2_HELPER,
+    [LIFT_LEAVE] = STUB_T2_LEAVE,
+    [LIFT_LEAVE_SYSCALL] = STUB_T2_SYSCALL,
+    [LIFT_LEAVE_TRAP] = STUB_T2_TRAP,
+    [LIFT_LOOK_UP] = STUB_T2_LOOK_UP,
+    [LIFT_OP] = STUB_T2_OP,
+    [LIFT_HELPER] = STUB_T2_HELPER,
+    [LIFT_HELPER_ALONE] = STUB_T2_HELPER_ALONE,
 };
 
 /* A jump that can be patched, for the one at `site`, which can't: leads there. The new site. */

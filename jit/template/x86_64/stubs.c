@@ -82,7 +82,8 @@ static void return_address_to_exit_arg(Asm *a)
 }
 
 /* interp_op(cpu, uop, NULL, tmp, tmp + 1, tmp + 2, tmp + 3). Room on the stack: the seventh
- * argument and scratch registers that C may change. */
+ * argument and scratch registers that C may change. Returns to a jump over the micro-op: returning
+ * behind it would be mispredicted. */
 static void stub_op(Asm *a, const Frontend *f)
 {
     enum { ROOM = 16 + 16 + 8 * 16 };
@@ -96,6 +97,7 @@ static void stub_op(Asm *a, const Frontend *f)
     store_pins(a, f);
     asm_lea(a, 3, HR_RDI, asm_cpu(0));
     asm_mov_rm(a, 3, HR_RSI, asm_mem(HR_RSP, ROOM));
+    asm_alu_ri(a, ALU_ADD, 3, HR_RSI, TEMPLATE_OP_JUMP);
     asm_mov_ri(a, HR_RDX, 0);
     asm_lea(a, 3, HR_RCX, asm_cpu(tmp));
     asm_lea(a, 3, HR_R8, asm_cpu(tmp + 16));
@@ -110,7 +112,6 @@ static void stub_op(Asm *a, const Frontend *f)
     asm_mov_rm(a, 3, HR_RAX, asm_mem(HR_RSP, 16));
     asm_mov_rm(a, 3, HR_R10, asm_mem(HR_RSP, 24));
     asm_alu_ri(a, ALU_ADD, 3, HR_RSP, ROOM);
-    asm_alu_mi(a, ALU_ADD, 3, asm_mem(HR_RSP, 0), (int32_t)sizeof(Uop));
     ret(a);
 }
 
@@ -203,6 +204,42 @@ static void vector_moves(Asm *a, bool store)
     }
 }
 
+static void call_helper(Cpu *cpu, uintptr_t number)
+{
+    const HelperInfo *h = &cpu->frontend->helpers[number];
+
+    cpu->tmp[0].u64[0] = h->fn(cpu, cpu->tmp[1].u64[0], cpu->tmp[2].u64[0], cpu->tmp[3].u64[0]);
+}
+
+/* call_helper() on the number in tmp[0], of a helper that looks at no register. What C may change
+ * is put back, but for scratch vector registers; for tier 2, which has struct Cpu in rdi, but for
+ * all of them and r11. */
+static void stub_helper(Asm *a, bool tier2)
+{
+    enum { GENERAL = 8 * N_VOLATILE, VECTORS = 16 * FRONTEND_VEC_PINS };
+    unsigned room = tier2 ? GENERAL : GENERAL + 8 + VECTORS;
+
+    asm_alu_ri(a, ALU_SUB, 3, HR_RSP, (int32_t)room);
+    for (unsigned k = 0; k < N_VOLATILE; k++)
+        asm_mov_mr(a, 3, asm_mem(HR_RSP, (int32_t)(8 * k)), volatile_regs[k]);
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS && !tier2; k++)
+        asm_vstore(a, 16, asm_mem(HR_RSP, (int32_t)(GENERAL + 8 + 16 * k)), k);
+    if (tier2)
+        asm_lea(a, 3, HR_RDI, asm_mem(HR_RDI, -(int32_t)CPU_ANCHOR));
+    else
+        asm_lea(a, 3, HR_RDI, asm_cpu(0));
+    if (!tier2)
+        asm_mov_rm(a, 3, HR_RSI, asm_cpu((uint32_t)offsetof(Cpu, tmp)));
+    asm_mov_ri(a, HR_RAX, (uint64_t)(uintptr_t)call_helper);
+    asm_call_r(a, HR_RAX);
+    for (unsigned k = 0; k < FRONTEND_VEC_PINS && !tier2; k++)
+        asm_vload(a, 16, k, asm_mem(HR_RSP, (int32_t)(GENERAL + 8 + 16 * k)));
+    for (unsigned k = 0; k < N_VOLATILE; k++)
+        asm_mov_rm(a, 3, volatile_regs[k], asm_mem(HR_RSP, (int32_t)(8 * k)));
+    asm_alu_ri(a, ALU_ADD, 3, HR_RSP, (int32_t)room);
+    ret(a);
+}
+
 /* rdi: as CONV_CPU; rsi: the argument. C code may change what it likes: all of it is put back. Not
  * in builds for hosts without AVX: tier 2 wants it. */
 static void stub_call(Asm *a, const void *fn, bool op)
@@ -291,13 +328,6 @@ static void stub_miss(Asm *a, unsigned shift)
     return_address_to_exit_arg(a);
 }
 
-static void call_helper(Cpu *cpu, uintptr_t number)
-{
-    const HelperInfo *h = &cpu->frontend->helpers[number];
-
-    cpu->tmp[0].u64[0] = h->fn(cpu, cpu->tmp[1].u64[0], cpu->tmp[2].u64[0], cpu->tmp[3].u64[0]);
-}
-
 /* Each arena has them in the same places: other threads may read those meanwhile. */
 static void note_stub(TemplateShared *s, unsigned which, uint32_t at)
 {
@@ -371,6 +401,10 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     stub_call(&a, (const void *)interp_op, true);
     BEGIN(T2_HELPER);
     stub_call(&a, (const void *)call_helper, false);
+    BEGIN(HELPER);
+    stub_helper(&a, false);
+    BEGIN(T2_HELPER_ALONE);
+    stub_helper(&a, true);
 #undef BEGIN
     s->stubs_end = (uint32_t)(a.p - base);
     s->file_base = (s->stubs_end + 7u) & ~7u;

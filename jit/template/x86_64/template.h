@@ -17,9 +17,12 @@ typedef enum Stub {
     STUB_LINK,   /* called by the stub of an unlinked exit; a tag follows. Leaves with TEMPLATE_LINK
                   */
     STUB_MISS,   /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_MISS */
-    STUB_OP,     /* called with operands in Cpu.tmp[1..3]; a struct Uop follows the call: interp_op.
-                    Result in Cpu.tmp[0]; keeps all registers */
+    STUB_OP,     /* called with operands in Cpu.tmp[1..3]; a jump of TEMPLATE_OP_JUMP bytes and the
+                    struct Uop that it leads over follow the call: interp_op. Result in
+                    Cpu.tmp[0]; keeps all registers */
     STUB_SETTLE, /* called: the flags become four bytes (CpuFlags); keeps all registers */
+    STUB_HELPER, /* called with a helper's number in Cpu.tmp[0], one that looks at no register, and
+                    operands as above: keeps the pinned registers and general ones */
     STUB_HOT,    /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
@@ -30,8 +33,11 @@ typedef enum Stub {
     STUB_T2_EMPTY,   /* called, the guest pc stands in Cpu.pc; a tag follows. TEMPLATE_MISS */
     STUB_T2_OP,      /* called (Cpu *, const Uop *): interp_op as STUB_OP; keeps all registers */
     STUB_T2_HELPER,  /* called (Cpu *, helper's number): on Cpu.tmp; keeps all registers */
+    STUB_T2_HELPER_ALONE, /* the same, of one that looks at no register; keeps general registers but
+                             r11 */
     STUB_COUNT
 } Stub;
+enum { TEMPLATE_OP_JUMP = 2 };
 
 /* Reasons to leave beyond CpuExit: Cpu.exit_arg is the return address. */
 enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2, TEMPLATE_HOT };
