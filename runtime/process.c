@@ -344,6 +344,7 @@ int process_run(const Options *options, const char *path, char *const *argv, cha
         .reaped = options->reaped,
         .prefix_fd = -1,
         .program_fd = -1,
+        .log_fd = options->log && options->log != stderr ? fileno(options->log) : -1,
         .report_fd = -1,
         .count_fd = -1,
         .personality = (uint64_t)host_raw1(SYS_personality, 0xffffffff),

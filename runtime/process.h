@@ -80,6 +80,7 @@ typedef struct Process {
      * namespace of processes. */
     bool reaps, reaped, new_namespace;
     int prefix_fd;  /* the -L folder, -1: none */
+    int log_fd;     /* what options->log writes to; -1: to descriptor 2 */
     int report_fd;  /* standard error as it was at the start, for --stats; -1: not asked for */
     int count_fd;   /* the file of --count; -1: none */
     int program_fd; /* the guest's program, where `exe` doesn't lead to it; -1: it does */

@@ -272,6 +272,7 @@ int aot_run(const Options *options, const AotRequest *q)
                         .exe_fd = -1,
                         .prefix_fd = -1,
                         .program_fd = -1,
+                        .log_fd = -1,
                         .report_fd = -1,
                         .count_fd = -1};
     if (q->emit_elf && mkdir(q->emit_elf, 0777) && errno != EEXIST) {

@@ -7,11 +7,11 @@ enum { LINE_SIZE = 4096 };
 
 static void print(const Thread *t, char *line, size_t at)
 {
-    FILE *log = t->process->options->log;
+    int log = t->process->log_fd;
     line[at < LINE_SIZE - 1 ? at : LINE_SIZE - 2] = '\n';
     size_t n = at < LINE_SIZE - 1 ? at + 1 : LINE_SIZE - 1;
     /* Past the C library's buffer: the guest may fork or be killed. */
-    host_raw3(SYS_write, log ? fileno(log) : STDERR_FILENO, line, n);
+    host_raw3(SYS_write, log >= 0 ? log : STDERR_FILENO, line, n);
 }
 
 static size_t begin(char *line)

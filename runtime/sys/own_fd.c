@@ -65,9 +65,9 @@ void own_fd_keep_program(Process *p)
 }
 
 /* The descriptors that are xemu's; -1 where there is none. */
-static const size_t noted[] = {offsetof(Process, exe_fd), offsetof(Process, prefix_fd),
-                               offsetof(Process, program_fd), offsetof(Process, report_fd),
-                               offsetof(Process, count_fd)};
+static const size_t noted[] = {offsetof(Process, exe_fd),     offsetof(Process, prefix_fd),
+                               offsetof(Process, program_fd), offsetof(Process, log_fd),
+                               offsetof(Process, report_fd),  offsetof(Process, count_fd)};
 enum { OWN = sizeof noted / sizeof *noted };
 
 static int *own_place(const Process *p, unsigned i)

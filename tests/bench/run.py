@@ -122,7 +122,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C", "
 class Benchmark:
     def __init__(self, name, group, native, guest, prefix=None, scale=1):
         self.name, self.group, self.native, self.guest, self.prefix = name, group, native, guest, prefix
-        self.scale = scale
+        self.scale, self.units = scale, None
         self.times, self.problem = {}, {}
 
     def command(self, who, emulator):
@@ -134,6 +134,12 @@ class Benchmark:
     def base(self, who):
         """Which native run it is compared with."""
         return "once" if self.scale > 1 and who in ("qemu", "once") else "native"
+
+    def each(self, who):
+        """Microseconds for one unit of work."""
+        if not self.units or who in self.problem or not self.times.get(who):
+            return None
+        return statistics.median(self.times[who]) / (self.units * (1 if who == "qemu" else self.scale)) * 1e6
 
     def ratio(self, who):
         base = self.times.get(self.base(who))
@@ -149,9 +155,13 @@ def compiled(work, scale):
         if kind not in (".c", ".cc") or name == "hello":
             continue
         with open(os.path.join(HERE, source), encoding="utf-8") as file:
-            group = re.match(r"// group: (.*)", file.readline())[1]
-        yield Benchmark(name, group, [os.path.join(work, name + "-native")], [os.path.join(work, name + "-guest")],
-                        scale=scale)
+            text = file.read()
+        group = re.match(r"// group: (.*)", text)[1]
+        bench = Benchmark(name, group, [os.path.join(work, name + "-native")], [os.path.join(work, name + "-guest")],
+                          scale=scale)
+        units = re.search(r"^BENCH\((\d+), (?:system|rewriting)\)", text, re.M)
+        bench.units = int(units[1]) if units else None
+        yield bench
 
 
 def fetched(work):
@@ -264,6 +274,7 @@ def main():
     for bench in sorted(benchmarks, key=lambda b: (b.group, b.name)):
         rows.append({"name": bench.name, "group": bench.group, "problems": bench.problem,
                      "native": statistics.median(bench.times["native"]) if bench.times.get("native") else None,
+                     "microseconds": {who: bench.each(who) for who in emulators},
                      **{who: bench.ratio(who) for who in others}})
     good = [r for r in rows if all(r[who] for who in others)]
     groups = {}
@@ -298,6 +309,10 @@ def show(rows, means, others, speed, hello):
     print("\n| geometric mean of | " + " | ".join(others) + " |\n|---|" + "---:|" * len(others))
     for group, values in means.items():
         print(f"| {group} | " + " | ".join(cell(values[w]) for w in others) + " |")
+    for row in rows:
+        each = {who: us for who, us in row["microseconds"].items() if us}
+        if each:
+            print(f"{row['name']}, microseconds for one: " + ", ".join(f"{who} {us:.3f}" for who, us in each.items()))
     slower = [r["name"] for r in rows if r.get("xemu") and r.get("qemu") and r["xemu"] > r["qemu"]]
     print(f"\nslower than qemu: {', '.join(slower) or 'none'}")
     print("a static hello, ms: " + ", ".join(f"{who} {ms:.2f}" for who, ms in hello.items()))

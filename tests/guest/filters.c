@@ -125,8 +125,11 @@ static void kills(void)
     call();
 }
 
+static volatile pid_t caller;
+
 static void *call_in_thread(void *arg)
 {
+    caller = (pid_t)syscall(SYS_gettid);
     long r = call();
     printf("in a thread: %ld %d\n", r, errno);
     return arg;
@@ -137,12 +140,8 @@ static void kills_thread(void)
     pthread_t thread;
     filter(0, SYS_dup, 77, SECCOMP_RET_KILL_THREAD);
     pthread_create(&thread, NULL, call_in_thread, NULL);
-    while (access("/proc/self/task", F_OK) == 0) {
-        char path[64];
+    while (!caller || syscall(SYS_tgkill, getpid(), caller, 0) == 0) {
         usleep(1000);
-        if (syscall(SYS_tgkill, getpid(), getpid() + 1, 0) && errno == ESRCH) {
-            break;
-        }
     }
     printf("the thread is gone\n");
 }

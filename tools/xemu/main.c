@@ -10,14 +10,27 @@
 #include "jit/orc/channel.h"
 #endif
 #include "runtime/process.h"
+#include "runtime/sys/own_fd.h"
 #include "tools/xemu/cachectl.h"
 #include "tools/xemu/options.h"
+
+/* What the guest closes, or puts in the place of descriptor 2, isn't the log: that is a copy. */
+static FILE *log_by_number(int fd)
+{
+    FILE *log = fd < 0 ? NULL : fdopen(own_fd_high(fd), "a");
+    if (log) {
+        setvbuf(log, NULL, _IOLBF, 0);
+    }
+    return log;
+}
 
 /* -D FILE, with %d as the process id. */
 static int open_log(Options *o)
 {
     o->log = stderr;
     if (!o->log_file) {
+        FILE *copy = o->strace || o->dump ? log_by_number(dup(STDERR_FILENO)) : NULL;
+        o->log = copy ? copy : stderr;
         return 0;
     }
     char path[PATH_MAX];
@@ -28,12 +41,11 @@ static int open_log(Options *o)
     } else {
         snprintf(path, sizeof path, "%s", o->log_file);
     }
-    o->log = fopen(path, "ae");
+    o->log = log_by_number(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (!o->log) {
         fprintf(stderr, "xemu: %s: %s; choose another log file with -D\n", path, strerror(errno));
         return 126;
     }
-    setvbuf(o->log, NULL, _IOLBF, 0);
     return 0;
 }
 
