@@ -1,8 +1,11 @@
 /* What a program finds when it starts: the vDSO's symbols, and the stack. */
+#include <cpuid.h>
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
+#include "runtime/host/cacheinfo.h"
 #include "runtime/load/stack.h"
 #include "runtime/load/vdso.h"
 
@@ -165,4 +168,15 @@ Test(stack, too_small)
                       .random = random};
     StackInfo info;
     cr_assert_eq(stack_build(&info, &mem, &plan), -E2BIG);
+}
+
+/* libc of this test asks the processor itself. */
+Test(start, cache_info)
+{
+    unsigned vendor = 0, a, c, d;
+    __cpuid(0, a, vendor, c, d);
+    if (vendor != signature_INTEL_ebx)
+        cr_skip_test("not an Intel processor");
+    for (int name = _SC_LEVEL1_DCACHE_SIZE; name <= _SC_LEVEL4_CACHE_SIZE; name++)
+        cr_assert_eq(host_cache_info(name), sysconf(name), "%d", name);
 }
