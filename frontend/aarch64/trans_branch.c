@@ -77,8 +77,10 @@ static Val with_btype(A64Ctx *ctx, Val to, int btype)
     if (!ctx->bti) {
         return to;
     }
-    to = uop_bini(ctx->b, UOP_AND, T_I64, to, (int64_t)A64_PC_MASK); /* BTYPE takes a tag's place */
-    return uop_bini(ctx->b, UOP_OR, T_I64, to, (int64_t)btype << A64_BTYPE_SHIFT);
+    /* BTYPE takes a tag's place. (Constants of 64 bits would be ten bytes each.) */
+    to = uop_bini(ctx->b, UOP_SHL, T_I64, to, 64 - A64_BTYPE_SHIFT);
+    to = uop_bini(ctx->b, UOP_OR, T_I64, to, btype);
+    return uop_bini(ctx->b, UOP_ROR, T_I64, to, 64 - A64_BTYPE_SHIFT);
 }
 
 static void jump(A64Ctx *ctx, const A64Args *a, Val to)

@@ -209,16 +209,35 @@ static uint32_t stored_at(const Emit *e, const Uop *flags)
     return 0;
 }
 
+/* Is v in a pinned register that is overwritten between u and micro-op `until`? */
+static bool is_overwritten(const Emit *e, Val v, const Uop *u, uint32_t until)
+{
+    const ValState *s = emit_val(e, v);
+
+    if (s->kind != VK_GPR || (e->scratch_g >> s->reg & 1))
+        return false;
+    for (const Uop *n = u + 1; n < e->ub->uops + until; n++) {
+        int pin = n->op == UOP_PUT && uop_is_int(n->type) ? emit_int_pin(e, (uint32_t)n->imm) : -1;
+        if (pin >= 0 && conv_int_pins[pin] == s->reg)
+            return true;
+    }
+    return false;
+}
+
 /* What the flags are made of stays until it is stored. */
 static void keep_operands(Emit *e, const Uop *u, ValState *d, uint32_t until)
 {
     const Uop *result = emit_result_beside(e, u);
 
     d->need |= EMIT_NEED_MADE;
-    if (!result)
+    if (!result && is_overwritten(e, u->a, u, until)) {
+        d->need |= EMIT_HAS_A;
+        asm_mov_mr(&e->a, 3, asm_cpu(OFF(flags_a)), emit_val(e, u->a)->reg);
+    } else if (!result) {
         ra_extend(e, u->a, until);
-    else if (result < u)
+    } else if (result < u) {
         ra_extend(e, result->dst, until); /* else when it is defined */
+    }
     if (u->b != VAL_NONE)
         ra_extend(e, u->b, until);
 }

@@ -75,6 +75,7 @@ _Static_assert(sizeof(Cpu) < 65536, "offsets in ValState");
 _Static_assert(sizeof(ValState) == 32, "two of them in a cache line");
 #define EMIT_NEED_ALL  (1u << 31)
 #define EMIT_NEED_MADE (1u << 30)
+#define EMIT_HAS_A     (1u << 29) /* and flags_a holds it already */
 
 /* What EFLAGS hold: */
 typedef enum FlagsHeld {

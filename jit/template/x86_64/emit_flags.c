@@ -784,7 +784,9 @@ static void put_made_of(Emit *e, const Uop *u)
     } else {
         asm_mov_mi(&e->a, 3, asm_cpu(OFF(flags_b)), (int32_t)imm);
     }
-    if (emit_is_const(e, a, &imm) && (int64_t)imm == (int32_t)imm)
+    if (emit_val(e, u->a)->need & EMIT_HAS_A)
+        a = VAL_NONE;
+    else if (emit_is_const(e, a, &imm) && (int64_t)imm == (int32_t)imm)
         asm_mov_mi(&e->a, 3, asm_cpu(OFF(flags_a)), (int32_t)imm);
     else
         asm_mov_mr(&e->a, 3, asm_cpu(OFF(flags_a)), ra_use_g(e, a));
