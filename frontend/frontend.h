@@ -129,10 +129,12 @@ typedef struct Frontend {
      * the first instruction can be fetched: TRAP FETCH), or when `out` is full. Unoptimized: the
      * caller runs uop_optimize. */
     void (*translate)(const TranslateRequest *req, UopBlock *out);
-    /* The shapes of the instructions from pc on, at most max, up to one that ends a block or to the
-     * end of what is fetched at once; 0: nothing can be fetched. Of req fetch, fetch_ctx and run
-     * (not NULL) matter. NULL: this guest has none of that. */
-    unsigned (*shapes)(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max);
+    /* The shapes of the instructions from pc on, at most max, up to one that ends a block, to the
+     * conditional branch number `branches` (at least 1) or to the end of what is fetched at once;
+     * 0: nothing can be fetched. Of req fetch, fetch_ctx and run (not NULL) matter. NULL: this
+     * guest has none of that. */
+    unsigned (*shapes)(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max,
+                       unsigned branches);
     /* varies: an instruction of that key, with the number that is returned. At most 16 bytes. */
     int32_t (*shape_example)(const InsnShape *s, uint8_t *bytes);
     /* Reads on from pc to the first instruction that doesn't lead to the next, or `most`

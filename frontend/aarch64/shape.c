@@ -199,7 +199,8 @@ static unsigned landing(const TranslateRequest *req, GuestAddr pc, InsnShape *s)
     return 1;
 }
 
-unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max)
+unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max,
+                    unsigned branches)
 {
     FetchRun *run = req->run;
     uint32_t insn;
@@ -230,7 +231,7 @@ unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, u
             zero(s, insn);
         }
         if (form == FORM_BRANCHES) {
-            ended = of_branches(s, req, pc, insn);
+            ended = of_branches(s, req, pc, insn) && (s->kind != INSN_BRANCH || !--branches);
         } else if (form == FORM_ADDRESS) {
             address(s, pc, insn);
         }

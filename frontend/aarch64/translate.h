@@ -5,7 +5,8 @@
 #include "frontend/frontend.h"
 
 void a64_translate(const TranslateRequest *req, UopBlock *out);
-unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max);
+unsigned a64_shapes(const TranslateRequest *req, GuestAddr pc, InsnShape *out, unsigned max,
+                    unsigned branches);
 int32_t a64_shape_example(const InsnShape *s, uint8_t *bytes);
 uint32_t a64_explore(const Explore *e, GuestAddr pc, uint32_t most);
 uint32_t a64_landings(const uint8_t *code, bool guarded, FoundKind kind);

@@ -65,7 +65,7 @@ static bool shape_of(uint32_t word, InsnShape *shape)
     TranslateRequest req = {.pc = BASE, .fetch = fetch, .run = &run};
 
     now[0] = word;
-    return frontend_aarch64.shapes(&req, BASE, shape, 1) == 1 &&
+    return frontend_aarch64.shapes(&req, BASE, shape, 1, 1) == 1 &&
            (shape->kind <= INSN_ADDRESS || shape->kind == INSN_BRANCH);
 }
 

@@ -258,11 +258,12 @@ static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const Ins
     return false;
 }
 
+enum { MOST_LINKS = 2 }; /* two branches, as a rule */
+
 /* A conditional branch. What follows is mostly run as well, so the block goes on behind its first
  * ones: beginning another costs as much as six instructions. True: it ends here. */
 static bool branch(Emit *e, Cond c, const InsnShape *shape, GuestAddr pc)
 {
-    enum { MOST_LINKS = 2 }; /* two branches, as a rule */
     emit_branch_if(e, c, shape->target);
     if (e->nlinks <= MOST_LINKS)
         return false;
@@ -410,6 +411,33 @@ static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const Insn
     return branch(e, (Cond){found->cond_kind, found->cc}, shape, pc);
 }
 
+/* The snippets of many instructions are waited for at once: one by one, that is what most of the
+ * time goes to. */
+static inline __attribute__((always_inline)) void
+fetch_snippets(const Snippets *s, uint32_t mode, const InsnShape *shapes, uint32_t n)
+{
+    const SnippetTable *t = mode == s->ready_mode ? &s->ready : &s->table;
+
+    for (uint32_t k = 0; k < n; k++)
+        snippets_fetch_slot(t, shapes[k].key, mode);
+    for (uint32_t k = 0; k < n; k++)
+        snippets_fetch(t, shapes[k].key, mode);
+}
+
+/* What is written next, most likely. */
+static inline __attribute__((always_inline)) void fetch_lines(const void *p, unsigned lines)
+{
+    enum { LINE = 64 };
+
+    for (unsigned k = 0; k < lines; k++)
+        __builtin_prefetch((const uint8_t *)p + (size_t)k * LINE, 1);
+}
+
+static inline __attribute__((always_inline)) const uint8_t *next_code(const CodeChunk *c)
+{
+    return c->rx + c->rw_delta + c->next;
+}
+
 int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
 {
     enum { AT_ONCE = 16 };
@@ -417,6 +445,7 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
 
     if (!((TemplateThread *)t->tpl)->snippets)
         return -ENOSPC;
+    fetch_lines(b, 5); /* and its links, mostly right behind it */
     Emit *e = emit_begin(t, b, keep_relocatable(t));
     GuestAddr pc = b->pc;
     InsnShape shapes[AT_ONCE];
@@ -426,7 +455,9 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
     e->quick = true;
     e->settled = false;
     e->u = NULL;
-    while (!ended && n < JIT_MAX_INSNS && (known = f->shapes(req, pc, shapes, AT_ONCE)) != 0) {
+    while (!ended && n < JIT_MAX_INSNS &&
+           (known = f->shapes(req, pc, shapes, AT_ONCE, MOST_LINKS + 1)) != 0) {
+        fetch_snippets(((TemplateThread *)t->tpl)->snippets, e->mode, shapes, known);
         for (unsigned k = 0; k < known && !ended; k++) {
             if (e->failed || e->a.p > e->limit)
                 return -ENOSPC;
@@ -446,5 +477,8 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
     }
     b->ninsns = n;
     t->stats.quick_insns += n;
-    return emit_end(e);
+    int err = emit_end(e);
+    fetch_lines(next_code(t->hot), 4);
+    fetch_lines(next_code(t->cold), 2);
+    return err;
 }

@@ -107,6 +107,23 @@ static inline const Snippet *snippets_find_in(const SnippetTable *t, uint32_t ke
     return NULL;
 }
 
+/* Ask for the memory of a slot, and of what the slot names. (What does nothing else gcc leaves out
+ * unless it is inlined early.) */
+static inline __attribute__((always_inline)) void snippets_fetch_slot(const SnippetTable *t,
+                                                                      uint32_t key, uint32_t mode)
+{
+    __builtin_prefetch(&t->slots[snippets_hash(key, mode) >> (64 - t->log2)]);
+}
+
+static inline __attribute__((always_inline)) void snippets_fetch(const SnippetTable *t,
+                                                                 uint32_t key, uint32_t mode)
+{
+    SnippetSlot slot = t->slots[snippets_hash(key, mode) >> (64 - t->log2)];
+
+    if (slot)
+        __builtin_prefetch(snippets_at(t, slot));
+}
+
 static inline const Snippet *snippets_find(const Snippets *s, uint32_t key, uint32_t mode)
 {
     const Snippet *found = mode == s->ready_mode ? snippets_find_in(&s->ready, key, mode) : NULL;
