@@ -79,7 +79,7 @@ typedef struct Pending {
     const Uop *u;
     bool nan, tiny; /* what is wrong with it if it is so */
 } Pending;
-enum { MAX_PENDING = 12 };
+enum { MAX_PENDING = 24 };
 
 enum { MAX_RETURNS = 4 };
 

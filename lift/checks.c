@@ -11,6 +11,8 @@
  *     again:  r1' = softfp ..   r2' = softfp ..    put q0 = r2'   -> join
  *
  * What a result is an operand of needn't be asked of the result: a NaN would have come through.
+ * With AVX-512's masks the smallest normal number isn't told from zero at first, by one VPTESTM a
+ * result; whether there was one is found out of line.
  * While results are unchecked, values that depend on one are `tainted`; they may be moved about and
  * computed with in lanes of their own width, nothing else.
  */
@@ -141,13 +143,16 @@ static bool must_settle(Lift *l, const Uop *u)
  * that MOVMSKPS gives LLVM would make a VTESTPS, which takes longer (docs/decisions.md). */
 enum { OF_F32X4, OF_F64X2, OF_F32, OF_F64, BAD_KINDS };
 static const uint16_t sign_bits[BAD_KINDS] = {0x8888, 0x8080, 8, 0x80};
-enum { CMP_UNORD = 3, CMP_EQ_UQ = 8 /* AVX */ }; /* Intel SDM volume 2A, CMPPD */
+/* Intel SDM volume 2A, CMPPD; from 8 on AVX's */
+enum { CMP_UNORD = 3, CMP_NOT = 4, CMP_EQ_UQ = 8 };
 /* A scalar or two are compared by UCOMISD, each with a branch of its own: less than to bring a mask
  * to a general register. */
 enum { MAX_COMPARED = 2 };
 typedef struct Bad {
     V signs[BAD_KINDS]; /* <4 x i32>; NULL: nothing */
     V mask;             /* Lift.masks: AVX-512's, <8 x i1> */
+    bool sure;          /* asked is what is sure to be right, by masks: */
+    V good[BAD_KINDS];  /* of all lanes of such results; of scalars' in the lowest bit */
     struct {
         const char *how;
         V a, b;
@@ -178,23 +183,53 @@ static V in_register(Lift *l, V x, uint8_t type)
     return LLVMTypeOf(x) == t ? x : lift_fp_doubled(l, x);
 }
 
-/* Lanes for which an instruction sets bits of a mask, $0; all above are zero. LLVM would make
- * shifts of masks between its own comparisons and the KORTEST of them all. */
-static void bad_by_mask(Lift *l, Bad *bad, const char *text, V a, V b)
+/* The mask that an instruction makes of lanes of a and b, of those in `of` if it isn't NULL; bits
+ * above are zero. LLVM would make shifts of masks between its own comparisons and what is asked of
+ * them all. */
+static V mask_of(Lift *l, const char *insn, V a, V b, V of)
 {
-    static const char constraints[] = "=^Yk,v,v";
-    V args[2] = {a, b};
-    Ty types[2] = {LLVMTypeOf(a), LLVMTypeOf(b)};
-    Ty fn = LLVMFunctionType(LLVMVectorType(l->i1, 8), types, 2, false);
-    V insn = LLVMGetInlineAsm(fn, text, strlen(text), constraints, sizeof constraints - 1, false,
-                              false, LLVMInlineAsmDialectATT, false);
-    V x = LLVMBuildCall2(l->b, fn, insn, args, 2, "");
+    static const char constraints[] = "=^Yk,v,v,^Yk";
+    size_t length = sizeof constraints - 1 - (of ? 0 : sizeof ",^Yk" - 1);
+    char text[48];
+    snprintf(text, sizeof text, "%s $2, $1, $0%s", insn, of ? " {$3}" : "");
+    V args[3] = {a, b, of};
+    Ty mask = LLVMVectorType(l->i1, 8), types[3] = {LLVMTypeOf(a), LLVMTypeOf(b), mask};
+    unsigned n = of ? 3 : 2;
+    Ty fn = LLVMFunctionType(mask, types, n, false);
+    V call = LLVMGetInlineAsm(fn, text, strlen(text), constraints, length, false, false,
+                              LLVMInlineAsmDialectATT, false);
+    return LLVMBuildCall2(l->b, fn, call, args, n, "");
+}
+
+static void bad_by_mask(Lift *l, Bad *bad, const char *insn, V a, V b)
+{
+    V x = mask_of(l, insn, a, b, NULL);
     bad->mask = bad->mask ? LLVMBuildOr(l->b, bad->mask, x, "") : x;
+}
+
+static const char *compare_insn(char text[static 20], uint8_t type, unsigned predicate)
+{
+    static const char *const lanes[BAD_KINDS] = {
+        [OF_F32X4] = "ps", [OF_F64X2] = "pd", [OF_F32] = "ss", [OF_F64] = "sd"};
+    snprintf(text, 20, "vcmp%s $$%u,", lanes[kind_of(type)], predicate);
+    return text;
+}
+
+/* a and b hold results of the type. */
+static void good_by_mask(Lift *l, Bad *bad, uint8_t type, const char *insn, V a, V b)
+{
+    V *to = &bad->good[uop_is_vec(type) ? kind_of(type) : OF_F64];
+    *to = mask_of(l, insn, in_register(l, a, type), in_register(l, b, type), *to);
 }
 
 /* Results of the type whose comparison with another holds. */
 static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, V b)
 {
+    char text[20];
+    if (bad->sure) {
+        good_by_mask(l, bad, type, compare_insn(text, type, predicate ^ CMP_NOT), a, b);
+        return;
+    }
     if (!l->masks && !uop_is_vec(type) && bad->ncompared < MAX_COMPARED) {
         bad->compared[bad->ncompared].how = predicate == CMP_UNORD ? "uno" : "ueq";
         bad->compared[bad->ncompared].a = a;
@@ -204,11 +239,7 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
     V args[3] = {in_register(l, a, type), in_register(l, b, type),
                  LLVMConstInt(l->i8, predicate, false)};
     if (l->masks) {
-        static const char *const insns[BAD_KINDS] = {
-            [OF_F32X4] = "ps", [OF_F64X2] = "pd", [OF_F32] = "ss", [OF_F64] = "sd"};
-        char text[32];
-        snprintf(text, sizeof text, "vcmp%s $$%u, $2, $1, $0", insns[kind_of(type)], predicate);
-        bad_by_mask(l, bad, text, args[0], args[1]);
+        bad_by_mask(l, bad, compare_insn(text, type, predicate), args[0], args[1]);
         return;
     }
     static const char *const names[BAD_KINDS] = {
@@ -221,10 +252,30 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
     bad_if(l, bad, kind, lift_intrinsic(l, names[kind], NULL, 0, args, 3));
 }
 
+static void branch_unless_sure(Lift *l, const Bad *bad, LLVMBasicBlockRef unsure)
+{
+    static const uint8_t lanes[BAD_KINDS] = {[OF_F32X4] = 15, [OF_F64X2] = 3, [OF_F64] = 1};
+    for (unsigned kind = 0; kind < BAD_KINDS; kind++) {
+        if (bad->good[kind]) {
+            LLVMBasicBlockRef on = lift_bb(l, "");
+            V all = LLVMConstInt(l->i8, lanes[kind], false);
+            V args[2] = {bad->good[kind], LLVMConstBitCast(all, LLVMTypeOf(bad->good[kind]))};
+            V good = lift_intrinsic(l, "llvm.x86.avx512.ktestc.b", NULL, 0, args, 2);
+            V other = LLVMBuildICmp(l->b, LLVMIntEQ, good, lift_i32(l, 0), "");
+            lift_branch_unlikely(l, other, unsure, on);
+            LLVMPositionBuilderAtEnd(l->b, on);
+        }
+    }
+}
+
 /* To `again` if something is wrong. */
 static void branch_if_bad(Lift *l, const Bad *bad, LLVMBasicBlockRef again)
 {
     V all = NULL;
+    if (bad->sure) {
+        branch_unless_sure(l, bad, again);
+        return;
+    }
     if (bad->mask) {
         all = LLVMBuildZExt(l->b, LLVMBuildBitCast(l->b, bad->mask, l->i8, ""), l->i32, "");
     }
@@ -305,10 +356,23 @@ static void bad_smallest(Lift *l, Bad *bad, unsigned lane)
         least = LLVMBuildAnd(l->b, lift_cast(l, least, l->v2i64), LLVMConstVector(uppers, 2), "");
     }
     if (least && l->masks) {
-        bad_by_mask(l, bad, wide ? "vptestnmq $2, $1, $0" : "vptestnmd $2, $1, $0", least, least);
+        bad_by_mask(l, bad, wide ? "vptestnmq" : "vptestnmd", least, least);
     } else if (least) {
         V less = LLVMBuildAdd(l->b, least, LLVMConstAllOnes(LLVMTypeOf(least)), "");
         bad_if(l, bad, wide ? OF_F64X2 : OF_F32X4, less);
+    }
+}
+
+/* Bits but the sign and the smallest normal number's: neither zero nor that one has any. */
+static void sure_of_others(Lift *l, Bad *bad)
+{
+    for (uint32_t k = 0; k < l->npending; k++) {
+        const Uop *u = l->pending[k].u;
+        bool wide = uop_lane(u->type) == LANE_F64;
+        if (l->pending[k].tiny) {
+            V bits = lift_const(l, u->type, wide ? UINT64_C(0x7fefffffffffffff) : 0x7f7fffff);
+            good_by_mask(l, bad, u->type, wide ? "vptestmq" : "vptestmd", l->vals[u->dst], bits);
+        }
     }
 }
 
@@ -335,13 +399,20 @@ static void bad_nans(Lift *l, Bad *bad, uint8_t type)
     }
 }
 
-static void find_bad(Lift *l, LLVMBasicBlockRef again)
+static void count_tiny(const Lift *l, unsigned tiny[static LANE_F64 + 1])
 {
-    Bad bad = {0};
-    unsigned tiny[LANE_F64 + 1] = {0};
+    memset(tiny, 0, (LANE_F64 + 1) * sizeof *tiny);
     for (unsigned k = 0; k < l->npending; k++) {
         tiny[uop_lane(l->pending[k].u->type)] += l->pending[k].tiny;
     }
+}
+
+/* To `bad_ones` unless nothing is wrong, or unless that is sure. */
+static void find_bad(Lift *l, bool sure, LLVMBasicBlockRef bad_ones)
+{
+    Bad bad = {.sure = sure};
+    unsigned tiny[LANE_F64 + 1];
+    count_tiny(l, tiny);
     for (unsigned k = 0; k < l->npending; k++) { /* one: its NaN is seen as well */
         const Uop *u = l->pending[k].u;
         if (l->pending[k].tiny && tiny[uop_lane(u->type)] == 1 && llvm_has_avx()) {
@@ -351,15 +422,42 @@ static void find_bad(Lift *l, LLVMBasicBlockRef again)
             l->pending[k].tiny = l->pending[k].nan = false;
         }
     }
-    for (unsigned lane = LANE_F32; lane <= LANE_F64; lane++) {
-        bad_smallest(l, &bad, lane);
+    if (sure) {
+        sure_of_others(l, &bad);
+    } else {
+        bad_smallest(l, &bad, LANE_F32);
+        bad_smallest(l, &bad, LANE_F64);
     }
     for (unsigned k = 0; k < l->npending; k++) {
         if (l->pending[k].nan) {
             bad_nans(l, &bad, l->pending[k].u->type);
         }
     }
-    branch_if_bad(l, &bad, again);
+    branch_if_bad(l, &bad, bad_ones);
+}
+
+/* To `again` if something is wrong, else on. With masks it is asked first what needn't be looked at
+ * more closely; the block that does so, if there is one, goes to `join`. */
+static LLVMBasicBlockRef check(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockRef join)
+{
+    unsigned tiny[LANE_F64 + 1];
+    count_tiny(l, tiny);
+    if (!l->masks || (tiny[LANE_F32] <= 1 && tiny[LANE_F64] <= 1)) {
+        find_bad(l, false, again);
+        return NULL;
+    }
+    Pending pending[MAX_PENDING];
+    memcpy(pending, l->pending, sizeof pending);
+    LLVMBasicBlockRef unsure = lift_bb(l, "unsure");
+    find_bad(l, true, unsure);
+    LLVMBasicBlockRef on = LLVMGetInsertBlock(l->b);
+    memcpy(l->pending, pending, sizeof pending);
+    LLVMPositionBuilderAtEnd(l->b, unsure);
+    find_bad(l, false, again);
+    unsure = LLVMGetInsertBlock(l->b);
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, on);
+    return unsure;
 }
 
 /* ---- once more ------------------------------------------------------------------------------- */
@@ -386,9 +484,9 @@ static bool is_done_again(const Lift *l, const Uop *u)
 /* Before the micro-op `next`. */
 static void settle(Lift *l, const Uop *next)
 {
-    LLVMBasicBlockRef again = lift_bb(l, "again"), join = lift_bb(l, "join"), bbs[2];
+    LLVMBasicBlockRef again = lift_bb(l, "again"), join = lift_bb(l, "join"), bbs[3];
     const Uop *first = l->pending[0].u, *now = l->u;
-    find_bad(l, again);
+    bbs[2] = check(l, again, join);
     bbs[0] = LLVMGetInsertBlock(l->b);
     LLVMBuildBr(l->b, join);
     LLVMPositionBuilderAtEnd(l->b, again);
@@ -411,10 +509,10 @@ static void settle(Lift *l, const Uop *next)
         if (u->op == UOP_PUT || !is_done_again(l, u)) {
             continue;
         }
-        V in[2] = {l->fast[u->dst], l->vals[u->dst]};
+        V in[3] = {l->fast[u->dst], l->vals[u->dst], l->fast[u->dst]};
         if (is_used(l, next, u->dst)) {
             l->vals[u->dst] = LLVMBuildPhi(l->b, LLVMTypeOf(in[0]), "");
-            LLVMAddIncoming(l->vals[u->dst], in, bbs, 2);
+            LLVMAddIncoming(l->vals[u->dst], in, bbs, bbs[2] ? 3 : 2);
         }
         l->tainted[u->dst] = 0;
     }

@@ -364,6 +364,16 @@ static V fma_sign(Lift *l, V x, uint8_t type)
     return lift_cast(l, LLVMBuildXor(l->b, lift_cast(l, x, t), m, ""), LLVMTypeOf(x));
 }
 
+/* Can a product or quotient be less than the smallest normal number m = 2^e before rounding, but
+ * not be to the host, which asks after rounding to p bits of an unbounded exponent? It would have
+ * to be greater than (1 - 2^-p)m, which p bits hold.
+ * A quotient isn't: m - a/b is a multiple of 1/b, and b has p bits. A square isn't, as e is even:
+ * its root is at most (1 - 2^-p)2^(e/2). */
+static bool may_be_tiny(const Lift *l, const Uop *u)
+{
+    return l->r->mode & CPU_MODE_FZ || (u->op == UOP_FMUL && u->a != u->b);
+}
+
 static V arithmetic(Lift *l, const Uop *u, V a, V b)
 {
     V r;
@@ -380,11 +390,11 @@ static V arithmetic(Lift *l, const Uop *u, V a, V b)
             return NULL;
         }
         r = strict_arith(l, "llvm.experimental.constrained.fmul", a, b, NULL);
-        return checks_result(l, u, r, true);
+        return checks_result(l, u, r, may_be_tiny(l, u));
     case UOP_FDIV: /* of a denormal by zero is a division by zero to the host */
         lift_fp_operand(l, u->a);
         r = strict_arith(l, "llvm.experimental.constrained.fdiv", a, b, NULL);
-        return checks_result(l, u, r, true);
+        return checks_result(l, u, r, may_be_tiny(l, u));
     case UOP_FSQRT: /* of a negative denormal is invalid to the host */
         lift_fp_operand(l, u->a);
         r = strict_arith(l, "llvm.experimental.constrained.sqrt", a, NULL, NULL);
