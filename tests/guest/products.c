@@ -1,4 +1,3 @@
-// tiers: 1 1,2 2
 // Underflow of products beside each other: results that are the smallest normal number, tiny before
 // rounding or not, and zeros.
 #include "guest.h"
