@@ -377,8 +377,8 @@ static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *
 
 /* So many units stay where they are, and the access tells where; the others are stored before it if
  * they're dirty. Those that are written most often stay; the flags do, since storing them takes
- * several instructions. MOST_UNTOLD: of stores for ten instructions. */
-enum { INTS_TOLD = 8, VECTORS_TOLD = 14, MOST_UNTOLD = 3 };
+ * several instructions. MOST_UNTOLD: of stores for a hundred instructions. */
+enum { INTS_TOLD = 8, VECTORS_TOLD = 14, MOST_UNTOLD = 1 };
 
 static void find_told(Lift *l)
 {
@@ -970,7 +970,7 @@ bool regs_cost_more(const Lift *l)
     for (uint32_t i = 0; i < l->r->nblocks; i++) {
         insns += (uint64_t)l->r->blocks[i].ub->ninsns * l->bs[i].weight;
     }
-    return l->untold * 10 > insns * MOST_UNTOLD;
+    return l->untold * 100 > insns * MOST_UNTOLD;
 }
 
 void regs_enter_loop(Lift *l, int from, uint32_t k)
