@@ -42,6 +42,15 @@ static inline void set_remove(UnitSet *s, unsigned i)
     s->w[i / 64] &= ~(UINT64_C(1) << (i % 64));
 }
 
+static inline UnitSet set_without(const UnitSet *a, const UnitSet *b)
+{
+    UnitSet r;
+    for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
+        r.w[w] = a->w[w] & ~b->w[w];
+    }
+    return r;
+}
+
 /* A flags value, symbolic: of which operation on which operands. */
 typedef struct FlagVal {
     uint8_t kind; /* UopFlagsKind, or FLAG_BITS, FLAG_IF */
@@ -204,8 +213,27 @@ V lift_from128(Lift *l, V v, uint8_t type);
 void lift_branch_unlikely(Lift *l, V cond, LLVMBasicBlockRef unlikely, LLVMBasicBlockRef go_on);
 LLVMBasicBlockRef lift_bb(Lift *l, const char *name);
 
-/* ---- registers (regs.c) ---------------------------------------------------------------------- */
+/* ---- what of the registers a region needs (regs_plan.c) -------------------------------------- */
 void regs_plan(Lift *l); /* units, and the flow of what is live and dirty */
+/* The unit that an offset in struct Cpu belongs to, or NO_UNIT. */
+#define NO_UNIT UINT32_MAX
+static inline uint32_t regs_unit(const Lift *l, uint32_t off)
+{
+    uint32_t g = (off - CPU_FILE) / 8;
+    return g < FILE_GRANULES && l->unit_at[g] ? l->unit_at[g] - 1u : NO_UNIT;
+}
+/* Of what is dirty, what is stored on the way from block `from` (-1: into the region) to block k.
+ */
+UnitSet regs_stored_on_entry(const Lift *l, int from, uint32_t k, const UnitSet *dirty);
+/* How flags of a kind and type are told of: from MADE_KINDS on it is the kind, with FAULT_FLAGS_64.
+ */
+enum { MADE_UNKNOWN, MADE_BITS, MADE_KINDS };
+unsigned regs_flags_code(unsigned kind, unsigned type);
+/* Precise mode, all blocks being lifted: are so many registers stored before accesses that tier 1's
+ * code, which keeps those it pins where they are, is likely to be the better one? */
+bool regs_cost_more(const Lift *l);
+
+/* ---- registers (regs.c) ---------------------------------------------------------------------- */
 void regs_prologue(Lift *l);
 V regs_get(Lift *l, uint8_t type, uint32_t off);
 void regs_put(Lift *l, uint8_t type, uint32_t off, V v);
@@ -219,9 +247,6 @@ void regs_enter_loop(Lift *l, int from, uint32_t k);
 void regs_enter_region(Lift *l);
 /* Before an access that faults_has(): stores what it doesn't tell of. */
 void regs_store_untold(Lift *l);
-/* Precise mode, all blocks being lifted: are so many registers stored before accesses that tier 1's
- * code, which keeps those it pins where they are, is likely to be the better one? */
-bool regs_cost_more(const Lift *l);
 /* Stores what is dirty to struct Cpu: all of it, or what isn't pinned. Doesn't make it clean. */
 void regs_store(Lift *l, bool pinned_too);
 /* On the way out, but for what is pinned; the shadow stack's top as well. */

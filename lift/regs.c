@@ -2,20 +2,12 @@
  * Cpu at the entry where they're live, stored to it on the ways out where they may have changed.
  *
  * Pinned registers come in and go out as arguments. Each unit is an alloca, which LLVM's SROA makes
- * values of; the two flows over the blocks (live, dirty) say what the edges of the region need.
+ * values of; regs_plan.c says what the edges of the region need.
  */
 #include "lift/build.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define NO_UNIT UINT32_MAX
-
-static uint32_t unit_of(const Lift *l, uint32_t off)
-{
-    uint32_t g = (off - CPU_FILE) / 8;
-    return g < FILE_GRANULES && l->unit_at[g] ? l->unit_at[g] - 1u : NO_UNIT;
-}
 
 V regs_cpu_field(Lift *l, uint32_t off)
 {
@@ -49,551 +41,6 @@ void regs_cpu_store(Lift *l, V v, uint32_t off, bool is_volatile)
 V regs_load_slot(Lift *l, V slot, Ty type)
 {
     return LLVMBuildLoad2(l->b, type, slot, "");
-}
-
-/* ---- units ----------------------------------------------------------------------------------- */
-
-static Unit *add_unit(Lift *l, uint32_t off, unsigned bytes)
-{
-    uint32_t g = (off - CPU_FILE) / 8;
-    if (l->nunits == MAX_UNITS) {
-        l->failed = true;
-        return &l->units[0];
-    }
-    Unit *u = &l->units[l->nunits++];
-    *u = (Unit){.off = (uint16_t)off,
-                .bytes = (uint8_t)bytes,
-                .scalar = T_NONE,
-                .pin_int = -1,
-                .pin_vec = -1};
-    l->unit_at[g] = (uint8_t)l->nunits;
-    if (bytes == 16) {
-        l->unit_at[g + 1] = (uint8_t)l->nunits;
-    }
-    return u;
-}
-
-static bool in_file(uint32_t off)
-{
-    return off >= CPU_FILE && off < CPU_FILE + CPU_FILE_SIZE;
-}
-
-/* Register numbers aren't known here: sixteen bytes that are anywhere accessed as a vector or float
- * are one unit. */
-static void find_units(Lift *l)
-{
-    bool vec[FILE_GRANULES / 2] = {false};
-    const Frontend *f = l->frontend;
-    Unit *flags = add_unit(l, f->flags_offset & ~7u, 8);
-    flags->flags = true;
-    flags->off = (uint16_t)f->flags_offset;
-    for (int k = 0; k < FRONTEND_INT_PINS; k++) {
-        add_unit(l, f->int_pins[k], 8)->pin_int = (int8_t)k;
-    }
-    for (int k = 0; k < FRONTEND_VEC_PINS; k++) {
-        add_unit(l, f->vec_pins[k], 16)->pin_vec = (int8_t)k;
-    }
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < l->r->nblocks; i++) {
-            const UopBlock *ub = l->r->blocks[i].ub;
-            for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-                if (u->op != UOP_GET && u->op != UOP_PUT && u->op != UOP_STICKY) {
-                    continue;
-                }
-                uint32_t off = (uint32_t)u->imm, g = (off - CPU_FILE) / 8;
-                if (!in_file(off)) {
-                    continue;
-                }
-                if (pass == 0) {
-                    vec[g / 2] |= !uop_is_int(u->type);
-                    continue;
-                }
-                if (!l->unit_at[g]) {
-                    bool v = vec[g / 2] && !l->unit_at[g & ~1u] && !l->unit_at[g | 1];
-                    add_unit(l, CPU_FILE + 8 * (v ? g & ~1u : g), v ? 16 : 8);
-                }
-                Unit *unit = &l->units[l->unit_at[g] - 1];
-                if (off == unit->off && u->op != UOP_STICKY) {
-                    unit->f32 += u->type == T_F32;
-                    unit->f64 += u->type == T_F64;
-                }
-            }
-        }
-    }
-    for (unsigned k = 0; k < l->nunits; k++) {
-        Unit *u = &l->units[k];
-        if (u->bytes == 16 && (u->f32 || u->f64)) {
-            u->scalar = u->f64 >= u->f32 ? T_F64 : T_F32;
-        }
-    }
-}
-
-/* ---- what is read and written where ---------------------------------------------------------- */
-
-static bool is_commit(const Lift *l, const Uop *u)
-{
-    if (u->op == UOP_HELPER) {
-        return !lift_helper_is_alone(l, u);
-    }
-    return l->r->precise && uop_info[u->op].effects & (UOPE_LOAD | UOPE_STORE) && !faults_has(l, u);
-}
-
-static void note(BlockState *s, unsigned unit, bool reads, bool writes_whole)
-{
-    if (reads && !set_has(&s->def, unit)) {
-        set_add(&s->use, unit);
-    }
-    if (writes_whole && !set_has(&s->use, unit)) {
-        set_add(&s->def, unit);
-    }
-}
-
-/* What leaves the region, or is committed, needs what is dirty: those units are read then. `dirty`
- * without what came in dirty. */
-static void use_dirty(BlockState *s, const UnitSet *dirty)
-{
-    for (unsigned i = 0; i < MAX_UNITS; i++) {
-        if (set_has(dirty, i)) {
-            note(s, i, true, false);
-        }
-    }
-}
-
-/* The block of the region that the exit u of block `index` leads to, or -1; a return of a function
- * that is part of the region without a context of its own: see regs_returns(). */
-static int successor(const Lift *l, uint32_t index, const Uop *u)
-{
-    const LiftBlock *lb = &l->r->blocks[index];
-    if (u->op == UOP_EXIT_IF) {
-        return u->sub == UOP_EXIT_JUMP ? lift_next(l, index, u->imm64) : -1;
-    }
-    if (u->op != UOP_EXIT) {
-        return -1;
-    }
-    if (u->sub == UOP_EXIT_JUMP && u->a == VAL_NONE) {
-        return lift_next(l, index, u->imm64);
-    }
-    if (u->sub == UOP_EXIT_CALL && u->a == VAL_NONE) {
-        return lift_callee(l->r, index, u->imm64);
-    }
-    if (u->sub == UOP_EXIT_RET && lb->context) {
-        const LiftContext *c = &l->r->contexts[lb->context];
-        return lift_find(l->r, c->return_pc, c->parent);
-    }
-    return -1;
-}
-
-/* All blocks of the region that it may lead to. */
-static unsigned targets(const Lift *l, uint32_t index, const Uop *u, uint32_t out[MAX_RETURNS])
-{
-    if (u->op == UOP_EXIT && u->sub == UOP_EXIT_RET && u->a != VAL_NONE &&
-        !l->r->blocks[index].context) {
-        memcpy(out, l->returns, sizeof *out * l->nreturns);
-        return l->nreturns;
-    }
-    int k = successor(l, index, u);
-    out[0] = (uint32_t)k;
-    return k >= 0;
-}
-
-/* Does the exit u of block `index` lead to nowhere but a block of the region? The way out of a back
- * edge's poll is that block's (flow_live); a return may find another address than the call's. */
-static bool stays(const Lift *l, uint32_t index, const Uop *u)
-{
-    return u->sub != UOP_EXIT_RET && successor(l, index, u) >= 0;
-}
-
-/* Successors within the region, by each exit. */
-static unsigned successors(const Lift *l, uint32_t index, uint32_t *out, unsigned max)
-{
-    const UopBlock *ub = l->r->blocks[index].ub;
-    unsigned n = 0;
-    for (const Uop *u = ub->uops; u < ub->uops + ub->count && n + MAX_RETURNS <= max; u++) {
-        n += targets(l, index, u, out + n);
-    }
-    return n;
-}
-
-/* Where calls within the region come back to whose callee, the function that the region is part
- * of, has no context. */
-static void find_returns(Lift *l)
-{
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        const UopBlock *ub = l->r->blocks[i].ub;
-        const Uop *last = ub->uops + ub->count - 1;
-        if (!ub->count || l->r->blocks[i].context || last->op != UOP_EXIT ||
-            last->sub != UOP_EXIT_CALL || last->a != VAL_NONE) {
-            continue;
-        }
-        int callee = lift_callee(l->r, i, last->imm64),
-            back = lift_find(l->r, ub->pc + ub->guest_len, 0);
-        bool known = callee < 0 || l->r->blocks[callee].context || back < 0;
-        for (unsigned k = 0; k < l->nreturns; k++) {
-            known |= l->returns[k] == (uint32_t)back;
-        }
-        if (!known && l->nreturns < MAX_RETURNS) {
-            l->returns[l->nreturns++] = (uint32_t)back;
-        }
-    }
-}
-
-static bool add_all(UnitSet *to, const UnitSet *from)
-{
-    uint64_t more = 0;
-    for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-        more |= from->w[w] & ~to->w[w];
-        to->w[w] |= from->w[w];
-    }
-    return more != 0;
-}
-
-/* ---- loops (precise mode) -------------------------------------------------------------------- */
-
-static bool in_loop(const BlockState *s, uint32_t index)
-{
-    return s->loop[index / 64] >> (index % 64) & 1;
-}
-
-/* What is stored on the way from block `from` (-1: into the region) to block k, of what is dirty.
- */
-static UnitSet stored_on_entry(const Lift *l, int from, uint32_t k, const UnitSet *dirty)
-{
-    const BlockState *s = &l->bs[k];
-    UnitSet out = {{0}};
-    if (s->loop && (from < 0 || !in_loop(s, (uint32_t)from))) {
-        for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-            out.w[w] = dirty->w[w] & ~s->written.w[w] & ~l->kept.w[w];
-        }
-    }
-    return out;
-}
-
-static UnitSet without(const UnitSet *a, const UnitSet *b)
-{
-    UnitSet r;
-    for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-        r.w[w] = a->w[w] & ~b->w[w];
-    }
-    return r;
-}
-
-static void add_written(const Lift *l, uint32_t index, UnitSet *set)
-{
-    const UopBlock *ub = l->r->blocks[index].ub;
-    for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-        uint32_t unit = u->op == UOP_PUTFLAGS                     ? 0
-                        : u->op == UOP_PUT || u->op == UOP_STICKY ? unit_of(l, (uint32_t)u->imm)
-                                                                  : NO_UNIT;
-        if (unit != NO_UNIT) {
-            set_add(set, unit);
-        }
-    }
-}
-
-/* The blocks from which the back edges of block k come, without passing k. */
-static void find_loop(Lift *l, uint32_t k, uint64_t *loop)
-{
-    uint32_t succ[64];
-    BlockState *s = &l->bs[k];
-    s->loop = loop;
-    loop[k / 64] |= UINT64_C(1) << (k % 64);
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        unsigned n = l->bs[i].back_to == k + 1 ? 1 : 0;
-        loop[i / 64] |= (uint64_t)n << (i % 64);
-    }
-    for (bool more = true; more;) {
-        more = false;
-        for (uint32_t i = 0; i < l->r->nblocks; i++) {
-            unsigned n = in_loop(s, i) ? 0 : successors(l, i, succ, 64);
-            for (unsigned e = 0; e < n; e++) {
-                if (succ[e] != k && in_loop(s, succ[e])) {
-                    loop[i / 64] |= UINT64_C(1) << (i % 64);
-                    more = true;
-                    break;
-                }
-            }
-        }
-    }
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        if (in_loop(s, i)) {
-            add_written(l, i, &s->written);
-        }
-    }
-}
-
-static void note_back_edge(Lift *l, uint32_t index, const Uop *u, GuestAddr pc)
-{
-    uint32_t to[MAX_RETURNS];
-    unsigned n =
-        u->sub == UOP_EXIT_RET && l->r->blocks[index].context ? 0 : targets(l, index, u, to);
-    for (unsigned k = 0; k < n; k++) {
-        if (to[k] < l->first_copy && l->r->blocks[to[k]].ub->pc <= pc) {
-            l->bs[to[k]].polled = true;
-            l->bs[index].back_to = to[k] + 1;
-        }
-    }
-}
-
-static void find_loops(Lift *l)
-{
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        const UopBlock *ub = l->r->blocks[i].ub;
-        GuestAddr pc = ub->pc;
-        for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-            pc = u->op == UOP_INSN ? u->imm64 : pc;
-            if (u->op == UOP_EXIT || u->op == UOP_EXIT_IF) {
-                note_back_edge(l, i, u, pc);
-            }
-        }
-    }
-    size_t words = (l->r->nblocks + 63) / 64;
-    l->loops = l->r->precise ? calloc(l->r->nblocks * words, sizeof *l->loops) : NULL;
-    for (uint32_t k = 0; k < l->r->nblocks && l->loops; k++) {
-        if (l->bs[k].polled) {
-            find_loop(l, k, l->loops + k * words);
-        }
-    }
-}
-
-/* ---- flows ----------------------------------------------------------------------------------- */
-
-/* At an exit of block `index`: what is dirty there, and no more, is so in the blocks it leads to,
- * but for what is stored on the way. */
-static bool dirty_at_exit(Lift *l, uint32_t index, const Uop *u, const UnitSet *dirty)
-{
-    uint32_t to[MAX_RETURNS];
-    unsigned n = targets(l, index, u, to);
-    bool changed = false;
-    for (unsigned k = 0; k < n; k++) {
-        UnitSet stored = stored_on_entry(l, (int)index, to[k], dirty);
-        UnitSet rest = without(dirty, &stored);
-        use_dirty(&l->bs[index], &stored);
-        changed |= add_all(&l->bs[to[k]].dirty_in, &rest);
-    }
-    return changed;
-}
-
-/* ---- what accesses tell of (precise mode) ---------------------------------------------------- */
-
-/* So many units stay where they are, and the access tells where; the others are stored before it if
- * they're dirty. Those that are written most often stay; the flags do, since storing them takes
- * several instructions. MOST_UNTOLD: of stores for a hundred instructions. */
-enum { INTS_TOLD = 8, VECTORS_TOLD = 14, MOST_UNTOLD = 1 };
-
-static void find_told(Lift *l)
-{
-    uint64_t writes[MAX_UNITS] = {0};
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        const UopBlock *ub = l->r->blocks[i].ub;
-        unsigned depth = 0;
-        for (uint32_t k = 0; k < l->r->nblocks; k++) {
-            depth += l->bs[k].loop && in_loop(&l->bs[k], i) && depth < 8;
-        }
-        l->bs[i].weight = UINT32_C(1) << (3 * depth);
-        for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-            uint32_t unit =
-                u->op == UOP_PUT || u->op == UOP_STICKY ? unit_of(l, (uint32_t)u->imm) : NO_UNIT;
-            if (unit != NO_UNIT) {
-                writes[unit] += l->bs[i].weight;
-            }
-        }
-    }
-    writes[0] = UINT64_MAX;
-    unsigned vectors = 0;
-    for (unsigned k = 0; k < l->nunits; k++) {
-        vectors += l->units[k].bytes == 16;
-    }
-    for (unsigned k = 0; k < l->nunits && vectors <= VECTORS_TOLD; k++) {
-        if (l->units[k].bytes == 16) {
-            set_add(&l->kept, k);
-        }
-    }
-    for (unsigned k = 0; k < l->nunits; k++) {
-        unsigned before = 0;
-        for (unsigned i = 0; i < l->nunits; i++) {
-            before += l->units[i].bytes == l->units[k].bytes &&
-                      (writes[i] > writes[k] || (writes[i] == writes[k] && i < k));
-        }
-        if (before < (l->units[k].bytes == 8 ? (unsigned)INTS_TOLD + 1 : (unsigned)VECTORS_TOLD)) {
-            set_add(&l->told, k);
-        }
-    }
-}
-
-enum { FLAGS_UNKNOWN, FLAGS_BITS, FLAGS_KINDS }; /* then kind, with FAULT_FLAGS_64 */
-
-static unsigned code_of(unsigned kind, unsigned type)
-{
-    bool simple = kind == UOP_FLAGS_ADD || kind == UOP_FLAGS_SUB || kind == UOP_FLAGS_LOGIC;
-    if (!simple || (type != T_I32 && type != T_I64)) {
-        return FLAGS_BITS;
-    }
-    return FLAGS_KINDS + (kind | (type == T_I64 ? FAULT_FLAGS_64 : 0));
-}
-
-static unsigned made_by(const UopBlock *ub, const Uop *put)
-{
-    const Uop *u = put;
-    while (u > ub->uops && u->dst != put->a) {
-        u--;
-    }
-    return u->op == UOP_FLAGS && u->dst == put->a ? code_of(u->sub, u->type) : FLAGS_BITS;
-}
-
-/* How the flags are made at the entry of each block, if all that lead there make them so. */
-static void flow_flags(Lift *l)
-{
-    uint32_t to[MAX_RETURNS];
-    l->bs[0].flags_made = FLAGS_BITS;
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t i = 0; i < l->r->nblocks; i++) {
-            const UopBlock *ub = l->r->blocks[i].ub;
-            unsigned now = l->bs[i].flags_made;
-            for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-                now = u->op == UOP_PUTFLAGS                                ? made_by(ub, u)
-                      : u->op == UOP_HELPER && !lift_helper_is_alone(l, u) ? FLAGS_BITS
-                                                                           : now;
-                unsigned n = u->op == UOP_EXIT || u->op == UOP_EXIT_IF ? targets(l, i, u, to) : 0;
-                for (unsigned e = 0; e < n && now != FLAGS_UNKNOWN; e++) {
-                    uint8_t *at = &l->bs[to[e]].flags_made, was = *at;
-                    *at = (uint8_t)(was == FLAGS_UNKNOWN ? now : was == now ? was : FLAGS_BITS);
-                    changed |= *at != was;
-                }
-            }
-        }
-    }
-}
-
-/* What block `index` reads and writes, and what is dirty where it leads to. True if that has grown.
- */
-static bool scan(Lift *l, uint32_t index)
-{
-    const UopBlock *ub = l->r->blocks[index].ub;
-    BlockState *s = &l->bs[index];
-    UnitSet dirty = s->dirty_in;
-    bool changed = false;
-    s->use = s->def = (UnitSet){{0}};
-    for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-        uint32_t unit;
-        switch (u->op) {
-        case UOP_GET:
-            if ((unit = unit_of(l, (uint32_t)u->imm)) != NO_UNIT) {
-                note(s, unit, true, false);
-            }
-            break;
-        case UOP_GETFLAGS: note(s, 0, true, false); break;
-        case UOP_PUTFLAGS:
-            note(s, 0, false, true);
-            set_add(&dirty, 0);
-            break;
-        case UOP_PUT:
-        case UOP_STICKY:
-            if ((unit = unit_of(l, (uint32_t)u->imm)) != NO_UNIT) {
-                bool whole = u->op == UOP_PUT && uop_type_bytes(u->type) == l->units[unit].bytes &&
-                             !l->units[unit].flags;
-                note(s, unit, !whole, whole);
-                set_add(&dirty, unit);
-            }
-            break;
-        case UOP_EXIT_IF:
-        case UOP_EXIT:
-            if (!stays(l, index, u)) {
-                use_dirty(s, &dirty);
-            }
-            changed |= dirty_at_exit(l, index, u, &dirty);
-            break;
-        default:
-            if (faults_has(l, u)) {
-                use_dirty(s, &dirty);
-                for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-                    dirty.w[w] &= l->told.w[w];
-                }
-            } else if (is_commit(l, u)) {
-                use_dirty(s, &dirty);
-                dirty = (UnitSet){{0}};
-            }
-            break;
-        }
-    }
-    return changed;
-}
-
-/* Forward: what may be dirty at each block's entry. Both flows only grow, so they end. */
-static void flow_dirty(Lift *l)
-{
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t i = 0; i < l->r->nblocks; i++) {
-            changed |= scan(l, i);
-        }
-    }
-}
-
-static void flow_live(Lift *l)
-{
-    uint32_t succ[64];
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t i = l->r->nblocks; i-- > 0;) {
-            BlockState *s = &l->bs[i];
-            unsigned n = successors(l, i, succ, 64);
-            UnitSet live = s->use;
-            if (s->polled) { /* the way out that all back edges share stores it, but dead flags */
-                UnitSet stored = s->dirty_in;
-                set_remove(&stored, 0);
-                (void)add_all(&live, &stored);
-            }
-            for (unsigned k = 0; k < n; k++) {
-                for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-                    live.w[w] |= l->bs[succ[k]].live_in.w[w] & ~s->def.w[w];
-                }
-                /* A side exit within the block may come before a definition. */
-                if (k + 1 < n) {
-                    for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-                        live.w[w] |= l->bs[succ[k]].live_in.w[w];
-                    }
-                }
-            }
-            for (unsigned w = 0; w < MAX_UNITS / 64; w++) {
-                uint64_t more = live.w[w] & ~s->live_in.w[w];
-                s->live_in.w[w] |= more;
-                changed |= more != 0;
-            }
-        }
-    }
-}
-
-void regs_plan(Lift *l)
-{
-    uint32_t succ[64];
-    find_units(l);
-    find_returns(l);
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        unsigned n = successors(l, i, succ, 64);
-        for (unsigned k = 0; k < n; k++) {
-            l->bs[succ[k]].npreds++;
-            l->bs[succ[k]].pred = i;
-        }
-    }
-    l->bs[0].npreds += 2; /* entered from outside */
-    find_loops(l);
-    if (l->r->precise) {
-        find_told(l);
-    }
-    UnitSet pins = {{0}};
-    for (unsigned k = 0; k < l->nunits; k++) { /* pinned ones come in newer than struct Cpu */
-        if (l->units[k].pin_int >= 0 || l->units[k].pin_vec >= 0) {
-            set_add(&pins, k);
-        }
-    }
-    UnitSet stored = stored_on_entry(l, -1, 0, &pins);
-    l->bs[0].dirty_in = without(&pins, &stored);
-    if (l->r->precise) {
-        flow_flags(l);
-    }
-    flow_dirty(l);
-    flow_live(l);
 }
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -664,10 +111,10 @@ static V origin(Lift *l, V x)
 
 static void keep_flags(Lift *l, const FlagVal *f)
 {
-    unsigned code = code_of(f->kind, f->type);
-    if (code >= FLAGS_KINDS) {
+    unsigned code = regs_flags_code(f->kind, f->type);
+    if (code >= MADE_KINDS) {
         V b = f->kind == UOP_FLAGS_LOGIC ? lift_i64(l, 0) : origin(l, f->b);
-        keep_origin(l, code - FLAGS_KINDS, origin(l, f->a), b);
+        keep_origin(l, code - MADE_KINDS, origin(l, f->a), b);
         return;
     }
     V bytes = lift_i64(l, 0);
@@ -707,9 +154,12 @@ static void settle_flags(Lift *l, const Unit *u)
 {
     LLVMBuilderRef b = l->b;
     LLVMBasicBlockRef made = lift_bb(l, "made"), settled = lift_bb(l, "settled");
-    V word = regs_cpu_load(l, l->i32, u->off, false), zero = lift_i64(l, 0);
-    lift_branch_unlikely(l, bit_of(l, word, CPU_FLAGS_MADE), made, settled);
+    V zero = lift_i64(l, 0);
+    /* Not the word: the host would wait until four bytes that were just stored are in its cache. */
+    V first = LLVMBuildZExt(b, regs_cpu_load(l, l->i8, u->off, false), l->i32, "");
+    lift_branch_unlikely(l, bit_of(l, first, CPU_FLAGS_MADE), made, settled);
     LLVMPositionBuilderAtEnd(b, made);
+    V word = regs_cpu_load(l, l->i32, u->off, false);
     V imm = LLVMBuildSExt(b, LLVMBuildAShr(b, word, lift_i32(l, 8), ""), l->i64, "");
     V y = LLVMBuildSelect(b, bit_of(l, word, CPU_FLAGS_IMM), imm,
                           in_cpu64(l, (uint32_t)offsetof(Cpu, flags_b)), "");
@@ -820,7 +270,7 @@ void regs_prologue(Lift *l)
 
 V regs_get(Lift *l, uint8_t type, uint32_t off)
 {
-    uint32_t k = unit_of(l, off);
+    uint32_t k = regs_unit(l, off);
     Ty t = lift_type(l, type);
     if (k == NO_UNIT || l->units[k].flags) {
         return regs_cpu_load(l, t, off, false);
@@ -854,7 +304,7 @@ V regs_get(Lift *l, uint8_t type, uint32_t off)
 
 void regs_put(Lift *l, uint8_t type, uint32_t off, V v)
 {
-    uint32_t k = unit_of(l, off);
+    uint32_t k = regs_unit(l, off);
     if (k == NO_UNIT || l->units[k].flags) {
         regs_cpu_store(l, v, off, l->r->precise);
         return;
@@ -954,28 +404,19 @@ void regs_commit(Lift *l)
 
 void regs_store_untold(Lift *l)
 {
-    UnitSet stored = without(&l->dirty, &l->told);
+    UnitSet stored = set_without(&l->dirty, &l->told);
     for (unsigned i = 0; i < l->nunits; i++) {
         if (set_has(&stored, i)) {
             store_unit(l, i);
             l->untold += l->bs[l->index].weight;
         }
     }
-    l->dirty = without(&l->dirty, &stored);
-}
-
-bool regs_cost_more(const Lift *l)
-{
-    uint64_t insns = 0;
-    for (uint32_t i = 0; i < l->r->nblocks; i++) {
-        insns += (uint64_t)l->r->blocks[i].ub->ninsns * l->bs[i].weight;
-    }
-    return l->untold * 100 > insns * MOST_UNTOLD;
+    l->dirty = set_without(&l->dirty, &stored);
 }
 
 void regs_enter_loop(Lift *l, int from, uint32_t k)
 {
-    UnitSet stored = stored_on_entry(l, from, k, &l->dirty);
+    UnitSet stored = regs_stored_on_entry(l, from, k, &l->dirty);
     for (unsigned i = 0; i < l->nunits; i++) {
         if (set_has(&stored, i)) {
             store_unit(l, i);
@@ -996,10 +437,10 @@ void regs_enter_region(Lift *l)
 void regs_enter_block(Lift *l)
 {
     unsigned made = l->bs[l->index].flags_made;
-    if (l->flags_known || made < FLAGS_KINDS) {
+    if (l->flags_known || made < MADE_KINDS) {
         return;
     }
-    made -= FLAGS_KINDS;
+    made -= MADE_KINDS;
     Ty t = made & FAULT_FLAGS_64 ? l->i64 : l->i32;
     V a = LLVMBuildLoad2(l->b, l->i64, l->flags_a, ""),
       b = LLVMBuildLoad2(l->b, l->i64, l->flags_b, "");
