@@ -12,8 +12,7 @@
  *
  * A load or store in between may fault, and then the flags of the fault are older than they should
  * be; what runs afterwards doesn't notice, since it writes them first. Programs that handle memory
- * faults might look (CPU_MODE_PRECISE): for them loads and stores
- * leave it unknown.
+ * faults might look (CPU_MODE_PRECISE): for them loads and stores leave it unknown.
  */
 #include <string.h>
 

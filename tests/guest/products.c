@@ -74,28 +74,23 @@ static unsigned underflow(unsigned expected)
 #endif
 }
 
+// Each case of a table, by the function for its type.
+#define CHECK(type, table, function)                                                               \
+    for (unsigned k = 0; k < sizeof table / sizeof *table; k++) {                                  \
+        unsigned wrong = 0;                                                                        \
+        type out[2] = {0};                                                                         \
+        for (int i = 0; i < ROUNDS; i++) {                                                         \
+            clear();                                                                               \
+            function(&table[k].a, out);                                                            \
+            wrong += underflow(table[k].underflow) != table[k].underflow;                          \
+        }                                                                                          \
+        printf("%u: %a %a, %u wrong\n", k, out[0], out[1], wrong);                                 \
+    }
+
 int main(void)
 {
-    for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
-        unsigned wrong = 0;
-        double out[2] = {0};
-        for (int i = 0; i < ROUNDS; i++) {
-            clear();
-            products(&cases[k].a, out);
-            wrong += underflow(cases[k].underflow) != cases[k].underflow;
-        }
-        printf("%u: %a %a, %u wrong\n", k, out[0], out[1], wrong);
-    }
-    for (unsigned k = 0; k < sizeof floats / sizeof *floats; k++) {
-        unsigned wrong = 0;
-        float out[2] = {0};
-        for (int i = 0; i < ROUNDS; i++) {
-            clear();
-            products_of_floats(&floats[k].a, out);
-            wrong += underflow(floats[k].underflow) != floats[k].underflow;
-        }
-        printf("%u: %a %a, %u wrong\n", k, out[0], out[1], wrong);
-    }
+    CHECK(double, cases, products);
+    CHECK(float, floats, products_of_floats);
     unsigned wrong = 0;
     double in[2], out[2] = {0}, sum = 0;
     for (int i = 0; i < ROUNDS; i++) {
