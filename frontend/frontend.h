@@ -156,6 +156,18 @@ typedef struct Frontend {
     const char *features;
 } Frontend;
 
+/* HELPER_*; of a number that is no helper's, what may be anything. */
+static inline uint32_t frontend_helper_effects(const Frontend *f, int64_t number)
+{
+    return (uint32_t)number < f->nhelpers ? f->helpers[(uint32_t)number].effects : HELPER_MAY_FAULT;
+}
+
+/* Does the helper look at no register of the guest, and not fault? */
+static inline bool frontend_helper_is_alone(const Frontend *f, int64_t number)
+{
+    return !(frontend_helper_effects(f, number) & ~(uint32_t)HELPER_PURE);
+}
+
 extern const Frontend frontend_aarch64;
 
 #endif

@@ -78,9 +78,7 @@ V lift_by_interp(Lift *l, const Uop *u)
 
 bool lift_helper_is_alone(const Lift *l, const Uop *u)
 {
-    const Frontend *f = l->r->frontend;
-    return u->op == UOP_HELPER && (uint32_t)u->imm < f->nhelpers &&
-           !(f->helpers[u->imm].effects & ~(uint32_t)HELPER_PURE);
+    return u->op == UOP_HELPER && frontend_helper_is_alone(l->r->frontend, u->imm);
 }
 
 void lift_helper(Lift *l, const Uop *u)

@@ -502,16 +502,10 @@ static void call_op(Emit *e, const Uop *u, const ColdOperand opnd[4])
     e->a.p += sizeof *u;
 }
 
-static uint32_t helper_effects(const Emit *e, const Uop *u)
-{
-    const Frontend *f = e->jit->frontend;
-    return (uint32_t)u->imm < f->nhelpers ? f->helpers[u->imm].effects : HELPER_MAY_FAULT;
-}
-
 /* Scratch vector registers hold nothing, and the helper looks at no register of the guest. */
 static bool helper_is_alone(const Emit *e, const Uop *u)
 {
-    return u->op == UOP_HELPER && !(helper_effects(e, u) & ~(uint32_t)HELPER_PURE) &&
+    return u->op == UOP_HELPER && frontend_helper_is_alone(e->jit->frontend, u->imm) &&
            e->free_x == e->scratch_x;
 }
 
@@ -560,7 +554,8 @@ void emit_by_interp(Emit *e, const Uop *u)
 /* Calls of C that belong to the guest's program, not to what the emitter lacks. */
 bool emit_call(Emit *e, const Uop *u)
 {
-    if (u->op == UOP_HELPER && helper_effects(e, u) & HELPER_WRITES_FILE)
+    if (u->op == UOP_HELPER &&
+        frontend_helper_effects(e->jit->frontend, u->imm) & HELPER_WRITES_FILE)
         ra_spill_all_files(e);
     emit_by_interp(e, u);
     return true;
