@@ -95,9 +95,14 @@ CacheMode cache_mode(const Cache *c);
 void cache_set_patience(Cache *c, bool waits);
 const CacheCounters *cache_counters(const Cache *c);
 
+/* Which file it is (device, inode, size, times): nothing else of *file is filled in, and nothing is
+ * read. False: not a regular file. */
+bool cache_identity(int fd, CacheFile *file);
 /* False: not a regular file, or unreadable. Takes `path` from /proc, unless the content is
  * remembered. */
 bool cache_identify(Cache *c, int fd, CacheFile *file);
+/* Do both say the same of which file it is? */
+bool cache_same_file(const CacheFile *a, const CacheFile *b);
 
 /* Bytes that stand in no file; `name` is for people. */
 void cache_identify_memory(const char *name, const void *bytes, size_t size, CacheFile *file);

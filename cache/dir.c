@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,42 @@ int dir_sub(Cache *c, int dirfd, const char *name, bool make)
             return -errno;
         fd = open_dir(c, dirfd, name);
     }
+    return fd;
+}
+
+/* The path of what is in a folder that was found to be good; false: too long. */
+static bool path_in(char path[PATH_MAX], const char *layer, const char *sub, const char *name)
+{
+    int n = snprintf(path, PATH_MAX, "%s/%s/%s", layer, sub, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+int dir_code(Cache *c, unsigned layer, const char *name)
+{
+    char path[PATH_MAX];
+
+    if (c->code_good[layer] && path_in(path, c->layers[layer], "code", name))
+        return open_dir(c, AT_FDCWD, path);
+    int at = dir_layer(c, layer, false), code = at < 0 ? at : dir_sub(c, at, "code", false),
+        dir = code < 0 ? code : dir_sub(c, code, name, false);
+    c->code_good[layer] = code >= 0;
+    if (code >= 0)
+        close(code);
+    if (at >= 0)
+        close(at);
+    return dir;
+}
+
+int dir_memo(Cache *c, const char *name, struct stat *st)
+{
+    char path[PATH_MAX];
+
+    if (c->memos_good && path_in(path, c->layers[0], "memo", name))
+        return dir_file(c, AT_FDCWD, path, st);
+    int dir = dir_memos(c, false), fd = dir < 0 ? dir : dir_file(c, dir, name, st);
+    c->memos_good = dir >= 0;
+    if (dir >= 0)
+        close(dir);
     return fd;
 }
 

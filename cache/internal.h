@@ -19,6 +19,9 @@ struct Cache {
     char *layers[CACHE_LAYERS]; /* absolute or relative paths, owned */
     char *shared;               /* folder of shared copies (shared.c), owned; NULL: none */
     uint64_t shared_limit;
+    /* Folders that were opened and checked once: from then on what is in them is opened by its
+     * path, since whoever could put something else in the way could write there before. */
+    bool code_good[CACHE_LAYERS], memos_good;
     CacheCounters counters;
     void *(*place)(size_t size); /* CacheConfig.place */
     void *dctx;                  /* zstd's, made when first needed */
@@ -77,6 +80,10 @@ int dir_layer(Cache *c, unsigned layer, bool make);
 int dir_sub(Cache *c, int dirfd, const char *name, bool make);
 /* memo/ of the first layer (key.c, recall.c). */
 int dir_memos(Cache *c, bool make);
+/* The layer's folder of that name in code/, or -errno. */
+int dir_code(Cache *c, unsigned layer, const char *name);
+/* A file in memo/, to read. */
+int dir_memo(Cache *c, const char *name, struct stat *st);
 /* A file in it, to read; *st as fstat says. */
 int dir_file(Cache *c, int dirfd, const char *name, struct stat *st);
 /* The folder of shared copies, checked. */

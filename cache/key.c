@@ -62,7 +62,7 @@ static void identity_of(const struct stat *st, CacheFile *f)
     f->ctime_ns = i.ctime_ns;
 }
 
-static bool same_identity(const CacheFile *a, const CacheFile *b)
+bool cache_same_file(const CacheFile *a, const CacheFile *b)
 {
     return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
            a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
@@ -70,9 +70,19 @@ static bool same_identity(const CacheFile *a, const CacheFile *b)
 
 static bool memo_get(Cache *c, CacheFile *f);
 
-bool cache_identify(Cache *c, int fd, CacheFile *file)
+bool cache_identity(int fd, CacheFile *file)
 {
     struct stat st;
+
+    *file = (CacheFile){0};
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < 64)
+        return false;
+    identity_of(&st, file);
+    return true;
+}
+
+bool cache_identify(Cache *c, int fd, CacheFile *file)
+{
     struct {
         uint64_t size;
         uint8_t page[4096];
@@ -80,10 +90,8 @@ bool cache_identify(Cache *c, int fd, CacheFile *file)
     uint64_t sum;
     char link[32];
 
-    *file = (CacheFile){0};
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < 64)
+    if (!cache_identity(fd, file))
         return false;
-    identity_of(&st, file);
     start.size = file->size;
     ssize_t n = pread(fd, start.page, sizeof start.page, 0);
     if (n < 64)
@@ -132,13 +140,10 @@ static bool memo_get(Cache *c, CacheFile *f)
     char name[33];
     Memo m;
     struct stat st;
-    int dir = dir_memos(c, false), fd = -1;
     bool good = false;
 
-    if (dir >= 0) {
-        memo_name(f, name);
-        fd = dir_file(c, dir, name, &st);
-    }
+    memo_name(f, name);
+    int fd = dir_memo(c, name, &st);
     if (fd >= 0 && st.st_size == sizeof m && !dir_read(fd, &m, sizeof m)) {
         good = !memcmp(m.magic, memo_magic, sizeof m.magic) && m.dev == f->dev && m.ino == f->ino &&
                m.size == f->size && m.mtime_ns == f->mtime_ns && m.ctime_ns == f->ctime_ns &&
@@ -153,8 +158,6 @@ static bool memo_get(Cache *c, CacheFile *f)
         c->counters.corrupt++;
     if (fd >= 0)
         close(fd);
-    if (dir >= 0)
-        close(dir);
     return good;
 }
 
@@ -218,10 +221,10 @@ static bool hash_content(Cache *c, CacheFile *f)
         return false;
     if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
         identity_of(&st, &now);
-        good = same_identity(&now, f) && (room = malloc(BLAKE3_PIECE)) &&
+        good = cache_same_file(&now, f) && (room = malloc(BLAKE3_PIECE)) &&
                blake3_read(read_piece, &fd, f->size, room, f->content) && !fstat(fd, &st);
         identity_of(&st, &now);
-        good = good && same_identity(&now, f);
+        good = good && cache_same_file(&now, f);
         c->counters.hashed_bytes += f->size;
     }
     free(room);

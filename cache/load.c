@@ -132,20 +132,14 @@ int entry_read(Cache *c, int code, const EntryName *name, const uint8_t *key, En
     return err;
 }
 
-/* The layers' folders of that quick name, -1 where there is none; false: nowhere. */
+/* The layers' folders of that quick name, negative where there is none; false: nowhere. */
 static bool open_known(Cache *c, const char *name, int dirs[CACHE_LAYERS])
 {
     bool found = false;
 
     for (unsigned l = 0; l < c->nlayers; l++) {
-        int layer = dir_layer(c, l, false);
-        int code = layer < 0 ? -1 : dir_sub(c, layer, "code", false);
-        dirs[l] = code < 0 ? -1 : dir_sub(c, code, name, false);
+        dirs[l] = dir_code(c, l, name);
         found = found || dirs[l] >= 0;
-        if (code >= 0)
-            close(code);
-        if (layer >= 0)
-            close(layer);
     }
     return found;
 }

@@ -23,14 +23,10 @@ uint64_t cache_recall(Cache *c, const uint8_t key[CACHE_KEY_SIZE])
     char name[33];
     Note n;
     struct stat st;
-    int dir = dir_memos(c, false), fd = -1;
     bool good = false;
 
-    if (dir >= 0) {
-        note_name(key, name);
-        fd = dir_file(c, dir, name, &st);
-        close(dir);
-    }
+    note_name(key, name);
+    int fd = dir_memo(c, name, &st);
     if (fd >= 0) {
         good = st.st_size == sizeof n && !dir_read(fd, &n, sizeof n) &&
                !memcmp(n.magic, note_magic, sizeof n.magic) && !memcmp(n.key, key, sizeof n.key) &&

@@ -21,6 +21,8 @@ struct CodeFile {
     CodeFile *next;
     CodeStore *store;
     CacheFile id;
+    bool plain; /* at plain_at: code_store_note_plain() */
+    uint64_t plain_at;
     struct {
         bool looked_up;
         CacheEntry *entry; /* NULL: nothing is known */
@@ -117,20 +119,23 @@ void code_store_target(CodeStore *s, uint64_t host_features)
     s->target.host_features = host_features;
 }
 
+/* Linkers map each file twice and more: the second time only its times are looked at. */
+static CodeFile *find_file(CodeStore *s, const CacheFile *id)
+{
+    CodeFile *f = s->files;
+    while (f && !cache_same_file(&f->id, id)) {
+        f = f->next;
+    }
+    return f;
+}
+
 CodeFile *code_store_file(CodeStore *s, int fd)
 {
     CacheFile id;
     lock_take(&s->lock);
-    if (!cache_identify(s->cache, fd, &id)) {
-        lock_release(&s->lock);
-        return NULL;
-    }
-    CodeFile *f = s->files;
-    while (f && (f->id.dev != id.dev || f->id.ino != id.ino || f->id.size != id.size ||
-                 f->id.mtime_ns != id.mtime_ns || f->id.ctime_ns != id.ctime_ns)) {
-        f = f->next;
-    }
-    if (!f && (f = calloc(1, sizeof *f))) {
+    CodeFile *f = cache_identity(fd, &id) ? find_file(s, &id) : NULL;
+    if (!f && same_root(s) && cache_identify(s->cache, fd, &id) && !(f = find_file(s, &id)) &&
+        (f = calloc(1, sizeof *f))) {
         f->store = s;
         f->id = id;
         f->next = s->files;
@@ -138,6 +143,22 @@ CodeFile *code_store_file(CodeStore *s, int fd)
     }
     lock_release(&s->lock);
     return f;
+}
+
+void code_store_note_plain(CodeFile *f, uint64_t offset)
+{
+    lock_take(&f->store->lock);
+    f->plain = true;
+    f->plain_at = offset;
+    lock_release(&f->store->lock);
+}
+
+bool code_store_is_plain(CodeFile *f, uint64_t offset)
+{
+    lock_take(&f->store->lock);
+    bool plain = f->plain && f->plain_at == offset;
+    lock_release(&f->store->lock);
+    return plain;
 }
 
 CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, size_t size)

@@ -20,6 +20,10 @@ CodeStore *code_store_open(const Options *options, const Frontend *frontend);
 void code_store_command(CodeStore *s, const char *exe, char *const *argv);
 /* The file that is open as fd; NULL if it isn't one that code is kept of. */
 CodeFile *code_store_file(CodeStore *s, int fd);
+/* What is mapped of it from `offset` on has no critical sections (critical.h): the last offset that
+ * this was noted of is remembered. */
+void code_store_note_plain(CodeFile *f, uint64_t offset);
+bool code_store_is_plain(CodeFile *f, uint64_t offset);
 /* Bytes that are the same in every process and stand in no file. */
 CodeFile *code_store_memory(CodeStore *s, const char *name, const void *bytes, size_t size);
 /* The parts of JitHost that have to do with it; ctx there must be the Mem whose `store` this is. */

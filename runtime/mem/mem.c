@@ -287,9 +287,12 @@ long mem_mmap(Mem *mem, GuestAddr addr, uint64_t len, uint64_t prot, uint64_t fl
     struct CodeFile *file = code_file(mem, prot, flags, fd);
     CriticalList list = {.n = 0};
     uint64_t records = 0, code = 0;
-    if ((prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) &&
-        critical_in_file(fd, offset, &records, &code, &list.n)) {
+    bool looks = (prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) &&
+                 !(file && code_store_is_plain(file, offset));
+    if (looks && critical_in_file(fd, offset, &records, &code, &list.n)) {
         file = NULL; /* code of critical sections is of this run alone */
+    } else if (looks && file) {
+        code_store_note_plain(file, offset);
     }
     lock_take(&mem->lock);
     long r = mmap_locked(mem, addr, size, prot, flags, fd, offset, file);

@@ -175,8 +175,10 @@ Test(start, cache_info)
 {
     unsigned vendor = 0, a, c, d;
     __cpuid(0, a, vendor, c, d);
-    if (vendor != signature_INTEL_ebx)
-        cr_skip_test("not an Intel processor");
-    for (int name = _SC_LEVEL1_DCACHE_SIZE; name <= _SC_LEVEL4_CACHE_SIZE; name++)
-        cr_assert_eq(host_cache_info(name), sysconf(name), "%d", name);
+    if (vendor != signature_INTEL_ebx && vendor != signature_AMD_ebx)
+        cr_skip_test("neither an Intel processor nor one of AMD");
+    for (int name = _SC_LEVEL1_DCACHE_SIZE; name <= _SC_LEVEL3_CACHE_LINESIZE; name++) {
+        long own = vendor == signature_AMD_ebx ? host_cache_info_amd(name) : host_cache_info(name);
+        cr_assert_eq(own, sysconf(name), "%d: %ld, %ld", name, own, sysconf(name));
+    }
 }
