@@ -120,18 +120,23 @@ bool cache_frame(Cache *c, const CacheEntry *e, unsigned part, unsigned frame, v
                  uint32_t size);
 
 /* What parts are when they are decompressed and put together, for all processes of the user to map
- * (shared.c). What the bytes mean is the caller's affair, `format` tells versions of that apart. */
+ * (shared.c): some of those that are of one file, in ascending order. What the bytes mean is the
+ * caller's affair, `format` tells versions of that apart. */
+/* How many parts from `first` on are of one file. */
+unsigned cache_group(const CacheEntry *e, unsigned first);
 const char *cache_shared_path(const Cache *c); /* the folder; NULL: there are none */
 enum { CACHE_SHARED_AT = 4096 };               /* where they begin in the file */
 /* A descriptor to read and map *size bytes from; -errno: there is none. Damage of the part itself
  * is noticed. */
-int cache_shared_open(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
-                      uint64_t *size);
+int cache_shared_open(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
+                      uint32_t format, uint64_t *size);
 /* How large a copy may be, not counting zeros; 0: none can be made. */
 uint64_t cache_shared_room(Cache *c);
-/* The pieces' bytes one behind the other; without data: zeros. 0 or -errno. */
-int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
-                       const CacheFrame *pieces, unsigned n);
+/* The pieces' bytes one behind the other; without data: zeros. The copy of the first `instead`
+ * parts goes, which this is in place of (0: none). 0 or -errno. */
+int cache_shared_store(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
+                       unsigned instead, uint32_t format, const CacheFrame *pieces,
+                       unsigned npieces);
 
 /* Adds the part to the file's entry in the writable folder. `known` is asked once the lock is held:
  * false if what is stored by now makes the part superfluous (`e`: what is there, NULL: nothing). 0

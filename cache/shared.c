@@ -4,7 +4,7 @@
  *        0  SharedHeader
  *     4096  what the caller gave
  *
- * A copy is named by the entry's key and the part's id, hence by what it was made of: it is right
+ * A copy is named by the entry's key and the parts' ids, hence by what it was made of: it is right
  * or not there. The folder and the files belong to the user and nobody else can write them (dir.c);
  * so the bytes, which don't leave memory, are checked by `--cachectl verify` only. But damage of
  * the entry on disk is to be noticed as if that were read: unless the entry is still the file that
@@ -40,17 +40,18 @@ typedef struct SharedName {
     char text[33];
 } SharedName;
 
-static SharedName name_of(const EntryImage *i, const PartHeader *p)
+static SharedName name_of(const CacheEntry *e, const unsigned *parts, unsigned n)
 {
     struct {
-        uint8_t key[CACHE_KEY_SIZE], id[16];
+        uint8_t key[CACHE_KEY_SIZE], id[CACHE_MAX_PARTS][16];
     } of;
     uint8_t hash[BLAKE3_SIZE];
     SharedName name;
 
-    memcpy(of.key, image_header(i)->key, sizeof of.key);
-    memcpy(of.id, p->id, sizeof of.id);
-    blake3(&of, sizeof of, hash);
+    memcpy(of.key, image_header(e->parts[parts[0]].image)->key, sizeof of.key);
+    for (unsigned k = 0; k < n; k++)
+        memcpy(of.id[k], e->parts[parts[k]].part->id, sizeof of.id[k]);
+    blake3(&of, sizeof of.key + n * sizeof of.id[0], hash);
     key_hex(hash, 16, name.text);
     return name;
 }
@@ -76,11 +77,11 @@ static void note_use(int fd, const struct stat *st)
 
 /* The entry was written anew, since parts were added or it was used: it needn't be checked again.
  */
-static void note_entry(Cache *c, const EntryImage *i, const PartHeader *p, SharedHeader *h)
+static void note_entry(Cache *c, const SharedName *name, const EntryImage *i, SharedHeader *h)
 {
     int dir = c->mode == CACHE_RW ? dir_shared(c, false) : -1,
         fd = dir < 0 ? -1
-                     : openat(dir, name_of(i, p).text,
+                     : openat(dir, name->text,
                               O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     h->entry = i->identity;
@@ -94,13 +95,33 @@ static void note_entry(Cache *c, const EntryImage *i, const PartHeader *p, Share
         close(dir);
 }
 
-int cache_shared_open(Cache *c, const CacheEntry *e, unsigned part, uint32_t format, uint64_t *size)
+static bool parts_valid(const CacheEntry *e, const unsigned *parts, unsigned n)
 {
-    const EntryImage *i = e->parts[part].image;
-    const PartHeader *p = e->parts[part].part;
+    bool good = true;
+
+    for (unsigned k = 0; good && k < n; k++)
+        good = part_valid(e->parts[parts[k]].image, e->parts[parts[k]].part);
+    return good;
+}
+
+unsigned cache_group(const CacheEntry *e, unsigned first)
+{
+    unsigned n = 1;
+
+    while (n < CACHE_MAX_PARTS && first + n < e->nparts &&
+           e->parts[first + n].image == e->parts[first].image)
+        n++;
+    return n;
+}
+
+int cache_shared_open(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
+                      uint32_t format, uint64_t *size)
+{
+    const EntryImage *i = e->parts[parts[0]].image;
+    SharedName name = name_of(e, parts, n);
     struct stat st;
     SharedHeader h;
-    int dir = dir_shared(c, false), fd = dir < 0 ? dir : dir_file(c, dir, name_of(i, p).text, &st);
+    int dir = dir_shared(c, false), fd = dir < 0 ? dir : dir_file(c, dir, name.text, &st);
 
     if (dir >= 0)
         close(dir);
@@ -108,9 +129,9 @@ int cache_shared_open(Cache *c, const CacheEntry *e, unsigned part, uint32_t for
         return fd;
     bool good = read_header(fd, &st, &h) && h.format == format;
     if (good && memcmp(&h.entry, &i->identity, sizeof h.entry)) {
-        good = part_valid(i, p); /* who wants the part itself then will count that */
+        good = parts_valid(e, parts, n); /* who wants the part itself then will count that */
         if (good)
-            note_entry(c, i, p, &h);
+            note_entry(c, &name, i, &h);
     }
     if (!good) {
         close(fd);
@@ -191,10 +212,11 @@ uint64_t cache_shared_room(Cache *c)
     return room;
 }
 
-int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t format,
-                       const CacheFrame *pieces, unsigned n)
+int cache_shared_store(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
+                       unsigned instead, uint32_t format, const CacheFrame *pieces,
+                       unsigned npieces)
 {
-    const EntryImage *i = e->parts[part].image;
+    const EntryImage *i = e->parts[parts[0]].image;
     SharedHeader h = {.format = format, .size = CACHE_SHARED_AT, .entry = i->identity};
     uint64_t bytes = CACHE_SHARED_AT;
     DirFile f;
@@ -202,7 +224,7 @@ int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t fo
     if (c->mode != CACHE_RW || c->secure)
         return -EROFS;
     memcpy(h.magic, magic, sizeof magic);
-    for (unsigned k = 0; k < n; k++) {
+    for (unsigned k = 0; k < npieces; k++) {
         h.size += pieces[k].size;
         bytes += pieces[k].data ? pieces[k].size : 0;
     }
@@ -216,8 +238,9 @@ int cache_shared_store(Cache *c, const CacheEntry *e, unsigned part, uint32_t fo
         err = dir_begin(dir, &f);
     }
     if (!err)
-        err =
-            dir_end(dir, &f, name_of(i, e->parts[part].part).text, write_copy(f.fd, &h, pieces, n));
+        err = dir_end(dir, &f, name_of(e, parts, n).text, write_copy(f.fd, &h, pieces, npieces));
+    if (!err && instead)
+        unlinkat(dir, name_of(e, parts, instead).text, 0);
     c->counters.shared_stores += !err;
     close(dir);
     return err;

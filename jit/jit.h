@@ -127,15 +127,17 @@ typedef struct JitHost {
     /* What was noted of earlier runs of the same command: jit_note(); 0: nothing. May be NULL. */
     uint64_t (*noted)(void *ctx);
     bool saves; /* what is translated now, later runs will find */
-    /* What such a part is when it is put together, shared by processes: a descriptor that it is
-     * mapped of, from *at on *size bytes (-errno: there is none of this format), to be closed by
-     * the caller; and making one, of pieces without data for zeros, which may have so many bytes
-     * without these. */
-    int (*shared)(void *ctx, void *file, unsigned part, uint32_t format, uint64_t *at,
-                  uint64_t *size);
+    /* What parts that runs have learned are when they are put together, shared by processes: how
+     * many, from `first` on, that can be made of; a descriptor that n of those are mapped of, from
+     * *at on *size bytes (-errno: there is none of this format), to be closed by the caller; and
+     * making one, of pieces without data for zeros, which may have so many bytes without these, in
+     * place of one of the first `instead` parts. */
+    unsigned (*kept_group)(void *ctx, void *file, unsigned first);
+    int (*shared)(void *ctx, void *file, const unsigned *parts, unsigned n, uint32_t format,
+                  uint64_t *at, uint64_t *size);
     uint64_t (*share_room)(void *ctx);
-    void (*share)(void *ctx, void *file, unsigned part, uint32_t format, const JitFrame *pieces,
-                  unsigned n);
+    void (*share)(void *ctx, void *file, const unsigned *parts, unsigned n, unsigned instead,
+                  uint32_t format, const JitFrame *pieces, unsigned npieces);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none.
      */
     const int *exe_fd;
@@ -192,7 +194,7 @@ void jit_await_optimizer(Cpu *cpu);
 /* Makes shared copies of what was read of stored parts and has none. */
 void jit_share(Jit *jit);
 /* False: neither has anything to do, as in most children of fork. */
-bool jit_may_save(const Jit *jit);
+bool jit_may_save(Jit *jit);
 /* The frames of a stored part that list its blocks; false: it isn't one. */
 bool jit_part_index(const uint8_t info[JIT_PART_INFO], uint32_t nframes, unsigned *first,
                     unsigned *n);

@@ -144,6 +144,7 @@ typedef struct KeepSegment {
     struct KeepModule *module;
     KeepInfo info;
     unsigned part;
+    unsigned nparts;     /* of a shared copy: of how many parts (KeepGroup) `part` is the first */
     uint32_t mode;       /* set in its blocks' modes beside what is stored: a part with KEEP_THREADS
                             has two segments */
     bool opened, spent;  /* its first frame was read; not to be looked into: every block that lives
@@ -151,7 +152,6 @@ typedef struct KeepSegment {
     bool damaged;        /* nothing more is found in it */
     bool shared;         /* placed as a whole: cells, first, index and what cells have are those of
                             a shared copy (keep_shared.c) */
-    bool copy_tried;     /* to make one */
     const uint8_t *copy; /* [copy_size] */
     size_t copy_size;
     void *memory;        /* of what follows, up to `index` */
@@ -169,6 +169,7 @@ typedef struct KeepModule {
     bool any_guarded; /* there were guarded pages when its first code was translated */
     bool closed;      /* the file isn't mapped like that any more */
     bool asked, ahead_asked;
+    bool copy_tried; /* to make a shared copy */
     KeepPair *pairs, *idle;
     KeepPair *saved; /* what has been saved; some thread may go on filling one */
     KeepSegment *segments;
@@ -232,7 +233,9 @@ const KeepIndex *keep_search(Jit *j, KeepSegment *s, GuestAddr pc, uint32_t mode
 bool keep_place(Jit *j, KeepSegment *s, uint32_t cell);
 
 /* The frame's bytes; false: damaged, or of another size. */
-bool keep_frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size);
+bool keep_frame(Jit *j, const KeepModule *m, unsigned part, unsigned n, void *to, size_t size);
+/* Can the module use what is stored with this info? */
+bool keep_fits_module(const KeepModule *m, const KeepInfo *i);
 size_t keep_cell_size(const KeepCell *c);
 /* Does what was read make sense? */
 bool keep_sound_cells(const KeepInfo *i, const KeepCell *cells);
@@ -253,11 +256,22 @@ bool keep_unpack(const KeepInfo *i, const KeepCell *cells, uint32_t cell, uint8_
 
 /* ---- keep_shared.c: all under the lock ------------------------------------------------------- */
 
-/* The segment, which isn't opened, as a shared copy has it: opened, and placed. False: there is
- * none. */
-bool keep_attach(Jit *j, KeepSegment *s);
+/* Parts that one shared copy can be of: of one file on disk, and of use to the module. */
+enum { KEEP_MOST_PARTS = 64 };
+typedef struct KeepGroup {
+    unsigned n, parts[KEEP_MOST_PARTS];
+    KeepInfo infos[KEEP_MOST_PARTS];
+} KeepGroup;
+/* The group of parts from `first` on; where the next one begins. */
+unsigned keep_group(Jit *j, const KeepModule *m, unsigned first, KeepGroup *g);
+/* A segment of as many of the group's parts, from the first on, as there is a shared copy of:
+ * opened, and placed. NULL: there is none. */
+KeepSegment *keep_attach(Jit *j, KeepModule *m, const KeepGroup *g);
+
+/* ---- keep_share.c ---------------------------------------------------------------------------- */
+
 /* Is there anything that jit_share() would do? Without the lock. */
-bool keep_may_share(const Jit *j);
+bool keep_may_share(Jit *j);
 
 /* ---- keep_find.c ----------------------------------------------------------------------------- */
 

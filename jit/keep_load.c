@@ -81,14 +81,13 @@ void *keep_alloc(Jit *j, size_t size)
 
 /* ---- what is stored -------------------------------------------------------------------------- */
 
-bool keep_frame(Jit *j, const KeepSegment *s, unsigned n, void *to, size_t size)
+bool keep_frame(Jit *j, const KeepModule *m, unsigned part, unsigned n, void *to, size_t size)
 {
-    return j->host.kept_size(j->host.ctx, s->module->info.file, s->part, n) == size &&
-           (!size ||
-            j->host.kept_frame(j->host.ctx, s->module->info.file, s->part, n, to, (uint32_t)size));
+    return j->host.kept_size(j->host.ctx, m->info.file, part, n) == size &&
+           (!size || j->host.kept_frame(j->host.ctx, m->info.file, part, n, to, (uint32_t)size));
 }
 
-static bool fits_module(const KeepModule *m, const KeepInfo *i)
+bool keep_fits_module(const KeepModule *m, const KeepInfo *i)
 {
     return i->format == KEEP_FORMAT && (i->flags & KEEP_OF_MODULE) == keep_flags(m) &&
            i->low < i->high && i->low >= m->info.start - m->info.base &&
@@ -106,8 +105,9 @@ static KeepSegment *add_segment(Jit *j, KeepModule *m, unsigned part)
         return NULL;
     s->module = m;
     s->part = part;
+    s->nparts = 1;
     if (!j->host.kept_info(j->host.ctx, m->info.file, part, (uint8_t *)&s->info) ||
-        !fits_module(m, &s->info)) {
+        !keep_fits_module(m, &s->info)) {
         s->info.nindex = 0;
         keep_free_segment(s);
         return NULL;
@@ -117,29 +117,34 @@ static KeepSegment *add_segment(Jit *j, KeepModule *m, unsigned part)
     return s;
 }
 
-/* What runs have learned, or the regions among what was made ahead of time. */
-static void ask(Jit *j, KeepModule *m, bool ahead)
-{
-    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, ahead);
-
-    for (unsigned i = 0; i < n; i++) {
-        KeepSegment *s = add_segment(j, m, ahead ? JIT_PART_WHOLE + i : i);
-        if (s && s->info.flags & KEEP_THREADS && (s = add_segment(j, m, s->part)))
-            s->mode = CPU_MODE_THREADS;
-    }
-}
-
 void keep_ask(Jit *j, KeepModule *m)
 {
+    unsigned n = j->host.kept_parts(j->host.ctx, m->info.file, false);
+    KeepGroup g;
+
     m->asked = true;
-    ask(j, m, false);
+    for (unsigned i = 0; i < n;) {
+        i = keep_group(j, m, i, &g);
+        KeepSegment *s = keep_attach(j, m, &g);
+        if (s) {
+            s->next = m->segments;
+            m->segments = s;
+        }
+        for (unsigned k = s ? s->nparts : 0; k < g.n; k++)
+            (void)add_segment(j, m, g.parts[k]);
+    }
 }
 
 void keep_ask_ahead(Jit *j, KeepModule *m)
 {
-    if (!m->ahead_asked)
-        ask(j, m, true);
+    unsigned n = m->ahead_asked ? 0 : j->host.kept_parts(j->host.ctx, m->info.file, true);
+
     m->ahead_asked = true;
+    for (unsigned i = 0; i < n; i++) {
+        KeepSegment *s = add_segment(j, m, JIT_PART_WHOLE + i);
+        if (s && s->info.flags & KEEP_THREADS && (s = add_segment(j, m, s->part)))
+            s->mode = CPU_MODE_THREADS;
+    }
 }
 
 /* Cells in order, each within one pair. */
@@ -171,10 +176,8 @@ static bool open_segment(Jit *j, KeepSegment *s)
                   s->info.ncells * sizeof *s->placed;
 
     s->opened = true;
-    if (keep_attach(j, s))
-        return true;
     s->memory = calloc(1, size);
-    if (!s->memory || !keep_frame(j, s, KEEP_HEAD, s->memory, head))
+    if (!s->memory || !keep_frame(j, s->module, s->part, KEEP_HEAD, s->memory, head))
         return false;
     s->cells = s->memory;
     s->first = (uint64_t *)(void *)(s->cells + s->info.ncells);
@@ -206,7 +209,7 @@ static KeepIndex *load_index(Jit *j, KeepSegment *s, uint32_t k)
     uint32_t n = index_count(s, k);
     KeepIndex *index = malloc(n * sizeof *index);
     bool good = index && have_room(j, n * sizeof *index) &&
-                keep_frame(j, s, KEEP_INDEX + k, j->keep_room, n * sizeof *index);
+                keep_frame(j, s->module, s->part, KEEP_INDEX + k, j->keep_room, n * sizeof *index);
     if (good)
         columns_get(index, j->keep_room, n, sizeof *index, KEEP_INDEX_DIFFERENCES);
 
@@ -410,7 +413,7 @@ static bool place_cell(Jit *j, KeepSegment *s, uint32_t cell, uint8_t *room, siz
     const KeepCell *c = &s->cells[cell];
     KeepPlaced *p = &s->placed[cell];
 
-    if (!keep_frame(j, s, KEEP_INDEX + s->info.nindex + cell, room, size))
+    if (!keep_frame(j, s->module, s->part, KEEP_INDEX + s->info.nindex + cell, room, size))
         return false;
     if (!have_tables(j, c, p) || !keep_unpack(&s->info, s->cells, cell, room, p))
         return false;

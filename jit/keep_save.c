@@ -428,7 +428,7 @@ void keep_stash(Jit *j, KeepModule *m)
         m->stash = save_module(j, m, 1);
 }
 
-bool jit_may_save(const Jit *j)
+bool jit_may_save(Jit *j)
 {
     const KeepModule *m = j->modules;
 

@@ -1,6 +1,7 @@
 #include "runtime/code/store.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -284,15 +285,23 @@ static bool kept_frame(void *ctx, void *file, unsigned part, unsigned frame, voi
     return good;
 }
 
-static int shared(void *ctx, void *file, unsigned part, uint32_t format, uint64_t *at,
-                  uint64_t *size)
+static unsigned kept_group(void *ctx, void *file, unsigned first)
+{
+    const CodeFile *f = file;
+    (void)ctx;
+    return cache_group(f->learned.entry, first);
+}
+
+static int shared(void *ctx, void *file, const unsigned *parts, unsigned n, uint32_t format,
+                  uint64_t *at, uint64_t *size)
 {
     CodeFile *f = file;
-    const CacheEntry *e = entry_of(f, &part);
     (void)ctx;
     *at = CACHE_SHARED_AT;
     lock_take(&f->store->lock);
-    int fd = same_root(f->store) ? cache_shared_open(f->store->cache, e, part, format, size) : -1;
+    int fd = same_root(f->store)
+                 ? cache_shared_open(f->store->cache, f->learned.entry, parts, n, format, size)
+                 : -ENOENT;
     lock_release(&f->store->lock);
     return fd;
 }
@@ -306,15 +315,14 @@ static uint64_t share_room(void *ctx)
     return room;
 }
 
-static void share(void *ctx, void *file, unsigned part, uint32_t format, const JitFrame *pieces,
-                  unsigned n)
+static void share(void *ctx, void *file, const unsigned *parts, unsigned n, unsigned instead,
+                  uint32_t format, const JitFrame *pieces, unsigned npieces)
 {
     CodeFile *f = file;
-    const CacheEntry *e = entry_of(f, &part);
     (void)ctx;
     lock_take(&f->store->lock);
-    (void)cache_shared_store(f->store->cache, e, part, format,
-                             (const CacheFrame *)(const void *)pieces, n);
+    (void)cache_shared_store(f->store->cache, f->learned.entry, parts, n, instead, format,
+                             (const CacheFrame *)(const void *)pieces, npieces);
     lock_release(&f->store->lock);
 }
 
@@ -329,6 +337,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->noted = noted;
     host->saves = cache_mode(s->cache) == CACHE_RW;
     if (cache_shared_path(s->cache)) {
+        host->kept_group = kept_group;
         host->shared = shared;
         host->share_room = share_room;
         host->share = share;

@@ -8,12 +8,6 @@
 
 #include "runtime/host/cacheinfo.h"
 
-/* Those that call it know which registers libc's own function changes, and keep things in the
- * others.
- */
-#define IN_START                                                                                   \
-    __attribute__((target("general-regs-only"), no_stack_protector, no_caller_saved_registers))
-
 /* Intel SDM volume 2, CPUID, leaf 4. */
 typedef struct Leaf {
     unsigned eax, ebx, ecx;
@@ -22,7 +16,7 @@ enum { MOST = 16 };
 static Leaf leaves[MOST];
 static int nleaves; /* those before the first that is no cache; 0: not read */
 
-IN_START long host_cache_info(int name)
+CACHE_INFO_IN_START long host_cache_info(int name)
 {
     enum { DATA = 1, CODE = 2 };
     unsigned edx, what = (unsigned)(name - _SC_LEVEL1_ICACHE_SIZE), level = what / 3;
@@ -59,7 +53,7 @@ static struct {
     unsigned most, l1_data, l1_code, l2, l3;
 } amd;
 
-static inline __attribute__((always_inline, target("general-regs-only"))) void read_amd(void)
+static inline __attribute__((always_inline)) CACHE_INFO_IN_START void read_amd(void)
 {
     unsigned a, b, c, d;
 
@@ -72,8 +66,8 @@ static inline __attribute__((always_inline, target("general-regs-only"))) void r
 }
 
 /* The field of four bits in `word` that says so in levels 2 and 3, of `size` bytes. */
-static inline __attribute__((always_inline, target("general-regs-only"))) long
-amd_ways(unsigned word, unsigned size)
+static inline __attribute__((always_inline)) CACHE_INFO_IN_START long amd_ways(unsigned word,
+                                                                               unsigned size)
 {
     static const unsigned char ways[15] = {[1] = 1,   [2] = 2,   [4] = 4,   [6] = 8,   [8] = 16,
                                            [10] = 32, [11] = 48, [12] = 64, [13] = 96, [14] = 128};
@@ -82,7 +76,7 @@ amd_ways(unsigned word, unsigned size)
     return code < 15 ? ways[code] : line ? size / line : 0;
 }
 
-IN_START long host_cache_info_amd(int name)
+CACHE_INFO_IN_START long host_cache_info_amd(int name)
 {
     enum { SIZE, WAYS, LINE };
     unsigned what = (unsigned)(name - _SC_LEVEL1_ICACHE_SIZE), level = what / 3, field = what % 3;

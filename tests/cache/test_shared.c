@@ -27,7 +27,7 @@ static int store(void)
 {
     static const char head[5000] = "head", tail[3] = "end";
     const CacheFrame pieces[] = {{head, sizeof head}, {NULL, 100000}, {tail, sizeof tail}};
-    return cache_shared_store(w.c, e, 0, 5, pieces, 3);
+    return cache_shared_store(w.c, e, &(unsigned){0}, 1, 0, 5, pieces, 3);
 }
 
 static void begin(void)
@@ -50,7 +50,7 @@ TestSuite(shared, .init = begin, .fini = end);
 
 static int find(uint32_t format, uint64_t *size)
 {
-    return cache_shared_open(w.c, e, 0, format, size);
+    return cache_shared_open(w.c, e, &(unsigned){0}, 1, format, size);
 }
 
 static bool finds(void)

@@ -50,8 +50,8 @@ static int open_log(Options *o)
     return 0;
 }
 
-/* A start of any program uses so much of the heap: asked for at once, that is a third of the time that
- * its page faults take one by one. */
+/* A start of any program uses so much of the heap: asked for at once, that is a third of the time
+ * that its page faults take one by one. */
 static void fill_heap(void)
 {
     enum { USED = 192 << 10, PAGE = 4096 };
