@@ -329,6 +329,7 @@ int faults_finish(const Lift *l, const uint8_t *map, size_t len, CodeObject *out
 bool llvm_start(void);
 bool llvm_has_avx(void); /* of the host, as the code may use it */
 bool llvm_has_masks(void);
+bool llvm_tests_masks(void); /* KTEST and KORTEST cost no more than KMOV and a comparison */
 /* 0, -EOPNOTSUPP, or -EAGAIN: not with Lift.masks. */
 int llvm_emit(Lift *l, CodeObject *out);
 int object_parse(const uint8_t *elf, size_t len, const Lift *l, CodeObject *out);

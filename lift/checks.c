@@ -252,17 +252,29 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
     bad_if(l, bad, kind, lift_intrinsic(l, names[kind], NULL, 0, args, 3));
 }
 
+/* Is one of the lanes, numbered from 0, not in the mask? */
+static V not_all(Lift *l, V mask, uint8_t lanes)
+{
+    V all = LLVMConstInt(l->i8, lanes, false);
+    if (llvm_tests_masks()) {
+        V args[2] = {mask, LLVMConstBitCast(all, LLVMTypeOf(mask))};
+        V good = lift_intrinsic(l, "llvm.x86.avx512.ktestc.b", NULL, 0, args, 2);
+        return LLVMBuildICmp(l->b, LLVMIntEQ, good, lift_i32(l, 0), "");
+    }
+    V bits = LLVMBuildBitCast(l->b, mask, l->i8, "");
+    if (lanes == 1) { /* above a scalar's stands anything */
+        bits = LLVMBuildAnd(l->b, bits, all, "");
+    }
+    return LLVMBuildICmp(l->b, LLVMIntNE, bits, all, "");
+}
+
 static void branch_unless_sure(Lift *l, const Bad *bad, LLVMBasicBlockRef unsure)
 {
     static const uint8_t lanes[BAD_KINDS] = {[OF_F32X4] = 15, [OF_F64X2] = 3, [OF_F64] = 1};
     for (unsigned kind = 0; kind < BAD_KINDS; kind++) {
         if (bad->good[kind]) {
             LLVMBasicBlockRef on = lift_bb(l, "");
-            V all = LLVMConstInt(l->i8, lanes[kind], false);
-            V args[2] = {bad->good[kind], LLVMConstBitCast(all, LLVMTypeOf(bad->good[kind]))};
-            V good = lift_intrinsic(l, "llvm.x86.avx512.ktestc.b", NULL, 0, args, 2);
-            V other = LLVMBuildICmp(l->b, LLVMIntEQ, good, lift_i32(l, 0), "");
-            lift_branch_unlikely(l, other, unsure, on);
+            lift_branch_unlikely(l, not_all(l, bad->good[kind], lanes[kind]), unsure, on);
             LLVMPositionBuilderAtEnd(l->b, on);
         }
     }
@@ -442,8 +454,9 @@ static LLVMBasicBlockRef check(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockR
 {
     unsigned tiny[LANE_F64 + 1];
     count_tiny(l, tiny);
-    if (!l->masks || (tiny[LANE_F32] <= 1 && tiny[LANE_F64] <= 1)) {
-        find_bad(l, false, again);
+    bool at_once = tiny[LANE_F32] <= 1 && tiny[LANE_F64] <= 1;
+    if (!l->masks || at_once) {
+        find_bad(l, l->masks && !llvm_tests_masks(), again);
         return NULL;
     }
     Pending pending[MAX_PENDING];

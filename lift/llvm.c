@@ -19,7 +19,7 @@ typedef void Constructor(void);
 extern Constructor *__start_llvm_ctors[], *__stop_llvm_ctors[];
 
 static LLVMTargetMachineRef machine, without_avx512;
-static bool has_avx, has_masks;
+static bool has_avx, has_masks, tests_masks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static LLVMTargetMachineRef create_machine(LLVMTargetRef target, const char *more)
@@ -63,6 +63,9 @@ static void start_llvm(void)
     has_avx = strstr(message, "+avx,") != NULL;
     has_masks = strstr(message, "+avx512dq,") && strstr(message, "+avx512vl,");
     LLVMDisposeMessage(message);
+    message = LLVMGetHostCPUName();
+    tests_masks = strncmp(message, "znver", 5) != 0;
+    LLVMDisposeMessage(message);
     /* For what merges_by_table() finds. */
     without_avx512 = create_machine(target, "+slow-pmaddwd,-avx512f");
 }
@@ -81,6 +84,11 @@ bool llvm_has_avx(void)
 bool llvm_has_masks(void)
 {
     return has_masks;
+}
+
+bool llvm_tests_masks(void)
+{
+    return tests_masks;
 }
 
 static uint64_t now_ns(void)
