@@ -419,15 +419,23 @@ static void count_tiny(const Lift *l, unsigned tiny[static LANE_F64 + 1])
     }
 }
 
+/* Is the result compared with the smallest normal number, in one comparison with that for a NaN?
+ * One product alone is; but a vector takes less by VPTESTM where KTEST isn't used. */
+static bool is_compared(const Pending *p, const unsigned tiny[static LANE_F64 + 1], bool sure)
+{
+    return p->tiny && tiny[uop_lane(p->u->type)] == 1 && llvm_has_avx() &&
+           !(sure && uop_is_vec(p->u->type) && !llvm_tests_masks());
+}
+
 /* To `bad_ones` unless nothing is wrong, or unless that is sure. */
 static void find_bad(Lift *l, bool sure, LLVMBasicBlockRef bad_ones)
 {
     Bad bad = {.sure = sure};
     unsigned tiny[LANE_F64 + 1];
     count_tiny(l, tiny);
-    for (unsigned k = 0; k < l->npending; k++) { /* one: its NaN is seen as well */
+    for (unsigned k = 0; k < l->npending; k++) {
         const Uop *u = l->pending[k].u;
-        if (l->pending[k].tiny && tiny[uop_lane(u->type)] == 1 && llvm_has_avx()) {
+        if (is_compared(&l->pending[k], tiny, sure)) {
             uint64_t smallest = uop_lane(u->type) == LANE_F64 ? UINT64_C(1) << 52 : 1u << 23;
             V size = size_of(l, l->vals[u->dst]), c = lift_const(l, u->type, smallest);
             bad_where(l, &bad, u->type, CMP_EQ_UQ, size, c);
@@ -454,7 +462,10 @@ static LLVMBasicBlockRef check(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockR
 {
     unsigned tiny[LANE_F64 + 1];
     count_tiny(l, tiny);
-    bool at_once = tiny[LANE_F32] <= 1 && tiny[LANE_F64] <= 1;
+    bool at_once = true;
+    for (unsigned k = 0; k < l->npending; k++) {
+        at_once &= !l->pending[k].tiny || is_compared(&l->pending[k], tiny, true);
+    }
     if (!l->masks || at_once) {
         find_bad(l, l->masks && !llvm_tests_masks(), again);
         return NULL;
