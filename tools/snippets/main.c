@@ -125,17 +125,166 @@ static void print_words(const char *declaration, const void *data, size_t bytes)
     printf("\n};\n");
 }
 
+/* ---- a perfect hash -------------------------------------------------------------------------- */
+
+enum { LINE = 64, SEEDS = 1 << READY_SEEDS, MOST_SEEDS = 1 << 16, IN_BUCKET = 64 };
+
+typedef struct Bucket {
+    const Snippet *members[IN_BUCKET];
+    uint32_t n, cells;
+    uint32_t index; /* of its seed */
+} Bucket;
+
+typedef struct Cells {
+    ReadySnippets table;
+    uint8_t *cells;
+    uint16_t *seeds;
+    bool *taken;
+} Cells;
+
+static uint32_t cells_of(const Snippet *s)
+{
+    return ((uint32_t)sizeof *s + s->len + READY_CELL - 1) / READY_CELL;
+}
+
+static uint32_t place_of(const Cells *c, uint32_t key)
+{
+    const uint8_t *at = (const uint8_t *)snippets_ready_at(&c->table, key);
+
+    return (uint32_t)(at - c->cells) / READY_CELL;
+}
+
+/* What fits into a line of the host's cache lies in one, and what doesn't begins with one. */
+static bool is_free(const Cells *c, uint32_t at, uint32_t n)
+{
+    bool begins = n == 1 || at % (LINE / READY_CELL) == 0;
+
+    for (uint32_t k = at; begins && k < at + n; k++)
+        begins = k < c->table.ncells && !c->taken[k];
+    return begins;
+}
+
+static bool seed_fits(Cells *c, const Bucket *b)
+{
+    uint32_t k, at[IN_BUCKET];
+
+    for (k = 0; k < b->n; k++) {
+        at[k] = place_of(c, b->members[k]->key);
+        if (!is_free(c, at[k], cells_of(b->members[k])))
+            break;
+        memset(c->taken + at[k], true, cells_of(b->members[k]));
+    }
+    bool fits = k == b->n;
+    while (!fits && k--)
+        memset(c->taken + at[k], false, cells_of(b->members[k]));
+    return fits;
+}
+
+static int by_cells(const void *a, const void *b)
+{
+    const Bucket *x = a, *y = b;
+
+    return x->cells != y->cells ? (x->cells < y->cells) - (x->cells > y->cells)
+                                : (x->index > y->index) - (x->index < y->index);
+}
+
+/* The largest first. False: it takes more cells. */
+static bool find_seeds(Cells *c, const Bucket *buckets)
+{
+    for (const Bucket *b = buckets; b < buckets + SEEDS; b++) {
+        uint32_t seed = 0;
+        do {
+            if (seed == MOST_SEEDS)
+                return false;
+            c->seeds[b->index] = (uint16_t)seed++;
+        } while (!seed_fits(c, b));
+    }
+    return true;
+}
+
+static Bucket *buckets_of(const Snippets *s, uint32_t *cells)
+{
+    Bucket *buckets = calloc(SEEDS, sizeof *buckets);
+
+    if (!buckets)
+        fail("no memory");
+    for (uint32_t i = 0; i < 1u << s->table.log2; i++) {
+        const Snippet *snippet = s->slots[i] ? snippets_at(&s->table, s->slots[i]) : NULL;
+        if (!snippet || snippet->mode != MODE)
+            continue;
+        Bucket *b = &buckets[snippets_hash(snippet->key, 0) >> (64 - READY_SEEDS)];
+        if (b->n == IN_BUCKET)
+            fail("too many in a bucket");
+        b->members[b->n++] = snippet;
+        b->cells += cells_of(snippet);
+        *cells += cells_of(snippet);
+    }
+    for (uint32_t i = 0; i < SEEDS; i++)
+        buckets[i].index = i;
+    qsort(buckets, SEEDS, sizeof *buckets, by_cells);
+    return buckets;
+}
+
+/* A cell that nothing has: a key that isn't looked for there. */
+static void fill_unused(const Cells *c)
+{
+    for (uint32_t k = 0; k < c->table.ncells; k++) {
+        uint32_t key = 0;
+        while (!c->taken[k] && place_of(c, key) == k)
+            key++;
+        if (!c->taken[k])
+            memcpy(c->cells + (size_t)k * READY_CELL, &key, sizeof key);
+    }
+}
+
+static Cells cells_for(const Snippets *s)
+{
+    uint32_t need = 0;
+    Bucket *buckets = buckets_of(s, &need);
+    Cells c = {.seeds = calloc(SEEDS, sizeof *c.seeds)};
+
+    c.table = (ReadySnippets){.seeds = c.seeds, .ncells = need + need / 16, .mode = MODE};
+    do { /* the first time, as a rule */
+        free(c.cells);
+        free(c.taken);
+        c.table.ncells += need / 64;
+        c.cells = calloc(c.table.ncells + (size_t)1, READY_CELL);
+        c.taken = calloc(c.table.ncells, sizeof *c.taken);
+        c.table.cells = c.cells;
+        if (!c.cells || !c.taken || !c.seeds)
+            fail("no memory");
+    } while (!find_seeds(&c, buckets));
+    for (uint32_t i = 0; i < SEEDS; i++) {
+        for (uint32_t k = 0; k < buckets[i].n; k++) {
+            const Snippet *from = buckets[i].members[k];
+            memcpy(c.cells + (size_t)place_of(&c, from->key) * READY_CELL, from,
+                   sizeof *from + from->len);
+        }
+    }
+    fill_unused(&c);
+    free(buckets);
+    return c;
+}
+
 static void print_table(const Snippets *s)
 {
+    Cells c = cells_for(s);
+
     printf("/* Made by tools/snippets. */\n#include \"jit/ready.h\"\n\n"
            "#include \"jit/template/x86_64/snippets.h\"\n\n");
-    print_words("static const _Alignas(64) uint64_t slots[]", s->slots,
-                sizeof *s->slots << s->table.log2);
-    print_words("static const _Alignas(64) uint64_t bytes[]", s->bytes, s->used);
+    print_words("static const _Alignas(64) uint64_t cells[]", c.cells,
+                (c.table.ncells + (size_t)1) * READY_CELL);
+    print_words("static const _Alignas(64) uint64_t seeds[]", c.seeds, sizeof *c.seeds * SEEDS);
     printf("const struct ReadySnippets ready_aarch64 = {\n"
-           "    {(const SnippetSlot *)(const void *)slots, (const uint8_t *)bytes, %u}, %u};\n",
-           (unsigned)s->table.log2, (unsigned)MODE);
+           "    (const uint8_t *)(const void *)cells, (const uint16_t *)(const void *)seeds, %u, "
+           "%u};\n",
+           (unsigned)c.table.ncells, (unsigned)MODE);
+    free(c.cells);
+    free(c.seeds);
+    free(c.taken);
 }
+
+/* ---- making them ----------------------------------------------------------------------------- */
 
 static void make(const char *file)
 {

@@ -154,14 +154,16 @@ static bool find_holes(Snippet *s, unsigned wanted, uint32_t number)
     return s->nholes == wanted;
 }
 
-static inline void fill_hole(uint8_t *code, unsigned hole, int32_t number)
+/* In a copy of s. (What was copied is read where it comes from: what has just been written there
+ * by other widths would have to reach the cache first, and all that was written before.) */
+static inline void fill_hole(uint8_t *code, const Snippet *s, unsigned hole, int32_t number)
 {
-    uint8_t *at = code + (hole & ~(unsigned)SNIPPET_NEGATIVE);
+    unsigned at = hole & ~(unsigned)SNIPPET_NEGATIVE;
     uint32_t v, sign = -(hole >> 7), more = (uint32_t)number - HOLE;
 
-    memcpy(&v, at, 4);
+    memcpy(&v, s->code + at, 4);
     v += (more ^ sign) - sign;
-    memcpy(at, &v, 4);
+    memcpy(code + at, &v, 4);
 }
 
 /* Each instruction has an entry, whether it may fault or not: that is known without looking. */
@@ -186,12 +188,12 @@ static void copy(Emit *e, const Snippet *s, const InsnShape *shape)
 {
     uint8_t *p = e->a.p;
 
-    memcpy(p, s->code, 16); /* mostly that's all */
-    for (unsigned k = 16; k < s->len; k += 16)
+    memcpy(p, s->code, SNIPPET_READ); /* nearly always that's all */
+    for (unsigned k = SNIPPET_READ; k < s->len; k += 16)
         memcpy(p + k, s->code + k, 16);
-    fill_hole(p, s->holes[0], shape->imm); /* behind the code if there's none */
+    fill_hole(p, s, s->holes[0], shape->imm); /* behind the code if there's none */
     for (unsigned k = 1; k < s->nholes; k++)
-        fill_hole(p, s->holes[k], shape->imm);
+        fill_hole(p, s, s->holes[k], shape->imm);
     mark_insn(e, p);
     if (shape->kind == INSN_ADDRESS) {
         memcpy(p + s->hole, &shape->target, 8);
@@ -246,7 +248,7 @@ static bool make_varying(Emit *e, TranslateRequest *req, GuestAddr pc, const Ins
     ra_begin_block(e);
     if (s && find_holes(s, holes, (uint32_t)number)) {
         for (unsigned k = 0; k < s->nholes; k++)
-            fill_hole(b.p, s->holes[k], shape->imm);
+            fill_hole(b.p, s, s->holes[k], shape->imm);
         e->settled |= s->flags != 0; /* none of these reads flags */
         e->u = NULL;
         return true;
@@ -386,10 +388,9 @@ static void return_to(Emit *e, const InsnShape *shape)
 /* ---- a block --------------------------------------------------------------------------------- */
 
 /* True: the instruction ends the block. */
-static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape)
+static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const InsnShape *shape,
+                        const Snippet *found)
 {
-    const Snippets *s = ((TemplateThread *)e->t->tpl)->snippets;
-
     e->insn_off = (uint32_t)(pc - e->pc);
     e->insn_len = shape->len;
     if (shape->kind > INSN_ADDRESS && shape->kind != INSN_BRANCH) {
@@ -401,9 +402,11 @@ static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const Insn
         }
         return true;
     }
-    const Snippet *found = snippets_find(s, shape->key, e->mode);
-    if (!found)
-        return make(e, req, pc, shape);
+    if (!found || found->key != shape->key) {
+        found = snippets_find(((TemplateThread *)e->t->tpl)->snippets, shape->key, e->mode);
+        if (!found)
+            return make(e, req, pc, shape);
+    }
     settle_flags(e, found->flags);
     copy(e, found, shape);
     if (shape->kind != INSN_BRANCH)
@@ -411,17 +414,17 @@ static inline bool insn(Emit *e, TranslateRequest *req, GuestAddr pc, const Insn
     return branch(e, (Cond){found->cond_kind, found->cc}, shape, pc);
 }
 
-/* The snippets of many instructions are waited for at once: one by one, that is what most of the
- * time goes to. */
-static inline __attribute__((always_inline)) void
-fetch_snippets(const Snippets *s, uint32_t mode, const InsnShape *shapes, uint32_t n)
+/* Where snippets are that were made before, if they were. Those of many instructions are waited for
+ * at once: one by one, that is what most of the time goes to. */
+static inline void look_for(const Snippets *s, uint32_t mode, const InsnShape *shapes, uint32_t n,
+                            const Snippet **found)
 {
-    const SnippetTable *t = mode == s->ready_mode ? &s->ready : &s->table;
+    bool ready = mode == s->ready_mode;
 
-    for (uint32_t k = 0; k < n; k++)
-        snippets_fetch_slot(t, shapes[k].key, mode);
-    for (uint32_t k = 0; k < n; k++)
-        snippets_fetch(t, shapes[k].key, mode);
+    for (uint32_t k = 0; k < n; k++) {
+        found[k] = ready ? snippets_ready_at(&s->ready, shapes[k].key) : NULL;
+        __builtin_prefetch(found[k]);
+    }
 }
 
 /* What is written next, most likely. */
@@ -449,6 +452,7 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
     Emit *e = emit_begin(t, b, keep_relocatable(t));
     GuestAddr pc = b->pc;
     InsnShape shapes[AT_ONCE];
+    const Snippet *found[AT_ONCE];
     uint32_t n = 0, known;
     bool ended = false;
 
@@ -457,11 +461,11 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
     e->u = NULL;
     while (!ended && n < JIT_MAX_INSNS &&
            (known = f->shapes(req, pc, shapes, AT_ONCE, MOST_LINKS + 1)) != 0) {
-        fetch_snippets(((TemplateThread *)t->tpl)->snippets, e->mode, shapes, known);
+        look_for(((TemplateThread *)t->tpl)->snippets, e->mode, shapes, known, found);
         for (unsigned k = 0; k < known && !ended; k++) {
             if (e->failed || e->a.p > e->limit)
                 return -ENOSPC;
-            ended = insn(e, req, pc, &shapes[k]);
+            ended = insn(e, req, pc, &shapes[k], found[k]);
             pc += shapes[k].len;
             n++;
         }

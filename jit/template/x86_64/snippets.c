@@ -28,7 +28,7 @@ Snippets *snippets_new(const Jit *jit)
     }
     s->ready_mode = UINT32_MAX;
     if (jit->options.ready && (jit->features & READY_FEATURES) == READY_FEATURES) {
-        s->ready = jit->options.ready->table;
+        s->ready = *jit->options.ready;
         s->ready_mode = jit->options.ready->mode;
     }
     return s;
@@ -91,7 +91,7 @@ Snippet *snippets_add(Snippets *s, uint32_t key, uint32_t mode, uint32_t len)
         forget_all(s);
         at = 0;
     }
-    if (at + room > s->size) {
+    if (at + room + SNIPPET_READ > s->size) {
         uint8_t *more = realloc(s->bytes, 2 * s->size);
         if (!more)
             return NULL;

@@ -16,6 +16,7 @@ enum {
     SNIPPET_MOST_HOLES = 3,
     SNIPPET_NEGATIVE = 0x80,
     SNIPPET_LONGEST = 120,
+    SNIPPET_READ = 32, /* so many bytes of code are read at least, whatever the length */
     SNIPPET_NO_MODE = UINT16_MAX,
     SNIPPET_READS_FLAGS = 1,
     SNIPPET_WRITES_FLAGS = 2,
@@ -51,11 +52,20 @@ typedef struct SnippetTable {
 } SnippetTable;
 
 /* Of one mode, that of most programs. What host code depends on beside READY_FEATURES is known when
- * xemu is built. */
+ * xemu is built.
+ *
+ * They lie where a perfect hash of their keys says, so that finding one waits for one line of
+ * memory that isn't in the host's caches, and not for a slot's before: bits of a key's hash choose
+ * a seed, of which there are few, the seed and the hash a cell; a snippet takes one or more. What
+ * stands there has the key or isn't the one. */
 typedef struct ReadySnippets {
-    SnippetTable table;
+    const uint8_t *cells;  /* [ncells * READY_CELL], and READY_CELL more */
+    const uint16_t *seeds; /* [1 << READY_SEEDS] */
+    uint32_t ncells;
     uint32_t mode;
 } ReadySnippets;
+
+enum { READY_CELL = 32, READY_SEEDS = 13 };
 
 enum {
     READY_FEATURES = JIT_HOST_SSE3 | JIT_HOST_SSSE3 | JIT_HOST_SSE41 | JIT_HOST_SSE42 |
@@ -66,7 +76,7 @@ enum {
 
 typedef struct Snippets {
     SnippetTable table; /* of slots and bytes: those made by this thread */
-    SnippetTable ready;
+    ReadySnippets ready;
     uint32_t ready_mode; /* UINT32_MAX: there are none */
     SnippetSlot *slots;
     uint8_t *bytes;
@@ -91,8 +101,10 @@ static inline const Snippet *snippets_at(const SnippetTable *t, SnippetSlot slot
     return (const Snippet *)(const void *)(t->bytes + (size_t)16 * at);
 }
 
-static inline const Snippet *snippets_find_in(const SnippetTable *t, uint32_t key, uint32_t mode)
+/* Of those that this thread has made; NULL: none. */
+static inline const Snippet *snippets_find(const Snippets *s, uint32_t key, uint32_t mode)
 {
+    const SnippetTable *t = &s->table;
     uint32_t mask = (1u << t->log2) - 1, slot;
     uint64_t hash = snippets_hash(key, mode);
 
@@ -107,28 +119,15 @@ static inline const Snippet *snippets_find_in(const SnippetTable *t, uint32_t ke
     return NULL;
 }
 
-/* Ask for the memory of a slot, and of what the slot names. (What does nothing else gcc leaves out
- * unless it is inlined early.) */
-static inline __attribute__((always_inline)) void snippets_fetch_slot(const SnippetTable *t,
-                                                                      uint32_t key, uint32_t mode)
+/* Where the one of the key is if it is among those that were made when xemu was built. */
+static inline const Snippet *snippets_ready_at(const ReadySnippets *r, uint32_t key)
 {
-    __builtin_prefetch(&t->slots[snippets_hash(key, mode) >> (64 - t->log2)]);
-}
+    uint64_t hash = snippets_hash(key, 0);
+    uint32_t seed = r->seeds[hash >> (64 - READY_SEEDS)];
+    uint32_t mixed = (uint32_t)(hash >> 16) * (seed * 0x9e3779b1u | 1);
 
-static inline __attribute__((always_inline)) void snippets_fetch(const SnippetTable *t,
-                                                                 uint32_t key, uint32_t mode)
-{
-    SnippetSlot slot = t->slots[snippets_hash(key, mode) >> (64 - t->log2)];
-
-    if (slot)
-        __builtin_prefetch(snippets_at(t, slot));
-}
-
-static inline const Snippet *snippets_find(const Snippets *s, uint32_t key, uint32_t mode)
-{
-    const Snippet *found = mode == s->ready_mode ? snippets_find_in(&s->ready, key, mode) : NULL;
-
-    return found ? found : snippets_find_in(&s->table, key, mode);
+    return (const Snippet *)(const void *)(r->cells +
+                                           ((uint64_t)mixed * r->ncells >> 32) * READY_CELL);
 }
 
 #endif
