@@ -135,6 +135,14 @@ Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode)
     return NULL;
 }
 
+void blockmap_fetch_exits(const BlockMap *m, const Block *b)
+{
+    const BlockTable *t = __atomic_load_n(&m->table, __ATOMIC_ACQUIRE);
+    for (const Link *l = b->links; l < b->links + b->nlinks; l++) {
+        __builtin_prefetch(&t->slots[slot_of(t, key_of(l->target, b->mode))]);
+    }
+}
+
 /* True if the slot had never been filled: a grave serves again, since readers check the block that
  * they find. */
 static bool fill_slot(BlockTable *t, uint64_t key, Block *b)

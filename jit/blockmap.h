@@ -29,42 +29,45 @@ typedef struct Link {
     uint8_t kind;         /* LinkKind */
 } Link;
 
+/* In this order, since making a quick block writes to the first two lines of 64 bytes only. */
 typedef struct Block {
     GuestAddr pc;
     uint32_t mode;
     uint32_t guest_len;
     uint32_t ninsns;
     bool dead;
+    bool quick;        /* quick.h */
+    bool ahead;        /* made ahead of time (stock.h) */
+    bool bound;        /* the code has others, too: it is good for this place of the file only */
+    bool tier2;        /* its code is a region's (lift/), entered here */
+    bool no_promotion; /* tier 2 has refused, or is at it */
+    uint8_t heat;      /* promotion (tier.c): how often its hot counter has run out */
+    uint8_t deaths;    /* of the optimizer while it was at this block's region */
+    uint32_t host_len;
     const uint8_t *arena; /* CodeBuf.rx of the arena that its code is in */
     uintptr_t code;       /* host entry; 0: interpreter only */
-    uint32_t host_len;
     uintptr_t
         cold; /* out-of-line part; its offsets in the fault map follow those of the hot part */
     uint32_t cold_len;
     uint32_t nlinks;
-    Link *links;             /* outgoing, [nlinks] */
-    Link *incoming;          /* links patched to jump here */
-    UopBlock *uops;          /* kept for the interpreter tier, else NULL */
-    const uint8_t *faultmap; /* see faultmap.h */
-    uint32_t faultmap_len;
+
+    Link *links;                /* outgoing, [nlinks] */
+    Link *incoming;             /* links patched to jump here */
+    struct Block *page_next[2]; /* in the list of its first and of its last guest page */
+    const uint8_t *faultmap;    /* see faultmap.h */
     const uint32_t *relocs; /* arena offsets of 64-bit guest addresses in the code that move with
                                the guest file, [nrelocs] */
+    uint32_t faultmap_len;
     uint32_t nrelocs;
-    bool quick;          /* quick.h */
-    bool ahead;          /* made ahead of time (stock.h) */
-    bool bound;          /* the code has others, too: it is good for this place of the file only */
+    UopBlock *uops; /* kept for the interpreter tier, else NULL */
+
     uint32_t kept_index; /* while a segment is put together (keep_save.c): its index in it + 1 */
     uint32_t counter;    /* executions, when counted */
-    uint8_t heat;        /* promotion (tier.c): how often its hot counter has run out */
-    bool tier2;          /* its code is a region's (lift/), entered here */
-    uint8_t deaths;      /* of the optimizer while it was at this block's region */
-    bool no_promotion;   /* tier 2 has refused, or is at it */
     struct Block *replaced_by; /* the region that has taken its place */
     struct Block *region;  /* an anchor: not in the table, it keeps guest code of that region in the
                               lists of pages */
     struct Block *anchors; /* tier2: [nanchors] */
     uint32_t nanchors;
-    struct Block *page_next[2]; /* in the list of its first and of its last guest page */
 } Block;
 
 typedef struct BlockMap {
@@ -82,6 +85,8 @@ int blockmap_create(BlockMap *m, uint64_t pc_mask);
 void blockmap_destroy(BlockMap *m);
 /* NULL if there is none. Any thread, no lock. */
 Block *blockmap_find(const BlockMap *m, GuestAddr pc, uint32_t mode);
+/* Where the block's exits lead will be looked up soon: asks for the memory of that. */
+void blockmap_fetch_exits(const BlockMap *m, const Block *b);
 /* Under the lock. 0 or -ENOMEM. The block must not be in the table. */
 int blockmap_insert(BlockMap *m, Block *b);
 /* Under the lock: a block that only its pages' lists have. 0 or -ENOMEM. */

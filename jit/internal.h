@@ -13,6 +13,8 @@ typedef struct MetaSlab {
     struct MetaSlab *next;  /* Jit.slabs */
     struct MetaSlab *spare; /* Jit.spare_slabs */
     size_t used, size;
+    uint8_t *maps; /* [maps_left], a piece of `bytes`: for fault maps that are written in place */
+    size_t maps_left;
     _Alignas(16) uint8_t bytes[];
 } MetaSlab;
 
@@ -143,18 +145,39 @@ static inline void jit_interrupt_critical(JitThread *t)
 }
 
 /* Zeroed memory that lives as long as the thread's generation of code; NULL when out of memory.
- * 8-byte aligned. */
-void *jit_meta_more(JitThread *t, size_t size);
+ * 16-byte aligned. */
+bool jit_meta_more(JitThread *t, size_t size); /* makes room for so much */
+/* Room for so much, or less: what is used has to be allocated next. What isn't must stay zero. */
+static inline void *jit_meta_room(JitThread *t, size_t size)
+{
+    const MetaSlab *s = t->slab;
+    if (__builtin_expect(!s || s->size - s->used < size, 0) && !jit_meta_more(t, size)) {
+        return NULL;
+    }
+    return t->slab->bytes + t->slab->used;
+}
 static inline void *jit_meta_alloc(JitThread *t, size_t size)
 {
-    MetaSlab *s = t->slab;
     size = (size + 15) & ~(size_t)15;
-    if (__builtin_expect(!s || s->size - s->used < size, 0)) {
-        return jit_meta_more(t, size);
+    void *p = jit_meta_room(t, size);
+    if (__builtin_expect(p != NULL, 1)) {
+        t->slab->used += size;
     }
-    void *p = s->bytes + s->used;
-    s->used += size;
     return p;
+}
+/* Room for a fault map of `need` bytes or less (JIT_MAPS at most) at t->slab->maps; false: none. */
+enum { JIT_MAPS = 8192 };
+static inline bool jit_have_maps(JitThread *t, size_t need)
+{
+    if (__builtin_expect(t->slab && t->slab->maps_left >= need, 1)) {
+        return true;
+    }
+    uint8_t *p = jit_meta_alloc(t, JIT_MAPS);
+    if (p) {
+        t->slab->maps = p;
+        t->slab->maps_left = JIT_MAPS;
+    }
+    return p != NULL;
 }
 /* The block for (pc, mode), translated if need be; NULL: the arena is full (it was emptied: look
  * again) or out of memory. */

@@ -60,7 +60,7 @@ static MetaSlab *map_slab(size_t bytes)
     return s;
 }
 
-void *jit_meta_more(JitThread *t, size_t size)
+bool jit_meta_more(JitThread *t, size_t size)
 {
     MetaSlab *s = t->slab;
     if (!s && (s = __atomic_load_n(&t->jit->spare_slabs, __ATOMIC_RELAXED))) {
@@ -77,7 +77,7 @@ void *jit_meta_more(JitThread *t, size_t size)
         size_t usual = n < META_SLABS_SMALL ? META_SLAB : META_SLAB_HUGE, need = sizeof *s + size;
         s = map_slab(need > usual ? (need + 4095) & ~(size_t)4095 : usual);
         if (!s) {
-            return NULL;
+            return false;
         }
         pthread_mutex_lock(&t->jit->lock);
         s->next = t->jit->slabs;
@@ -86,9 +86,7 @@ void *jit_meta_more(JitThread *t, size_t size)
         pthread_mutex_unlock(&t->jit->lock);
         t->slab = s;
     }
-    void *p = s->bytes + s->used;
-    s->used += size;
-    return p;
+    return true;
 }
 
 static void free_slabs(MetaSlab *s)
@@ -827,6 +825,7 @@ static Block *translate(JitThread *t, GuestAddr pc, uint32_t mode)
     if (!b) {
         return NULL;
     }
+    blockmap_fetch_exits(&j->blocks, b);
     pthread_mutex_lock(&j->lock);
     Block *other = t->generation == j->generation && j->threads->next
                        ? blockmap_find(&j->blocks, pc, mode)

@@ -706,31 +706,46 @@ static void out_of_line(Emit *e, uint32_t hot_len)
         e->failed = true;
 }
 
+/* The links are where they stay; and the fault map, if it was begun there. */
+static int put_tables(Emit *e)
+{
+    JitThread *t = e->t;
+    Block *b = e->b;
+    bool map_stays = e->faults.bytes != e->fault_bytes;
+
+    b->links = jit_meta_alloc(t, sizeof(Link) * e->nlinks);
+    b->nlinks = e->nlinks;
+    b->nrelocs = e->nrelocs;
+    b->faultmap = e->faults.bytes;
+    b->faultmap_len = e->faults.len;
+    if (map_stays) {
+        t->slab->maps += e->faults.len;
+        t->slab->maps_left -= e->faults.len;
+    }
+    if (map_stays && !e->nrelocs)
+        return 0;
+    uint32_t *relocs = jit_meta_alloc(t, sizeof *relocs * e->nrelocs + e->faults.len);
+    if (!relocs)
+        return -ENOMEM;
+    memcpy(relocs, e->relocs, sizeof *relocs * e->nrelocs);
+    b->relocs = relocs;
+    if (!map_stays) {
+        memcpy(relocs + e->nrelocs, e->faults.bytes, e->faults.len);
+        b->faultmap = (const uint8_t *)(relocs + e->nrelocs);
+    }
+    return 0;
+}
+
 static int finish(Emit *e, uint32_t hot_len)
 {
     JitThread *t = e->t;
     Block *b = e->b;
     uint32_t cold_len = (uint32_t)(e->a.p - e->cold_start);
+    int err = put_tables(e);
 
-    b->links = jit_meta_alloc(t, sizeof(Link) * e->nlinks + sizeof *b->relocs * e->nrelocs +
-                                     e->faults.len);
-    if (!b->links)
-        return -ENOMEM;
-    b->nlinks = e->nlinks;
-    for (uint32_t k = 0; k < e->nlinks; k++) {
-        b->links[k] = e->links[k];
-        b->links[k].from = b;
-    }
-    uint32_t *relocs = (uint32_t *)(b->links + e->nlinks);
-    if (e->nrelocs)
-        memcpy(relocs, e->relocs, sizeof *relocs * e->nrelocs);
-    b->relocs = relocs;
-    b->nrelocs = e->nrelocs;
+    if (err)
+        return err;
     b->bound = e->bound;
-    uint8_t *map = (uint8_t *)(relocs + e->nrelocs);
-    memcpy(map, e->faults.bytes, e->faults.len);
-    b->faultmap = map;
-    b->faultmap_len = e->faults.len;
     b->arena = t->hot->rx;
     b->code = (uintptr_t)b->arena + t->hot->next;
     b->host_len = hot_len;
@@ -747,6 +762,9 @@ Emit *emit_begin(JitThread *t, Block *b, bool relocatable)
     const TemplateShared *shared = t->jit->tpl;
     Emit *e = tt->emit;
 
+    e->links = jit_meta_room(t, sizeof(Link) * EMIT_MAX_LINKS);
+    if (!e->links)
+        return NULL;
     e->mode = b->mode;
     e->pc = b->pc;
     e->relocatable = relocatable;
@@ -785,13 +803,21 @@ int emit_end(Emit *e)
     uint32_t hot_len = (uint32_t)(e->a.p - e->entry);
 
     out_of_line(e, hot_len);
-    return e->failed ? -ENOSPC : finish(e, hot_len);
+    return e->failed ? emit_abandon(e) : finish(e, hot_len);
+}
+
+int emit_abandon(Emit *e)
+{
+    memset(e->links, 0, sizeof(Link) * EMIT_MAX_LINKS); /* what others get is zero */
+    return -ENOSPC;
 }
 
 int template_emit(JitThread *t, const UopBlock *ub, Block *b)
 {
     Emit *e = emit_begin(t, b, ub->relocatable);
 
+    if (!e)
+        return -ENOMEM;
     if (t->jit->options.count_blocks) {
         asm_mov_ri(&e->a, HR_RAX, (uint64_t)(uintptr_t)&b->counter);
         asm_alu_mi(&e->a, ALU_ADD, 2, asm_mem(HR_RAX, 0), 1);

@@ -185,8 +185,8 @@ typedef struct Emit {
     uint8_t pin_const_reg;
     uint32_t relocs[EMIT_MAX_RELOCS]; /* see Block.relocs */
     uint32_t nrelocs;
-    bool bound; /* the code is good for this place of the guest file only */
-    Link links[EMIT_MAX_LINKS];
+    bool bound;  /* the code is good for this place of the guest file only */
+    Link *links; /* [EMIT_MAX_LINKS], where they stay: room of the thread's slab */
     uint8_t *also[EMIT_MAX_LINKS]; /* another jump to the stub of the link; NULL: none */
     uint32_t nlinks;
     FaultMap faults;

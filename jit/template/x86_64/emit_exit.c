@@ -34,8 +34,8 @@ static uint32_t new_link(Emit *e, LinkKind kind, GuestAddr target, const uint8_t
         return 0;
     }
     e->also[e->nlinks] = NULL;
-    e->links[e->nlinks] =
-        (Link){.target = target, .site = emit_arena_off(e, site), .kind = (uint8_t)kind};
+    e->links[e->nlinks] = (Link){
+        .from = e->b, .target = target, .site = emit_arena_off(e, site), .kind = (uint8_t)kind};
     return e->nlinks++;
 }
 

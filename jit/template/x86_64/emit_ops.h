@@ -92,6 +92,8 @@ void emit_go_to_value(Emit *e, unsigned target, bool call);
 /* A block begins in the thread's chunks; at its end 0 or -errno, as template_emit. */
 Emit *emit_begin(JitThread *t, Block *b, bool relocatable);
 int emit_end(Emit *e);
+/* In place of emit_end(): nothing is made. -ENOSPC. */
+int emit_abandon(Emit *e);
 /* The micro-op beside an operation's FLAGS that computes the result of the same, or NULL. */
 const Uop *emit_result_beside(const Emit *e, const Uop *flags);
 /* The micro-ops of ub up to `end`. */

@@ -36,6 +36,7 @@ static void rewind_to(Emit *e, const Before *b)
 {
     e->a.p = b->p;
     e->ncold = b->ncold;
+    memset(e->links + b->nlinks, 0, sizeof *e->links * (e->nlinks - b->nlinks));
     e->nlinks = b->nlinks;
     e->nrelocs = b->nrelocs;
     e->faults = b->faults;
@@ -443,13 +444,18 @@ static inline __attribute__((always_inline)) const uint8_t *next_code(const Code
 
 int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
 {
-    enum { AT_ONCE = 16 };
+    enum { AT_ONCE = 16, QUICK_MAP = 1024 };
     const Frontend *f = t->jit->frontend;
 
     if (!((TemplateThread *)t->tpl)->snippets)
         return -ENOSPC;
     fetch_lines(b, 5); /* and its links, mostly right behind it */
+    bool room = jit_have_maps(t, QUICK_MAP);
     Emit *e = emit_begin(t, b, keep_relocatable(t));
+    if (!e)
+        return -ENOMEM;
+    if (room && t->slab->maps_left >= QUICK_MAP) /* two bytes for each are added without looking */
+        faultmap_begin(&e->faults, t->slab->maps, QUICK_MAP - 2 * JIT_MAX_INSNS);
     GuestAddr pc = b->pc;
     InsnShape shapes[AT_ONCE];
     const Snippet *found[AT_ONCE];
@@ -464,7 +470,7 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
         look_for(((TemplateThread *)t->tpl)->snippets, e->mode, shapes, known, found);
         for (unsigned k = 0; k < known && !ended; k++) {
             if (e->failed || e->a.p > e->limit)
-                return -ENOSPC;
+                return emit_abandon(e);
             ended = insn(e, req, pc, &shapes[k], found[k]);
             pc += shapes[k].len;
             n++;
