@@ -121,6 +121,7 @@ struct Jit {
     JitStats ended;           /* sums of threads that ended */
     void *tpl;                /* the template emitter's own, shared */
     uint32_t stressed;        /* threads that draw random numbers (stress.h) */
+    uint32_t stress_regions;  /* counted by stress_compiles(); a forked child goes on */
     struct Tier *tier;        /* promotion to tier 2 (tier.c); NULL: none */
     bool parents_tier;        /* a parent's still: tier_own() */
 };

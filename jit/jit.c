@@ -736,7 +736,8 @@ Block *jit_new_block(JitThread *t, GuestAddr pc, uint32_t mode, bool quick)
         }
         return b;
     }
-    if ((j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_LLVM && tier_translate(t, b) == 0) {
+    if ((j->options.tiers & JIT_TIERS_NATIVE) == JIT_TIER_LLVM && stress_compiles(t) &&
+        tier_translate(t, b) == 0) {
         err = 0;
     }
     if (err && quick) {

@@ -3,7 +3,14 @@
 
 /* The first drops of a process are close together, later ones are rare: a program that runs for
  * long ends all the same. */
-enum { FREQUENT_DROPS = 300, FREQUENT = 64, RARE = 8192, EMPTYINGS = 100, LONGEST_COUNT = 200 };
+enum {
+    FREQUENT_DROPS = 300,
+    FREQUENT = 64,
+    RARE = 8192,
+    EMPTYINGS = 100,
+    LONGEST_COUNT = 200,
+    ALL_COMPILED = 16
+};
 
 static uint32_t draw(JitThread *t)
 {
@@ -45,6 +52,23 @@ void stress_loop(JitThread *t)
 bool stress_unlinked(JitThread *t)
 {
     return stress_chance(t, 3);
+}
+
+/* A region takes the optimizer some 10 ms, and what was dropped is wanted again: programs of
+ * thousands of threads or of many processes would compile for hours. So, of n that are wanted,
+ * about the square root of 2 * ALL_COMPILED * n are compiled. */
+bool stress_compiles(JitThread *t)
+{
+    Jit *j = t->jit;
+    if (!j->options.stress) {
+        return true;
+    }
+    uint32_t done = __atomic_load_n(&j->stress_regions, __ATOMIC_RELAXED);
+    if (!stress_chance(t, 1 + done / ALL_COMPILED)) {
+        return false;
+    }
+    __atomic_fetch_add(&j->stress_regions, 1, __ATOMIC_RELAXED);
+    return true;
 }
 
 uint32_t stress_counter(JitThread *t)

@@ -12,6 +12,9 @@ bool stress_chance(JitThread *t, uint32_t of);
 void stress_loop(JitThread *t);
 /* Whether an exit is left unlinked, to be asked for again. */
 bool stress_unlinked(JitThread *t);
+/* Whether forced tier 2 compiles a region: the more that were, the less likely; else tier 1 does.
+ * All without stress. */
+bool stress_compiles(JitThread *t);
 /* How far a counter of tier 1 counts this time. */
 uint32_t stress_counter(JitThread *t);
 
