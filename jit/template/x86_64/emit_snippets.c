@@ -442,39 +442,61 @@ static inline __attribute__((always_inline)) const uint8_t *next_code(const Code
     return c->rx + c->rw_delta + c->next;
 }
 
-int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
-{
-    enum { AT_ONCE = 16, QUICK_MAP = 1024 };
-    const Frontend *f = t->jit->frontend;
+enum { AT_ONCE = 16 };
 
-    if (!((TemplateThread *)t->tpl)->snippets)
-        return -ENOSPC;
-    fetch_lines(b, 5); /* and its links, mostly right behind it */
-    bool room = jit_have_maps(t, QUICK_MAP);
-    Emit *e = emit_begin(t, b, keep_relocatable(t));
-    if (!e)
-        return -ENOMEM;
-    if (room && t->slab->maps_left >= QUICK_MAP) /* two bytes for each are added without looking */
-        faultmap_begin(&e->faults, t->slab->maps, QUICK_MAP - 2 * JIT_MAX_INSNS);
-    GuestAddr pc = b->pc;
+/* A block's instructions, so many at a time, and where their snippets are. */
+typedef struct Ahead {
+    uint32_t n;
     InsnShape shapes[AT_ONCE];
     const Snippet *found[AT_ONCE];
-    uint32_t n = 0, known;
-    bool ended = false;
+} Ahead;
 
+static inline bool look_ahead(Ahead *a, JitThread *t, const TranslateRequest *req, GuestAddr pc)
+{
+    a->n = t->jit->frontend->shapes(req, pc, a->shapes, AT_ONCE, MOST_LINKS + 1);
+    look_for(((TemplateThread *)t->tpl)->snippets, req->mode, a->shapes, a->n, a->found);
+    return a->n != 0;
+}
+
+static Emit *begin(JitThread *t, Block *b)
+{
+    enum { MAP = 1024 };
+    bool room = jit_have_maps(t, MAP);
+    Emit *e = emit_begin(t, b, keep_relocatable(t));
+
+    if (!e)
+        return NULL;
+    if (room && t->slab->maps_left >= MAP) /* two bytes for each are added without looking */
+        faultmap_begin(&e->faults, t->slab->maps, MAP - 2 * JIT_MAX_INSNS);
     e->quick = true;
     e->settled = false;
     e->u = NULL;
-    while (!ended && n < JIT_MAX_INSNS &&
-           (known = f->shapes(req, pc, shapes, AT_ONCE, MOST_LINKS + 1)) != 0) {
-        look_for(((TemplateThread *)t->tpl)->snippets, e->mode, shapes, known, found);
-        for (unsigned k = 0; k < known && !ended; k++) {
+    return e;
+}
+
+int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
+{
+    Ahead a;
+    GuestAddr pc = b->pc;
+    uint32_t n = 0;
+    bool ended = false;
+
+    if (!((TemplateThread *)t->tpl)->snippets)
+        return -ENOSPC;
+    bool some = look_ahead(&a, t, req, pc); /* what that asks for arrives meanwhile */
+    fetch_lines(b, 5);                      /* and its links, mostly right behind it */
+    Emit *e = begin(t, b);
+    if (!e)
+        return -ENOMEM;
+    while (some) {
+        for (unsigned k = 0; k < a.n && !ended; k++) {
             if (e->failed || e->a.p > e->limit)
                 return emit_abandon(e);
-            ended = insn(e, req, pc, &shapes[k], found[k]);
-            pc += shapes[k].len;
+            ended = insn(e, req, pc, &a.shapes[k], a.found[k]);
+            pc += a.shapes[k].len;
             n++;
         }
+        some = !ended && n < JIT_MAX_INSNS && look_ahead(&a, t, req, pc);
     }
     if (!n) { /* nothing that can be looked at: what becomes of it, the guest's translator knows */
         make(e, req, pc, NULL);
