@@ -178,8 +178,8 @@ static inline void mark_insn(Emit *e, const uint8_t *p)
         e->failed |= !faultmap_add(m, host, e->insn_off);
         return;
     }
-    m->bytes[m->len] = (uint8_t)more; /* as faultmap_add does it, guest being ahead */
-    m->bytes[m->len + 1] = (uint8_t)(guest * 2);
+    uint16_t entry = (uint16_t)(more | (uint32_t)guest << 9); /* as faultmap_add does it */
+    memcpy(m->bytes + m->len, &entry, 2);
     m->len += 2;
     m->last_host = host;
     m->last_guest = (int64_t)e->insn_off;
@@ -510,7 +510,7 @@ int template_emit_quick(JitThread *t, TranslateRequest *req, Block *b)
     b->ninsns = n;
     t->stats.quick_insns += n;
     int err = emit_end(e);
-    fetch_lines(next_code(t->hot), 4);
-    fetch_lines(next_code(t->cold), 2);
+    fetch_lines(next_code(t->hot), 10);
+    fetch_lines(next_code(t->cold), 4);
     return err;
 }
