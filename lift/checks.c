@@ -467,7 +467,8 @@ static LLVMBasicBlockRef check(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockR
         at_once &= !l->pending[k].tiny || is_compared(&l->pending[k], tiny, true);
     }
     if (!l->masks || at_once) {
-        find_bad(l, l->masks && !llvm_tests_masks(), again);
+        bool products = tiny[LANE_F32] || tiny[LANE_F64];
+        find_bad(l, l->masks && products && !llvm_tests_masks(), again);
         return NULL;
     }
     Pending pending[MAX_PENDING];
