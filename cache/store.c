@@ -93,15 +93,29 @@ static void name_part(PartHeader *h)
     memcpy(h->id, hash, sizeof h->id);
 }
 
+/* What a program runs of a library that it hardly uses is left as it is: setting up zstd takes
+ * longer than all else that is done with it, in the run that stores it and in each that reads it.
+ */
+static bool is_small(const CachePart *part)
+{
+    enum { SMALL = 8 << 10 };
+    size_t sum = 0;
+
+    for (uint32_t k = 0; k < part->nframes; k++)
+        sum += part->frames[k].size;
+    return sum <= SMALL && !part->level;
+}
+
 static bool piece_pack(Piece *p, const CachePart *part)
 {
     size_t room = 0, at = 0;
+    bool small = is_small(part);
 
     for (uint32_t k = 0; k < part->nframes; k++)
         room += ZSTD_compressBound(part->frames[k].size);
     uint8_t *bytes = p->owned = malloc(room + 1);
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    bool good = bytes && zstd && piece_alloc(p, part->nframes);
+    ZSTD_CCtx *zstd = small ? NULL : ZSTD_createCCtx();
+    bool good = bytes && (zstd || small) && piece_alloc(p, part->nframes);
     if (good) {
         *p->header = (PartHeader){.kind = part->kind,
                                   .nframes = part->nframes,
@@ -112,9 +126,10 @@ static bool piece_pack(Piece *p, const CachePart *part)
     for (uint32_t k = 0; good && k < part->nframes; k++) {
         const CacheFrame *from = &part->frames[k];
         FrameHeader *f = &piece_frames(p)[k];
-        size_t n = from->size ? ZSTD_compressCCtx(zstd, bytes + at, room - at, from->data,
-                                                  from->size, part->level ? part->level : LEVEL)
-                              : 0;
+        size_t n = zstd && from->size
+                       ? ZSTD_compressCCtx(zstd, bytes + at, room - at, from->data, from->size,
+                                           part->level ? part->level : LEVEL)
+                       : from->size;
         if (from->size && (ZSTD_isError(n) || n >= from->size)) {
             memcpy(bytes + at, from->data, from->size);
             n = from->size;

@@ -1,5 +1,5 @@
-/* keep_copy.h - a shared copy's bytes: some parts of a module's file with all cells decompressed, in
- * their places and linked, each part's pairs behind those of the one before, as one segment.
+/* keep_copy.h - a shared copy's bytes: some parts of a module's file with all cells decompressed,
+ * in their places and linked, each part's pairs behind those of the one before, as one segment.
  *
  *     Copy
  *     KeepCell[ncells]; uint64_t[nindex]; KeepIndex[nblocks]

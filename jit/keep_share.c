@@ -1,5 +1,5 @@
-/* keep_share.c - making shared copies (keep_copy.h) of what was read of stored parts, from the parts
- * alone, never from live code.
+/* keep_share.c - making shared copies (keep_copy.h) of what was read of stored parts, from the
+ * parts alone, never from live code.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -196,9 +196,8 @@ static const KeepIndex *search(const Making *m, uint64_t key)
 static bool find_target(const Making *m, const KeepBlock *b, KeepLink *l)
 {
     int64_t to = b->pc + (int64_t)l->target;
-    const KeepIndex *x = to < 0 || to > UINT32_MAX
-                             ? NULL
-                             : search(m, keep_key((uint32_t)to, b->mode, l->tag));
+    const KeepIndex *x =
+        to < 0 || to > UINT32_MAX ? NULL : search(m, keep_key((uint32_t)to, b->mode, l->tag));
 
     if (x) {
         l->cell = (uint16_t)keep_cell(x);
