@@ -120,23 +120,22 @@ bool cache_frame(Cache *c, const CacheEntry *e, unsigned part, unsigned frame, v
                  uint32_t size);
 
 /* What parts are when they are decompressed and put together, for all processes of the user to map
- * (shared.c): some of those that are of one file, in ascending order. What the bytes mean is the
- * caller's affair, `format` tells versions of that apart. */
+ * (shared.c): some of those that are of one file. There is one copy of a format; what the bytes
+ * mean and which parts it may be of is the caller's affair. */
 /* How many parts from `first` on are of one file. */
 unsigned cache_group(const CacheEntry *e, unsigned first);
 const char *cache_shared_path(const Cache *c); /* the folder; NULL: there are none */
 enum { CACHE_SHARED_AT = 4096 };               /* where they begin in the file */
-/* A descriptor to read and map *size bytes from; -errno: there is none. Damage of the part itself
- * is noticed. */
+/* A descriptor to read and map *size bytes from; -errno: there is none that is of nothing but some
+ * of these parts: of which, *of says by a bit each. Damage of the parts themselves is noticed. */
 int cache_shared_open(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
-                      uint32_t format, uint64_t *size);
+                      uint32_t format, uint64_t *size, uint64_t *of);
 /* How large a copy may be, not counting zeros; 0: none can be made. */
 uint64_t cache_shared_room(Cache *c);
-/* The pieces' bytes one behind the other; without data: zeros. The copy of the first `instead`
- * parts goes, which this is in place of (0: none). 0 or -errno. */
+/* The pieces' bytes one behind the other; without data: zeros. It takes the place of another. 0 or
+ * -errno. */
 int cache_shared_store(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
-                       unsigned instead, uint32_t format, const CacheFrame *pieces,
-                       unsigned npieces);
+                       uint32_t format, const CacheFrame *pieces, unsigned npieces);
 
 /* Adds the part to the file's entry in the writable folder. `known` is asked once the lock is held:
  * false if what is stored by now makes the part superfluous (`e`: what is there, NULL: nothing). 0

@@ -1,14 +1,14 @@
 /* shared.c - shared copies: what a part is when it is decompressed and put together, in a file in
  * memory that all processes of the user map, so that they have it once and need no time for it.
  *
- *        0  SharedHeader
+ *        0  SharedHeader; the ids of the parts
  *     4096  what the caller gave
  *
- * A copy is named by the entry's key and the parts' ids, hence by what it was made of: it is right
- * or not there. The folder and the files belong to the user and nobody else can write them (dir.c);
- * so the bytes, which don't leave memory, are checked by `--cachectl verify` only. But damage of
- * the entry on disk is to be noticed as if that were read: unless the entry is still the file that
- * the copy was made of, its frames are checked.
+ * A copy is named by the entry's key and its format, and says which parts it was made of: it is
+ * right or not there. The folder and the files belong to the user and nobody else can write them
+ * (dir.c); so the bytes, which don't leave memory, are checked by `--cachectl verify` only. But
+ * damage of the entry on disk is to be noticed as if that were read: unless the entry is still the
+ * file that the copy was made of, its frames are checked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,31 +27,32 @@
 
 typedef struct SharedHeader {
     char magic[8];
-    uint32_t format, zero;
+    uint32_t format, nparts;
     uint64_t size; /* of the whole file */
     FileIdentity entry;
     uint64_t content; /* check of what is behind 4096 */
-    uint64_t check;   /* of what is before this */
+    uint8_t ids[CACHE_MAX_PARTS][16];
+    uint64_t check; /* of what is before this */
 } SharedHeader;
+_Static_assert(sizeof(SharedHeader) <= CACHE_SHARED_AT, "room");
 
-static const char magic[8] = "xemusha1";
+static const char magic[8] = "xemusha2";
 
 typedef struct SharedName {
     char text[33];
 } SharedName;
 
-static SharedName name_of(const CacheEntry *e, const unsigned *parts, unsigned n)
+static SharedName name_of(const CacheEntry *e, unsigned part, uint32_t format)
 {
     struct {
-        uint8_t key[CACHE_KEY_SIZE], id[CACHE_MAX_PARTS][16];
-    } of;
+        uint8_t key[CACHE_KEY_SIZE];
+        uint64_t format;
+    } of = {.format = format};
     uint8_t hash[BLAKE3_SIZE];
     SharedName name;
 
-    memcpy(of.key, image_header(e->parts[parts[0]].image)->key, sizeof of.key);
-    for (unsigned k = 0; k < n; k++)
-        memcpy(of.id[k], e->parts[parts[k]].part->id, sizeof of.id[k]);
-    blake3(&of, sizeof of.key + n * sizeof of.id[0], hash);
+    memcpy(of.key, image_header(e->parts[part].image)->key, sizeof of.key);
+    blake3(&of, sizeof of, hash);
     key_hex(hash, 16, name.text);
     return name;
 }
@@ -59,6 +60,7 @@ static SharedName name_of(const CacheEntry *e, const unsigned *parts, unsigned n
 static bool header_good(const SharedHeader *h, uint64_t size)
 {
     return !memcmp(h->magic, magic, sizeof magic) && h->size == size && size > CACHE_SHARED_AT &&
+           h->nparts && h->nparts <= CACHE_MAX_PARTS &&
            h->check == check_sum(h, offsetof(SharedHeader, check));
 }
 
@@ -77,8 +79,10 @@ static void note_use(int fd, const struct stat *st)
 
 /* The entry was written anew, since parts were added or it was used: it needn't be checked again.
  */
-static void note_entry(Cache *c, const SharedName *name, const EntryImage *i, SharedHeader *h)
+static void note_entry(Cache *c, const SharedName *name, const EntryImage *i, SharedHeader *h,
+                       const struct stat *was)
 {
+    struct stat st;
     int dir = c->mode == CACHE_RW ? dir_shared(c, false) : -1,
         fd = dir < 0 ? -1
                      : openat(dir, name->text,
@@ -86,22 +90,40 @@ static void note_entry(Cache *c, const SharedName *name, const EntryImage *i, Sh
 
     h->entry = i->identity;
     h->check = check_sum(h, offsetof(SharedHeader, check));
-    if (fd >= 0) {
+    /* Another may have taken its place. */
+    if (fd >= 0 && !fstat(fd, &st) && st.st_ino == was->st_ino) {
         /* Who reads half of it makes a copy anew. */
         (void)!pwrite(fd, h, sizeof *h, 0);
-        close(fd);
     }
+    if (fd >= 0)
+        close(fd);
     if (dir >= 0)
         close(dir);
 }
 
-static bool parts_valid(const CacheEntry *e, const unsigned *parts, unsigned n)
+static bool parts_valid(const CacheEntry *e, const unsigned *parts, uint64_t of)
 {
     bool good = true;
 
-    for (unsigned k = 0; good && k < n; k++)
-        good = part_valid(e->parts[parts[k]].image, e->parts[parts[k]].part);
+    for (; good && of; parts++, of >>= 1)
+        good = !(of & 1) || part_valid(e->parts[*parts].image, e->parts[*parts].part);
     return good;
+}
+
+/* Which of the parts the copy is of; false: of others, too. */
+static bool is_of(const SharedHeader *h, const CacheEntry *e, const unsigned *parts, unsigned n,
+                  uint64_t *of)
+{
+    *of = 0;
+    for (unsigned i = 0; i < h->nparts; i++) {
+        unsigned k = 0;
+        while (k < n && memcmp(e->parts[parts[k]].part->id, h->ids[i], sizeof h->ids[i]))
+            k++;
+        if (k == n)
+            return false;
+        *of |= UINT64_C(1) << k;
+    }
+    return true;
 }
 
 unsigned cache_group(const CacheEntry *e, unsigned first)
@@ -115,10 +137,10 @@ unsigned cache_group(const CacheEntry *e, unsigned first)
 }
 
 int cache_shared_open(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
-                      uint32_t format, uint64_t *size)
+                      uint32_t format, uint64_t *size, uint64_t *of)
 {
     const EntryImage *i = e->parts[parts[0]].image;
-    SharedName name = name_of(e, parts, n);
+    SharedName name = name_of(e, parts[0], format);
     struct stat st;
     SharedHeader h;
     int dir = dir_shared(c, false), fd = dir < 0 ? dir : dir_file(c, dir, name.text, &st);
@@ -127,11 +149,11 @@ int cache_shared_open(Cache *c, const CacheEntry *e, const unsigned *parts, unsi
         close(dir);
     if (fd < 0)
         return fd;
-    bool good = read_header(fd, &st, &h) && h.format == format;
+    bool good = read_header(fd, &st, &h) && h.format == format && is_of(&h, e, parts, n, of);
     if (good && memcmp(&h.entry, &i->identity, sizeof h.entry)) {
-        good = parts_valid(e, parts, n); /* who wants the part itself then will count that */
+        good = parts_valid(e, parts, *of); /* who wants the part itself then will count that */
         if (good)
-            note_entry(c, &name, i, &h);
+            note_entry(c, &name, i, &h, &st);
     }
     if (!good) {
         close(fd);
@@ -213,17 +235,18 @@ uint64_t cache_shared_room(Cache *c)
 }
 
 int cache_shared_store(Cache *c, const CacheEntry *e, const unsigned *parts, unsigned n,
-                       unsigned instead, uint32_t format, const CacheFrame *pieces,
-                       unsigned npieces)
+                       uint32_t format, const CacheFrame *pieces, unsigned npieces)
 {
     const EntryImage *i = e->parts[parts[0]].image;
-    SharedHeader h = {.format = format, .size = CACHE_SHARED_AT, .entry = i->identity};
+    SharedHeader h = {.format = format, .nparts = n, .size = CACHE_SHARED_AT, .entry = i->identity};
     uint64_t bytes = CACHE_SHARED_AT;
     DirFile f;
 
     if (c->mode != CACHE_RW || c->secure)
         return -EROFS;
     memcpy(h.magic, magic, sizeof magic);
+    for (unsigned k = 0; k < n; k++)
+        memcpy(h.ids[k], e->parts[parts[k]].part->id, sizeof h.ids[k]);
     for (unsigned k = 0; k < npieces; k++) {
         h.size += pieces[k].size;
         bytes += pieces[k].data ? pieces[k].size : 0;
@@ -238,9 +261,8 @@ int cache_shared_store(Cache *c, const CacheEntry *e, const unsigned *parts, uns
         err = dir_begin(dir, &f);
     }
     if (!err)
-        err = dir_end(dir, &f, name_of(e, parts, n).text, write_copy(f.fd, &h, pieces, npieces));
-    if (!err && instead)
-        unlinkat(dir, name_of(e, parts, instead).text, 0);
+        err = dir_end(dir, &f, name_of(e, parts[0], format).text,
+                      write_copy(f.fd, &h, pieces, npieces));
     c->counters.shared_stores += !err;
     close(dir);
     return err;

@@ -128,16 +128,16 @@ typedef struct JitHost {
     uint64_t (*noted)(void *ctx);
     bool saves; /* what is translated now, later runs will find */
     /* What parts that runs have learned are when they are put together, shared by processes: how
-     * many, from `first` on, that can be made of; a descriptor that n of those are mapped of, from
-     * *at on *size bytes (-errno: there is none of this format), to be closed by the caller; and
-     * making one, of pieces without data for zeros, which may have so many bytes without these, in
-     * place of one of the first `instead` parts. */
+     * many, from `first` on, that can be made of; a descriptor that some of those are mapped of,
+     * from *at on *size bytes (-errno: there is none of this format), to be closed by the caller;
+     * and making * one, of pieces without data for zeros, which may have so many bytes without
+     * these. *of: a bit for each of the n parts that it is of. */
     unsigned (*kept_group)(void *ctx, void *file, unsigned first);
     int (*shared)(void *ctx, void *file, const unsigned *parts, unsigned n, uint32_t format,
-                  uint64_t *at, uint64_t *size);
+                  uint64_t *at, uint64_t *size, uint64_t *of);
     uint64_t (*share_room)(void *ctx);
-    void (*share)(void *ctx, void *file, const unsigned *parts, unsigned n, unsigned instead,
-                  uint32_t format, const JitFrame *pieces, unsigned npieces);
+    void (*share)(void *ctx, void *file, const unsigned *parts, unsigned n, uint32_t format,
+                  const JitFrame *pieces, unsigned npieces);
     /* xemu's own executable as a descriptor, for where /proc/self/exe can't be reached; -1: none.
      */
     const int *exe_fd;

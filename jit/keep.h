@@ -144,7 +144,7 @@ typedef struct KeepSegment {
     struct KeepModule *module;
     KeepInfo info;
     unsigned part;
-    unsigned nparts;     /* of a shared copy: of how many parts (KeepGroup) `part` is the first */
+    uint64_t covers;     /* of a shared copy: a bit for each part of its group (KeepGroup) */
     uint32_t mode;       /* set in its blocks' modes beside what is stored: a part with KEEP_THREADS
                             has two segments */
     bool opened, spent;  /* its first frame was read; not to be looked into: every block that lives
@@ -264,8 +264,8 @@ typedef struct KeepGroup {
 } KeepGroup;
 /* The group of parts from `first` on; where the next one begins. */
 unsigned keep_group(Jit *j, const KeepModule *m, unsigned first, KeepGroup *g);
-/* A segment of as many of the group's parts, from the first on, as there is a shared copy of:
- * opened, and placed. NULL: there is none. */
+/* A segment of those of the group's parts that there is a shared copy of: opened, and placed. NULL:
+ * there is none. */
 KeepSegment *keep_attach(Jit *j, KeepModule *m, const KeepGroup *g);
 
 /* ---- keep_share.c ---------------------------------------------------------------------------- */

@@ -15,11 +15,16 @@
 
 #include "jit/keep.h"
 
-enum { KEEP_COPY_FORMAT = 2, KEEP_COPY_PAGE = CODEBUF_PAGE };
+enum { KEEP_COPY_PAGE = CODEBUF_PAGE };
+/* One for each kind of module. */
+static inline uint32_t keep_copy_format(const KeepModule *m)
+{
+    enum { FORMAT = 2 };
+    return FORMAT << 8 | keep_flags(m);
+}
 /* Of fewer blocks none is made, it wouldn't be worth a mapping. */
 enum { KEEP_COPY_LEAST = 64 };
-/* So many parts that aren't in a copy have one made that has them, however small they are; so no
- * more are to be left out when one is looked for. */
+/* So many parts that aren't in a copy have one made that has them, however small they are. */
 enum { KEEP_COPY_REST = 4 };
 
 typedef struct KeepCopy {

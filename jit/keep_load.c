@@ -105,7 +105,6 @@ static KeepSegment *add_segment(Jit *j, KeepModule *m, unsigned part)
         return NULL;
     s->module = m;
     s->part = part;
-    s->nparts = 1;
     if (!j->host.kept_info(j->host.ctx, m->info.file, part, (uint8_t *)&s->info) ||
         !keep_fits_module(m, &s->info)) {
         s->info.nindex = 0;
@@ -130,8 +129,10 @@ void keep_ask(Jit *j, KeepModule *m)
             s->next = m->segments;
             m->segments = s;
         }
-        for (unsigned k = s ? s->nparts : 0; k < g.n; k++)
-            (void)add_segment(j, m, g.parts[k]);
+        for (unsigned k = 0; k < g.n; k++) {
+            if (!s || !(s->covers >> k & 1))
+                (void)add_segment(j, m, g.parts[k]);
+        }
     }
 }
 

@@ -252,7 +252,7 @@ static bool make(Making *m)
     return keep_sound_cells(i, m->t.cells);
 }
 
-static void hand_over(const Making *m, unsigned instead)
+static void hand_over(const Making *m)
 {
     uint32_t halves = 2 * m->info.npairs, n = 0;
     uint32_t *ends = calloc(halves, sizeof *ends);
@@ -266,8 +266,8 @@ static void hand_over(const Making *m, unsigned instead)
             pieces[n++] = (JitFrame){m->window + (size_t)k * CODEBUF_CHUNK, len};
             pieces[n++] = (JitFrame){NULL, CODEBUF_CHUNK - len};
         }
-        m->j->host.share(m->j->host.ctx, m->m->info.file, m->g->parts, m->g->n, instead,
-                         KEEP_COPY_FORMAT, pieces, n);
+        m->j->host.share(m->j->host.ctx, m->m->info.file, m->g->parts, m->g->n,
+                         keep_copy_format(m->m), pieces, n);
     }
     free(ends);
     free(pieces);
@@ -338,12 +338,12 @@ static bool begin(Making *m)
     return m->window && m->room && m->first_of && m->links_of;
 }
 
-static void share(Jit *j, const KeepModule *module, const KeepGroup *g, unsigned instead)
+static void share(Jit *j, const KeepModule *module, const KeepGroup *g)
 {
     Making m = {.j = j, .m = module, .g = g};
 
     if (begin(&m) && make(&m))
-        hand_over(&m, instead);
+        hand_over(&m);
     if (m.window)
         munmap(m.window, (size_t)m.info.npairs * KEEP_PAIR);
     if (m.t.copy)
@@ -357,8 +357,8 @@ static void share(Jit *j, const KeepModule *module, const KeepGroup *g, unsigned
 
 /* What the process has of a group's parts. */
 typedef struct Use {
-    unsigned covered; /* parts of the copy that it uses */
-    unsigned others;
+    bool has_copy;
+    unsigned others;        /* parts that are not in it */
     uint32_t blocks;        /* of the others */
     uint32_t cells, placed; /* of the others */
     uint64_t size;          /* of what is known: decompressed, about */
@@ -387,7 +387,7 @@ static Use use_of(const KeepModule *m, const KeepGroup *g)
         u.size += size_of(s);
         u.damaged |= s->damaged;
         if (s->shared) {
-            u.covered = s->nparts;
+            u.has_copy = true;
             continue;
         }
         u.others++;
@@ -408,7 +408,7 @@ static bool is_worth_it(const Use *u, const KeepGroup *g)
     for (unsigned k = 0; k < g->n; k++)
         blocks += g->infos[k].nblocks;
     return !u->damaged && u->placed && 2 * u->placed >= u->cells && blocks >= KEEP_COPY_LEAST &&
-           (!u->covered || u->others >= KEEP_COPY_REST || u->blocks >= KEEP_COPY_LEAST);
+           (!u->has_copy || u->others >= KEEP_COPY_REST || u->blocks >= KEEP_COPY_LEAST);
 }
 
 /* Quickly: is any of the module's parts in no copy? */
@@ -457,7 +457,7 @@ static bool share_if_fits(Jit *j, KeepModule *m, const KeepGroup *g, const Use *
 
     m->copy_tried = true;
     if (u->size <= room)
-        share(j, m, g, u->covered);
+        share(j, m, g);
     return !room;
 }
 

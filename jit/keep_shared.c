@@ -201,30 +201,18 @@ static bool place(Jit *j, KeepSegment *s, const KeepTables *t, int fd, uint64_t 
     return good;
 }
 
-/* The longest list of the group's parts that there's a copy of; -1: none. */
-static int find_copy(Jit *j, const KeepModule *m, const KeepGroup *g, unsigned *n, uint64_t *at,
-                     uint64_t *size)
+KeepSegment *keep_attach(Jit *j, KeepModule *m, const KeepGroup *g)
 {
+    uint64_t at = 0, size = 0, covers = 0;
     uint32_t blocks = 0;
+    KeepTables t;
     int fd = -1;
 
     for (unsigned k = 0; k < g->n; k++)
         blocks += g->infos[k].nblocks;
-    for (unsigned k = g->n; fd < 0 && k && k + KEEP_COPY_REST >= g->n && blocks >= KEEP_COPY_LEAST;
-         blocks -= g->infos[--k].nblocks) {
-        fd = j->host.shared(j->host.ctx, m->info.file, g->parts, k, KEEP_COPY_FORMAT, at, size);
-        *n = k;
-    }
-    return fd;
-}
-
-KeepSegment *keep_attach(Jit *j, KeepModule *m, const KeepGroup *g)
-{
-    uint64_t at = 0, size = 0;
-    unsigned n = 0;
-    KeepTables t;
-    int fd =
-        j->host.shared && codebuf_may_append(&j->code) ? find_copy(j, m, g, &n, &at, &size) : -1;
+    if (j->host.shared && codebuf_may_append(&j->code) && blocks >= KEEP_COPY_LEAST)
+        fd = j->host.shared(j->host.ctx, m->info.file, g->parts, g->n, keep_copy_format(m), &at,
+                            &size, &covers);
     KeepSegment *s = fd < 0 ? NULL : calloc(1, sizeof *s);
 
     if (s) {
@@ -232,7 +220,7 @@ KeepSegment *keep_attach(Jit *j, KeepModule *m, const KeepGroup *g)
                           : MAP_FAILED;
         s->module = m;
         s->part = g->parts[0];
-        s->nparts = n;
+        s->covers = covers;
         s->opened = s->shared = true;
         s->copy = copy == MAP_FAILED ? NULL : copy;
         s->copy_size = size;

@@ -293,14 +293,14 @@ static unsigned kept_group(void *ctx, void *file, unsigned first)
 }
 
 static int shared(void *ctx, void *file, const unsigned *parts, unsigned n, uint32_t format,
-                  uint64_t *at, uint64_t *size)
+                  uint64_t *at, uint64_t *size, uint64_t *of)
 {
     CodeFile *f = file;
     (void)ctx;
     *at = CACHE_SHARED_AT;
     lock_take(&f->store->lock);
     int fd = same_root(f->store)
-                 ? cache_shared_open(f->store->cache, f->learned.entry, parts, n, format, size)
+                 ? cache_shared_open(f->store->cache, f->learned.entry, parts, n, format, size, of)
                  : -ENOENT;
     lock_release(&f->store->lock);
     return fd;
@@ -315,13 +315,13 @@ static uint64_t share_room(void *ctx)
     return room;
 }
 
-static void share(void *ctx, void *file, const unsigned *parts, unsigned n, unsigned instead,
-                  uint32_t format, const JitFrame *pieces, unsigned npieces)
+static void share(void *ctx, void *file, const unsigned *parts, unsigned n, uint32_t format,
+                  const JitFrame *pieces, unsigned npieces)
 {
     CodeFile *f = file;
     (void)ctx;
     lock_take(&f->store->lock);
-    (void)cache_shared_store(f->store->cache, f->learned.entry, parts, n, instead, format,
+    (void)cache_shared_store(f->store->cache, f->learned.entry, parts, n, format,
                              (const CacheFrame *)(const void *)pieces, npieces);
     lock_release(&f->store->lock);
 }

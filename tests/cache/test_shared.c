@@ -27,7 +27,7 @@ static int store(void)
 {
     static const char head[5000] = "head", tail[3] = "end";
     const CacheFrame pieces[] = {{head, sizeof head}, {NULL, 100000}, {tail, sizeof tail}};
-    return cache_shared_store(w.c, e, &(unsigned){0}, 1, 0, 5, pieces, 3);
+    return cache_shared_store(w.c, e, &(unsigned){0}, 1, 5, pieces, 3);
 }
 
 static void begin(void)
@@ -50,7 +50,8 @@ TestSuite(shared, .init = begin, .fini = end);
 
 static int find(uint32_t format, uint64_t *size)
 {
-    return cache_shared_open(w.c, e, &(unsigned){0}, 1, format, size);
+    uint64_t of;
+    return cache_shared_open(w.c, e, &(unsigned){0}, 1, format, size, &of);
 }
 
 static bool finds(void)
@@ -75,11 +76,33 @@ Test(shared, holds_what_was_stored)
     cr_assert(pread(fd, bytes, 3, CACHE_SHARED_AT + 50000) == 3 && !memcmp(bytes, "\0\0", 3));
     cr_assert(pread(fd, bytes, 3, CACHE_SHARED_AT + 105000) == 3 && !memcmp(bytes, "end", 3));
     close(fd);
-    cr_assert_eq(find(6, &size), -EBADMSG, "of another format");
+    cr_assert_eq(find(6, &size), -ENOENT, "of another format");
     CacheShared all = cache_shared_each(w.c, true);
     cr_assert(all.copies == 1 && all.bytes < 105003 && !all.damaged);
     cache_shared_clear(w.c);
     cr_assert(access(path, F_OK) && errno == ENOENT);
+}
+
+Test(shared, says_of_which_parts_it_is)
+{
+    uint64_t size, of = 0;
+    const unsigned both[] = {0, 1};
+    cr_assert_eq(store(), 0);
+    cr_assert_eq(world_store(&w, &f, 8), 0);
+    reload();
+    cr_assert_eq(cache_parts(e), 2);
+    cr_assert_eq(cache_group(e, 0), 2);
+    int fd = cache_shared_open(w.c, e, both, 2, 5, &size, &of);
+    cr_assert(fd >= 0 && (of == 1 || of == 2));
+    close(fd);
+    const unsigned other = of == 1;
+    cr_assert_eq(cache_shared_open(w.c, e, &other, 1, 5, &size, &of), -EBADMSG);
+    const CacheFrame piece = {"both", 5};
+    cr_assert_eq(cache_shared_store(w.c, e, both, 2, 5, &piece, 1), 0);
+    fd = cache_shared_open(w.c, e, both, 2, 5, &size, &of);
+    cr_assert(fd >= 0 && of == 3 && size == 5);
+    close(fd);
+    cr_assert_eq(cache_shared_each(w.c, true).copies, 1, "in place of the other");
 }
 
 Test(shared, not_where_others_can_write)
