@@ -142,7 +142,7 @@ static V test_fcmp(Lift *l, FlagVal *f, unsigned cond)
         f->raised = true;
         return strict_compare(l, f, cond);
     }
-    return LLVMBuildFCmp(l->b, fp_cond[cond].pred, f->a, f->b, "");
+    return strict_compare(l, f, cond);
 }
 
 void flags_raise(Lift *l, FlagVal *f, unsigned cond)
