@@ -79,16 +79,47 @@ const char *oracle_excuse_insn(uint32_t insn)
     return unpredictable(insn) ? "constrained unpredictable" : NULL;
 }
 
+/* Where a direct branch at pc leads to; pc if it isn't one. */
+static uint64_t branch_target(uint32_t insn, uint64_t pc)
+{
+    static const struct {
+        uint32_t mask, value;
+        unsigned lsb, bits;
+    } forms[] = {
+        {0x7c000000, 0x14000000, 0, 26}, /* B, BL */
+        {0xff000000, 0x54000000, 5, 19}, /* B.cond, BC.cond */
+        {0x7e000000, 0x34000000, 5, 19}, /* CBZ, CBNZ */
+        {0x7e000000, 0x36000000, 5, 14}, /* TBZ, TBNZ */
+    };
+    for (size_t k = 0; k < sizeof(forms) / sizeof(forms[0]); k++) {
+        if ((insn & forms[k].mask) == forms[k].value) {
+            unsigned above = 32 - forms[k].bits;
+            int32_t words = (int32_t)(insn >> forms[k].lsb << above) >> above;
+            return pc + (uint64_t)words * 4;
+        }
+    }
+    return pc;
+}
+
+/* What runs there may be anything, and may leave it again. */
+static bool leads_to_another_case(const DiffCase *c, uint64_t pc)
+{
+    uint64_t to = pc - DIFF_CODE;
+    return to < DIFF_SLOTS * DIFF_SLOT && to / DIFF_SLOT != (c->in.pc - DIFF_CODE) / DIFF_SLOT;
+}
+
 const char *oracle_excuse(const DiffCase *c, const DiffResult *ours, const DiffResult *its)
 {
+    bool elsewhere = leads_to_another_case(c, ours->out.pc);
     for (uint32_t i = 0; i < c->ninsns; i++) {
         const char *why = oracle_excuse_insn(c->insns[i]);
         if (why) {
             return why;
         }
+        uint64_t pc = c->in.pc + (uint64_t)4 * i;
+        elsewhere |= leads_to_another_case(c, branch_target(c->insns[i], pc));
     }
-    uint64_t own = c->in.pc - DIFF_CODE, end = ours->out.pc - DIFF_CODE;
-    if (end < DIFF_SLOTS * DIFF_SLOT && end / DIFF_SLOT != own / DIFF_SLOT) {
+    if (elsewhere) {
         return "a branch went on in another case, whose instructions may be any of these";
     }
     if (its->signal == SIGBUS || ours->signal == SIGBUS) {
