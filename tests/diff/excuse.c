@@ -82,23 +82,17 @@ const char *oracle_excuse_insn(uint32_t insn)
 /* Where a direct branch at pc leads to; pc if it isn't one. */
 static uint64_t branch_target(uint32_t insn, uint64_t pc)
 {
-    static const struct {
-        uint32_t mask, value;
-        unsigned lsb, bits;
-    } forms[] = {
-        {0x7c000000, 0x14000000, 0, 26}, /* B, BL */
-        {0xff000000, 0x54000000, 5, 19}, /* B.cond, BC.cond */
-        {0x7e000000, 0x34000000, 5, 19}, /* CBZ, CBNZ */
-        {0x7e000000, 0x36000000, 5, 14}, /* TBZ, TBNZ */
-    };
-    for (size_t k = 0; k < sizeof(forms) / sizeof(forms[0]); k++) {
-        if ((insn & forms[k].mask) == forms[k].value) {
-            unsigned above = 32 - forms[k].bits;
-            int32_t words = (int32_t)(insn >> forms[k].lsb << above) >> above;
-            return pc + (uint64_t)words * 4;
-        }
+    A64Args args;
+    switch (a64_decode(insn, &args)) {
+    case A64_B:
+    case A64_BL:
+    case A64_B_cond:
+    case A64_CBZ:
+    case A64_CBNZ:
+    case A64_TBZ:
+    case A64_TBNZ: return pc + (uint64_t)(int64_t)args.imm * 4;
+    default: return pc;
     }
-    return pc;
 }
 
 /* What runs there may be anything, and may leave it again. */
