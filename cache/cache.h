@@ -89,6 +89,8 @@ typedef struct CachePart {
 Cache *cache_open(const CacheConfig *config);
 void cache_close(Cache *c);
 CacheMode cache_mode(const Cache *c);
+/* Can anything be stored, as far as can be told without trying? (A disk may be full.) */
+bool cache_may_store(Cache *c);
 
 /* Does cache_store() wait for others who are storing (it does if not told otherwise), or leave it
  * to them? */

@@ -46,6 +46,7 @@ typedef struct JitThread {
     CodeChunk *plain_hot,
         *plain_cold;           /* those for code of no module, while hot and cold are a module's */
     struct KeepModule *module; /* of hot and cold; NULL: none */
+    struct KeepModule *passed; /* the last one that was of no use: keep_enter() */
     struct KeepPair *pair;
     MetaSlab *slab;
     uint8_t *stock_room; /* stock.c: the block that is being taken */

@@ -422,7 +422,7 @@ static void join_generation(JitThread *t)
     if (t->generation != g) {
         t->generation = g;
         t->hot = t->cold = t->plain_hot = t->plain_cold = NULL;
-        t->module = NULL;
+        t->module = t->passed = NULL;
         t->pair = NULL;
         t->slab = NULL;
         jit_forget_targets(t->cpu);

@@ -111,14 +111,26 @@ void keep_leave(JitThread *t)
     pthread_mutex_unlock(&t->jit->lock);
 }
 
+/* Under the lock. Where nothing is saved, code of which nothing is known is like that of no module:
+ * it may be quick blocks. */
+static bool is_of_use(const Jit *j, const KeepModule *m)
+{
+    return j->host.saves || j->making || j->host.kept_parts(j->host.ctx, m->info.file, false) ||
+           j->host.kept_parts(j->host.ctx, m->info.file, true);
+}
+
+static bool is_at(const KeepModule *m, GuestAddr addr)
+{
+    return m && !__atomic_load_n(&m->closed, __ATOMIC_RELAXED) && covers(m, addr);
+}
+
 void keep_enter(JitThread *t, GuestAddr pc)
 {
     Jit *j = t->jit;
     GuestAddr addr = pc & j->frontend->pc_mask;
     JitModule info;
 
-    if (t->module && !__atomic_load_n(&t->module->closed, __ATOMIC_RELAXED) &&
-        covers(t->module, addr))
+    if (is_at(t->module, addr) || (!t->module && is_at(t->passed, addr)))
         return;
     bool found = can_keep(j) && j->host.module(j->host.ctx, addr, &info);
     if (!found && !t->module)
@@ -127,8 +139,10 @@ void keep_enter(JitThread *t, GuestAddr pc)
     if (t->module)
         give_pair(t);
     KeepModule *m = found ? find_module(j, &info) : NULL;
-    if (m)
+    if (m && is_of_use(j, m))
         take_module(t, m);
+    else
+        t->passed = m;
     pthread_mutex_unlock(&j->lock);
 }
 

@@ -335,7 +335,7 @@ void code_store_host(CodeStore *s, JitHost *host)
     host->kept_size = kept_size;
     host->kept_frame = kept_frame;
     host->noted = noted;
-    host->saves = cache_mode(s->cache) == CACHE_RW;
+    host->saves = cache_may_store(s->cache);
     if (cache_shared_path(s->cache)) {
         host->kept_group = kept_group;
         host->shared = shared;

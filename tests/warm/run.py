@@ -323,7 +323,14 @@ class Warm:
         program = self.program("cgoto", "O2-static")
         r = self.run(program, XEMU_CACHE="ro")
         report("ro writes nothing", None if r.blocks and not os.path.exists(self.cache) else f"{r.stats}")
-        self.run(program)
+        # What won't be kept is translated quickly, as without a cache.
+        report("ro and nothing known: quick blocks", None if r.quick_blocks > r.blocks // 2 else f"{r.stats}")
+        r = self.run(program, XEMU_CACHE_PATH="/proc/no/such/folder")
+        report("nothing can be kept: quick blocks", None if r.quick_blocks > r.blocks // 2 else f"{r.stats}")
+        r = self.run(program)
+        report("kept: no quick blocks", None if r.blocks and not r.quick_blocks else f"{r.stats}")
+        r = self.run(program, XEMU_CACHE="ro")
+        report("ro uses what is known", None if r.blocks <= MOST_NEW and r.kept_blocks else f"{r.stats}")
         layered = self.run(program, XEMU_CACHE_PATH=f"{self.folder}/upper:{self.cache}")
         # A run may go ways of its own for a few blocks, which then are the upper layer's.
         upper = glob.glob(f"{self.folder}/upper/code/*/*")
