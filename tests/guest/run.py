@@ -3,6 +3,8 @@
 
 Every program (tests/guest/CMakeLists.txt builds them) runs with each of --tiers; one line PASS or FAIL each. A line of
 output that begins with ~N may differ in the hexadecimal numbers in it by up to N units.
+With --caches each program runs with a cache of its own: cold, warm, with the shared copies that the second run has made,
+and with nothing but what --aot has made of it.
 """
 import argparse
 import concurrent.futures
@@ -65,6 +67,24 @@ def check(emulator, env, program, native):
     return difference(native[1], out)
 
 
+def check_caches(emulator, env, program, native):
+    """None if the program behaves as its twin whatever the cache has of it, else what differs."""
+    with tempfile.TemporaryDirectory(prefix="xemu-caches-") as folder:
+        def caches(name, **more):
+            return {**env, "XEMU_CACHE_PATH": os.path.join(folder, name), "XEMU_CACHE_SHARED": os.path.join(folder, "shared"), **more}
+        for state in ("cold", "warm", "shared"):
+            problem = check(emulator, caches("learned"), program, native)
+            if problem:
+                return f"{state}: {problem}"
+        # What is made of the libraries serves all programs.
+        ahead = {**env, "XEMU_CACHE_PATH": os.path.join(CACHE.name, "ahead"), "XEMU_CACHE_SHARED": "off"}
+        status, _, err = run([emulator[0], "--aot", "-j", "1", *emulator[1:], program], ahead)
+        if status:
+            return f"--aot: {status} {err[-200:]}"
+        problem = check(emulator, {**ahead, "XEMU_CACHE": "ro"}, program, native)
+        return problem and f"ahead: {problem}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--xemu", required=True, help="the emulator (any with qemu-user's options)")
@@ -72,6 +92,7 @@ def main():
     parser.add_argument("--tiers", default="interp,1", help="values of XEMU_TIERS to run with, 1+2 for 1,2 (default %(default)s)")
     parser.add_argument("--prefix", default="/usr/aarch64-linux-gnu", help="-L for the dynamic ones")
     parser.add_argument("--only", default="", help="regular expression of program names")
+    parser.add_argument("--caches", action="store_true", help="each with a cache that is cold, warm, made by --aot")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--quiet", action="store_true", help="print failures and the sum only")
     options = parser.parse_args()
@@ -92,7 +113,7 @@ def main():
                           natives[match[1]]))
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for case, problem in zip(cases, pool.map(lambda c: check(*c[1:]), cases)):
+        for case, problem in zip(cases, pool.map(lambda c: (check_caches if options.caches else check)(*c[1:]), cases)):
             passed += problem is None
             failed += problem is not None
             if problem is not None:
