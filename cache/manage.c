@@ -110,6 +110,10 @@ int cache_each(Cache *c, bool verify, CacheVisit fn, void *ctx)
             err = layer == -ENOENT ? err : layer;
             continue;
         }
+        int code = dir_sub(c, layer, "code", false);
+        err = code < 0 && code != -ENOENT ? code : err;
+        if (code >= 0)
+            close(code);
         gc_each(c, layer, list_one, &l);
         close(layer);
     }

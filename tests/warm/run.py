@@ -319,7 +319,11 @@ class Warm:
             r = self.run(program, **more)
             good = (r.status, r.out) == (expected.status, expected.out) and r.blocks > 0 and not r.errors
             report(name, None if good else f"{r.status} {r.blocks} {r.errors}")
-        for name, folder, words in (("others may write", hostile, "others may write"), ("a link", link, "a symbolic link")):
+        inside = os.path.join(self.folder, "inside")
+        shutil.copytree(self.cache, inside)
+        os.chmod(os.path.join(inside, "code"), 0o777)
+        for name, folder, words in (("others may write", hostile, "others may write"), ("a link", link, "a symbolic link"),
+                                    ("others may write inside", inside, "others may write")):
             r = self.control("stat", XEMU_CACHE_PATH=folder)
             report(f"cachectl says why: {name}", None if r.returncode == 1 and words in r.stderr.decode() else r)
 

@@ -31,8 +31,9 @@ static int complain_folder(const Ctl *k, int err)
     const char *path = cache_layer(k->c, 0);
     if (err == -EPERM) {
         fprintf(stderr,
-                "xemu: --cachectl: %s: not used: it belongs to somebody else, or others may write "
-                "it; chmod go-w, or name another folder with --cache-path\n",
+                "xemu: --cachectl: %s: not used: it, or the folder code in it, belongs to "
+                "somebody else, or others may write it; chmod go-w, or name another folder with "
+                "--cache-path\n",
                 path);
         return 1;
     }
