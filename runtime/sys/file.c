@@ -392,6 +392,7 @@ long sys_landlock_restrict_self(Thread *t, const uint64_t a[6])
 {
     static const uint64_t accesses[] = {LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_READ_FILE};
     long fd = t->process->exe_fd;
+    process_save(t->process, false); /* the cache's folder is out of reach then */
     if (fd < 0) {
         fd = host_raw3(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC);
     }

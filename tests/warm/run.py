@@ -193,6 +193,16 @@ class Warm:
         report("shared copies are cleared", None if not os.path.exists(os.path.join(self.folder, "shared")) else copies)
 
     @test
+    def what_came_before_confinement_is_kept(self):
+        """Landlock takes the cache's folder away, too: what was translated until then is kept."""
+        self.clear()
+        program = self.program("confined", "O2-static")
+        expected = self.run(program, XEMU_CACHE="off")
+        runs = [self.run(program) for _ in range(2)]
+        good = all((r.status, r.out) == (expected.status, expected.out) for r in runs) and runs[1].kept_blocks > 0 and runs[1].blocks < runs[0].blocks // 2
+        report("what came before confinement is kept", None if good else [(r.status, r.blocks, r.kept_blocks) for r in runs])
+
+    @test
     def the_name_does_not_matter(self):
         self.clear()
         first = self.run(self.program("sort"))
