@@ -224,6 +224,8 @@ void jit_build_uops(JitThread *t, GuestAddr pc, uint32_t mode, uint32_t max_insn
 bool jit_build_some(JitThread *t);
 /* Runs the micro-ops of a block by the interpreter. */
 CpuExit jit_run_interp(JitThread *t, const Block *b);
+/* The same of the block that was built last, of what is at the thread's pc. */
+CpuExit jit_run_built(JitThread *t);
 void jit_watch_end(JitThread *t);
 /* A copy without the builder's own tables, freed by uop_block_free and free; NULL: out of memory.
  */

@@ -1,8 +1,9 @@
 /* region.c - regions: what is compiled together for tier 2.
  *
- * A region begins at a block and takes in what its direct exits lead to, as long as it is small
- * enough, and the blocks of small callees once for each call (a context, lift/lift.h). It has one
- * entry; all other ways in are blocks of their own.
+ * A region begins at a block. It takes in what has just run from there on, in callees as well
+ * (region_trace.c), then what its direct exits lead to, as long as it is small enough, and small
+ * callees as a whole. The blocks of a callee are there once for each call (a context, lift/lift.h).
+ * It has one entry; all other ways in are blocks of their own.
  */
 #ifdef XEMU_LLVM
 #include "jit/region.h"
@@ -20,6 +21,9 @@ enum {
     OWN_BLOCKS = 40,
     OWN_BYTES = 2048,
     SHORT_INSNS = 24,
+    SOME_VISITS = 3,
+    MANY_VISITS = 32,
+    SHORT_VISIT = 60, /* instructions */
 };
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -81,7 +85,7 @@ bool region_has(const Region *r, GuestAddr pc, unsigned context)
     return false;
 }
 
-static void add(Region *r, GuestAddr pc, unsigned context)
+void region_add(Region *r, GuestAddr pc, unsigned context)
 {
     if (r->nblocks >= r->max_blocks || region_has(r, pc, context)) {
         return;
@@ -159,6 +163,21 @@ static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_B
     return returns && insns <= CALLEE_INSNS ? n : 0;
 }
 
+unsigned region_add_context(Region *r, unsigned parent, GuestAddr return_pc)
+{
+    for (uint32_t c = 1; c < r->ncontexts; c++) {
+        if (r->contexts[c].parent == parent && r->contexts[c].return_pc == return_pc) {
+            return 0; /* a call of something else there */
+        }
+    }
+    if (r->ncontexts == REGION_CONTEXTS) {
+        return 0;
+    }
+    r->contexts[r->ncontexts] = (LiftContext){.parent = (uint16_t)parent, .return_pc = return_pc};
+    r->traced |= 1u << r->ncontexts;
+    return r->ncontexts++;
+}
+
 static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr return_pc)
 {
     GuestAddr pcs[CALLEE_BLOCKS];
@@ -175,14 +194,14 @@ static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr re
     unsigned c = r->ncontexts++;
     r->contexts[c] = (LiftContext){.parent = (uint16_t)context, .return_pc = return_pc};
     for (unsigned i = 0; i < n; i++) {
-        add(r, pcs[i], c);
+        region_add(r, pcs[i], c);
     }
-    add(r, return_pc, context);
+    region_add(r, return_pc, context);
 }
 
 /* Does the function at `target` lead to the region's entry without leaving for others? Then the
  * region is part of it, and its call a call of itself. */
-static bool is_own_function(Region *r, GuestAddr target)
+bool region_is_own_function(Region *r, GuestAddr target)
 {
     GuestAddr entry = r->blocks[0].ub->pc, pcs[OWN_BLOCKS] = {target};
     if (target > entry || entry - target > OWN_BYTES) {
@@ -214,17 +233,21 @@ static bool is_own_function(Region *r, GuestAddr target)
 static void grow(Region *r, const LiftBlock *b)
 {
     const UopBlock *ub = b->ub;
+    if (r->traced >> b->context & 1 || r->visits >= MANY_VISITS) {
+        return; /* what didn't run is rare */
+    }
     for (uint32_t k = 0; k < ub->count; k++) {
         const Uop *u = &ub->uops[k];
         if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP) {
-            add(r, u->imm64, b->context);
+            region_add(r, u->imm64, b->context);
         } else if (u->op == UOP_EXIT && u->a == VAL_NONE) {
             if (u->sub == UOP_EXIT_JUMP) {
-                add(r, u->imm64, b->context);
-            } else if (u->sub == UOP_EXIT_CALL && !b->context && is_own_function(r, u->imm64)) {
+                region_add(r, u->imm64, b->context);
+            } else if (u->sub == UOP_EXIT_CALL && !b->context &&
+                       region_is_own_function(r, u->imm64)) {
                 r->recursive = true;
-                add(r, u->imm64, 0);
-                add(r, ub->pc + ub->guest_len, 0);
+                region_add(r, u->imm64, 0);
+                region_add(r, ub->pc + ub->guest_len, 0);
             } else if (u->sub == UOP_EXIT_CALL) {
                 add_call(r, u->imm64, b->context, ub->pc + ub->guest_len);
             }
@@ -235,7 +258,10 @@ static void grow(Region *r, const LiftBlock *b)
 bool region_collect(Region *r, GuestAddr entry)
 {
     r->ncontexts = 1;
-    add(r, entry, 0);
+    region_add(r, entry, 0);
+    if (r->nblocks && r->trace && r->trace->mode == r->mode) {
+        region_follow(r, r->trace);
+    }
     for (uint32_t i = 0; i < r->nblocks; i++) {
         LiftBlock b = r->blocks[i];
         grow(r, &b);
@@ -287,10 +313,14 @@ static bool is_much(const Region *r)
 }
 
 /* A few instructions between calls and returns, without a loop or a callee among them, are as good
- * in tier 1: what crosses such a region's edges is most of what it does. */
+ * in tier 1: what crosses such a region's edges is most of what it does. So is what is left again
+ * soon, whatever the region has. */
 bool region_is_worth_it(const Region *r)
 {
     bool calls = false;
+    if (r->visits >= SOME_VISITS && r->visited / r->visits < SHORT_VISIT) {
+        return false;
+    }
     for (uint32_t i = 0; i < r->nblocks; i++) {
         const UopBlock *ub = r->blocks[i].ub;
         const Uop *last = &ub->uops[ub->count - 1];

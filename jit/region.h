@@ -5,6 +5,7 @@
 
 #include "jit/ahead.h"
 #include "jit/internal.h"
+#include "jit/trace.h"
 #include "lift/lift.h"
 
 enum {
@@ -20,6 +21,7 @@ typedef struct Region {
     uint32_t mode;
     bool known_only;              /* only what tier 1 has translated, which is what has run */
     const JitAheadChoice *choice; /* ahead of time: which blocks */
+    const Trace *trace;           /* what has just run; NULL: it isn't known */
     uint32_t max_blocks, max_insns;
     LiftBlock blocks[REGION_BLOCKS];
     uint32_t nblocks, insns;
@@ -30,6 +32,8 @@ typedef struct Region {
     Block *quick[REGION_BLOCKS]; /* known ones that go on behind a branch */
     uint32_t nquick;
     bool recursive;
+    uint32_t traced;          /* contexts of the trace: a bit each */
+    uint32_t visits, visited; /* by the trace: how often it was entered, instructions within */
 } Region;
 
 /* The block there, if it's translated, in this run or an earlier one. The thread has entered its
@@ -40,6 +44,13 @@ Block *region_block(const Region *r, GuestAddr pc);
 /* Fills a region, of which the fields up to max_insns are set, from its entry on. False: there's
  * no code. */
 bool region_collect(Region *r, GuestAddr entry);
+/* For region_follow(): adds a block, if it's wanted; a context for a call, or 0: no room. */
+void region_add(Region *r, GuestAddr pc, unsigned context);
+unsigned region_add_context(Region *r, unsigned parent, GuestAddr return_pc);
+/* Is the region, whose entry there is, part of the function at `target`, by jumps alone? */
+bool region_is_own_function(Region *r, GuestAddr target);
+/* Takes in what the trace went through from the entry on (region_trace.c). */
+void region_follow(Region *r, const Trace *trace);
 /* NULL is fine. */
 void region_free(Region *r);
 bool region_has(const Region *r, GuestAddr pc, unsigned context);

@@ -40,8 +40,7 @@ CpuExit jit_run_interp(JitThread *t, const Block *b)
     return r;
 }
 
-/* The block that was built last, of what is at the thread's pc. */
-static CpuExit run_built(JitThread *t)
+CpuExit jit_run_built(JitThread *t)
 {
     Block b = {.pc = t->cpu->pc, .mode = t->cpu->mode, .uops = &t->uops};
     return jit_run_interp(t, &b);
@@ -77,7 +76,7 @@ static bool interpret_new(JitThread *t, CpuExit *r)
         *r = CPU_EXIT_NO_MEMORY;
         return true;
     }
-    *r = run_built(t);
+    *r = jit_run_built(t);
     return true;
 }
 
@@ -90,7 +89,7 @@ static CpuExit run_poor(JitThread *t)
     pthread_mutex_lock(&j->poor_lock);
     t->uops = j->poor;
     if (t->uops.cap && jit_build_some(t)) {
-        r = run_built(t);
+        r = jit_run_built(t);
     }
     j->poor = t->uops;
     memset(&t->uops, 0, sizeof t->uops);
@@ -193,6 +192,6 @@ CpuExit jit_step(Cpu *cpu)
     if (!t->can_translate || t->uops.error) {
         return cpu->exit_reason = CPU_EXIT_NO_MEMORY;
     }
-    CpuExit r = run_built(t);
+    CpuExit r = jit_run_built(t);
     return cpu->exit_reason = r == CPU_EXIT_NONE ? CPU_EXIT_INTERRUPT : r;
 }

@@ -154,6 +154,7 @@ struct Tier {
     Pending pending[CHANNEL_SLOTS];
     uint64_t lost;
     Patience patience;
+    Trace trace;
 };
 
 Client *tier_client(const Jit *j)
@@ -429,12 +430,17 @@ bool tier_may_note(const Jit *j)
     return tier && (tier->patience.asked || tier->patience.wanting);
 }
 
-static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
+static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
 {
     Jit *j = t->jit;
+    bool follow = left != NULL;
     keep_enter(t, entry->pc);
     bool can =
         client_has_room(tier->client) && patience_lets(&tier->patience, t) && jit_can_translate(t);
+    if (can && left) {
+        *left = trace_record(t, &tier->trace);
+        keep_enter(t, entry->pc);
+    }
     Region *r = can ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         return false;
@@ -442,6 +448,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     *r = (Region){.t = t,
                   .mode = entry->mode,
                   .known_only = true,
+                  .trace = &tier->trace,
                   .max_blocks = PROMOTED_BLOCKS,
                   .max_insns = PROMOTED_INSNS};
     bool asked = false;
@@ -469,7 +476,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
             whole = !jit_is_stale(j, p.blocks[i], drops);
         }
         pthread_mutex_unlock(&j->lock);
-        bool worth_it = j->options.hot == 1 || region_is_worth_it(r);
+        bool worth_it = j->options.hot == 1 || ((follow || r->visits) && region_is_worth_it(r));
         int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;
@@ -497,7 +504,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, bool follow)
     region_free(r);
     for (uint32_t i = 0; i < nmore; i++) {
         more[i]->heat = UINT8_MAX;
-        if (!ask(t, tier, more[i], false)) {
+        if (!ask(t, tier, more[i], NULL)) {
             break;
         }
     }
@@ -584,8 +591,9 @@ static bool use_all_stored(JitThread *t, Block *old)
     return n != 0;
 }
 
-void tier_hot(JitThread *t, GuestAddr pc)
+CpuExit tier_hot(JitThread *t, GuestAddr pc)
 {
+    CpuExit left = CPU_EXIT_NONE;
     struct Tier *tier = tier_own(t->jit);
     Cpu *cpu = t->cpu;
     uint32_t weight = 1u << t->calm;
@@ -593,7 +601,7 @@ void tier_hot(JitThread *t, GuestAddr pc)
     tier_reset_counter(cpu);
     if (!tier || !(t->jit->options.tiers & JIT_TIER_TEMPLATE) || t->jit->options.count_insns ||
         pthread_mutex_trylock(&tier->lock) != 0) {
-        return;
+        return left;
     }
     if (client_answers(tier->client)) {
         take_answers(t, tier);
@@ -608,13 +616,14 @@ void tier_hot(JitThread *t, GuestAddr pc)
     if (b && !b->tier2 && !b->no_promotion) {
         b->heat = (uint8_t)(b->heat + weight < UINT8_MAX ? b->heat + weight : UINT8_MAX);
         if (b->heat >= heat_wanted(t->jit) || stress_chance(t, 8)) {
-            t->calm = ask(t, tier, b, true) ? 0 : t->calm;
+            t->calm = ask(t, tier, b, &left) ? 0 : t->calm;
             if (t->jit->options.hot == 1 || stress_chance(t, 2)) {
                 wait_for_answers(t, tier);
             }
         }
     }
     pthread_mutex_unlock(&tier->lock);
+    return left;
 }
 
 /* ---- ahead of time --------------------------------------------------------------------------- */
@@ -709,10 +718,11 @@ void tier_hide(Jit *j, bool on)
     (void)on;
 }
 
-void tier_hot(JitThread *t, GuestAddr pc)
+CpuExit tier_hot(JitThread *t, GuestAddr pc)
 {
     (void)pc;
     tier_reset_counter(t->cpu);
+    return CPU_EXIT_NONE;
 }
 
 bool tier_may_note(const Jit *j)

@@ -27,8 +27,9 @@ uint64_t tier_note(const Jit *j);
 bool tier_may_note(const Jit *j);
 /* jit_hide_children() */
 void tier_hide(Jit *j, bool on);
-/* A counter of tier 1 has run out on the way to pc; the thread goes on there. */
-void tier_hot(JitThread *t, GuestAddr pc);
+/* A counter of tier 1 has run out on the way to pc; the thread goes on there, or has gone on
+ * already. Returns what jit_run() would. */
+CpuExit tier_hot(JitThread *t, GuestAddr pc);
 void tier_reset_counter(Cpu *cpu);
 /* What the optimizer's processes have cost. */
 void tier_stats(const Jit *j, JitStats *out);

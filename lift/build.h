@@ -212,6 +212,8 @@ V lift_from128(Lift *l, V v, uint8_t type);
 /* Goes to `unlikely` when cond, else to `go_on`, where building continues. */
 void lift_branch_unlikely(Lift *l, V cond, LLVMBasicBlockRef unlikely, LLVMBasicBlockRef go_on);
 LLVMBasicBlockRef lift_bb(Lift *l, const char *name);
+/* How often a conditional branch is taken, and not. */
+void lift_set_weights(Lift *l, V branch, uint64_t taken, uint64_t not_taken);
 
 /* ---- what of the registers a region needs (regs_plan.c) -------------------------------------- */
 void regs_plan(Lift *l); /* units, and the flow of what is live and dirty */

@@ -50,6 +50,19 @@ static V node_md(Lift *l, LLVMMetadataRef *parts, unsigned n)
     return LLVMMetadataAsValue(l->ctx, LLVMMDNodeInContext2(l->ctx, parts, n));
 }
 
+static V weights_md(Lift *l, uint64_t a, uint64_t b)
+{
+    LLVMMetadataRef weights[3] = {LLVMMDStringInContext2(l->ctx, "branch_weights", 14),
+                                  LLVMValueAsMetadata(lift_i32(l, a)),
+                                  LLVMValueAsMetadata(lift_i32(l, b))};
+    return node_md(l, weights, 3);
+}
+
+void lift_set_weights(Lift *l, V branch, uint64_t taken, uint64_t not_taken)
+{
+    LLVMSetMetadata(branch, l->kind_prof, weights_md(l, taken, not_taken));
+}
+
 /* Two kinds of memory below one root: the type system of TBAA. */
 static V access_tag(Lift *l, LLVMMetadataRef root, const char *name)
 {
@@ -70,10 +83,7 @@ static void make_metadata(Lift *l)
     l->kind_prof = LLVMGetMDKindIDInContext(l->ctx, "prof", 4);
     l->md_strict = string_md(l, "fpexcept.strict");
     l->md_dynamic = string_md(l, "round.dynamic");
-    LLVMMetadataRef weights[3] = {LLVMMDStringInContext2(l->ctx, "branch_weights", 14),
-                                  LLVMValueAsMetadata(lift_i32(l, 1)),
-                                  LLVMValueAsMetadata(lift_i32(l, 100000))};
-    l->md_unlikely = node_md(l, weights, 3);
+    l->md_unlikely = weights_md(l, 1, 100000);
 }
 
 static void attribute(Lift *l, V fn, const char *name)

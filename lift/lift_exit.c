@@ -330,6 +330,19 @@ void lift_exit(Lift *l, const Uop *u)
     }
 }
 
+/* How a block is left by a jump to `target`, as far as that is known. */
+static void weigh(Lift *l, V branch, GuestAddr target)
+{
+    uint64_t all = l->r->blocks[l->index].count;
+    if (!l->r->blocks[0].count) {
+        return;
+    }
+    int k = lift_next(l, l->index, target);
+    uint64_t taken = k < 0 ? 0 : l->r->blocks[k].count;
+    taken = taken < all ? taken : all;
+    lift_set_weights(l, branch, 16 * taken + 1, 16 * (all - taken) + 1);
+}
+
 void lift_exit_if(Lift *l, const Uop *u)
 {
     V cond = LLVMBuildTrunc(l->b, lift_val(l, u->a), l->i1, "");
@@ -339,7 +352,7 @@ void lift_exit_if(Lift *l, const Uop *u)
         LLVMPositionBuilderAtEnd(l->b, out);
         trap(l, u);
     } else {
-        LLVMBuildCondBr(l->b, cond, out, on);
+        weigh(l, LLVMBuildCondBr(l->b, cond, out, on), u->imm64);
         LLVMPositionBuilderAtEnd(l->b, out);
         go_to(l, u->imm64);
     }

@@ -142,9 +142,10 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;
         t->stats.exits_link++;
         if (cpu->polls_left < 0) {
-            tier_hot(t, cpu->pc);
+            CpuExit r = tier_hot(t, cpu->pc);
             quick_met(t, cpu->pc);
             *link = NULL; /* its block may be gone */
+            return r;
         }
         return CPU_EXIT_NONE;
     }
@@ -162,8 +163,9 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         if (cpu->quick_left < 0) {
             quick_hot(t, cpu->pc);
         } else {
-            tier_hot(t, cpu->pc);
+            CpuExit r = tier_hot(t, cpu->pc);
             quick_met(t, cpu->pc);
+            return r;
         }
         return CPU_EXIT_NONE;
     }

@@ -1,0 +1,58 @@
+/* trace.c - noting what a thread executes, by the interpreter. */
+#include "jit/trace.h"
+
+/* Does a conditional jump out of the block lead there? */
+static bool jumps_to(const UopBlock *ub, GuestAddr pc)
+{
+    for (uint32_t k = 0; k + 1 < ub->count; k++) {
+        const Uop *u = &ub->uops[k];
+        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP && u->imm64 == pc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static TraceHow how_left(const UopBlock *ub, GuestAddr next)
+{
+    const Uop *last = &ub->uops[ub->count - 1];
+    if (jumps_to(ub, next)) {
+        return TRACE_JUMP;
+    }
+    if (last->op != UOP_EXIT) {
+        return TRACE_OTHER;
+    }
+    if (last->sub == UOP_EXIT_RET) {
+        return TRACE_RETURN;
+    }
+    if (last->a != VAL_NONE || last->imm64 != next) {
+        return TRACE_OTHER;
+    }
+    return last->sub == UOP_EXIT_CALL   ? TRACE_CALL
+           : last->sub == UOP_EXIT_JUMP ? TRACE_JUMP
+                                        : TRACE_OTHER;
+}
+
+CpuExit trace_record(JitThread *t, Trace *tr)
+{
+    Cpu *cpu = t->cpu;
+    CpuExit r = CPU_EXIT_NONE;
+    tr->n = 0;
+    tr->mode = cpu->mode;
+    while (r == CPU_EXIT_NONE && tr->n < TRACE_STEPS && cpu->mode == tr->mode &&
+           !__atomic_load_n((uint32_t *)&cpu->interrupt, __ATOMIC_RELAXED)) {
+        GuestAddr pc = cpu->pc;
+        jit_interrupt_critical(t);
+        if (!jit_build_some(t)) {
+            break;
+        }
+        r = jit_run_built(t);
+        const UopBlock *ub = &t->uops;
+        tr->steps[tr->n++] = (TraceStep){.pc = pc,
+                                         .len = (uint16_t)ub->guest_len,
+                                         .ninsns = (uint8_t)ub->ninsns,
+                                         .how = (uint8_t)how_left(ub, cpu->pc)};
+        tr->next = cpu->pc;
+    }
+    return r;
+}
