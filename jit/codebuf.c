@@ -480,7 +480,7 @@ void codebuf_commit(CodeBuf *cb, CodeChunk *chunk, uint32_t len, struct Block *b
 {
     CodePiece *p = &chunk->pieces[chunk->count];
     *p = (CodePiece){.start = chunk->next, .end = chunk->next + len, .block = block};
-    chunk->next = (chunk->next + len + 15u) & ~15u;
+    chunk->next = (chunk->next + len + CODEBUF_ALIGN - 1) & ~(CODEBUF_ALIGN - 1);
     __atomic_store_n(&chunk->count, chunk->count + 1, __ATOMIC_RELEASE);
     populate(cb, chunk);
 }

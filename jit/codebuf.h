@@ -25,6 +25,7 @@ struct Block;
 
 #define CODEBUF_CHUNK        (256u << 10) /* bytes; a block's hot or cold part is smaller */
 #define CODEBUF_CHUNK_PIECES 8192u
+#define CODEBUF_ALIGN        16u /* where a part begins */
 #define CODEBUF_HUGE         (2u << 20)
 /* A small program's code: stubs, one chunk of hot code and one of cold. */
 #define CODEBUF_HEAD (3 * CODEBUF_CHUNK)

@@ -94,6 +94,8 @@ void keep_pack(const KeepCell *c, KeepBlock *blocks, KeepLink *links, uint8_t *h
         for (uint32_t n = 0; n + b->nanchors < b->nlinks; n++) {
             fold_stub(b, &links[n], n, cold);
             put32(site_in(b, &links[n], hot, cold), 0);
+            if (links[n].site > 4)
+                template_plain(site_in(b, &links[n], hot, cold) + 4);
             pack_link(blocks, i, &links[n], n);
         }
         links += b->nlinks;
@@ -159,7 +161,16 @@ static void lead(const KeepCell *c, const KeepBlock *blocks, const KeepBlock *b,
 {
     uint32_t to = l->flags & KEEP_LINKED ? c->hot + blocks[l->n].hot : c->cold + b->cold + l->stub;
 
-    put32(site_in(b, l, hot, cold), to - keep_site(c, b, l));
+    template_point_at(site_in(b, l, hot, cold) + 4, to - keep_site(c, b, l), l->site <= 4);
+}
+
+/* What stands between a block and the next one, which the stored code hasn't. */
+static void pad_end(const KeepBlock *b, const KeepBlock *next, uint8_t *hot)
+{
+    uint32_t end = b->hot + b->host_len;
+
+    if (next->hot > end && next->hot - end < CODEBUF_ALIGN)
+        template_pad(hot + end, next->hot - end);
 }
 
 static bool unpack_links(const KeepInfo *info, const KeepCell *cells, uint32_t cell,
@@ -169,6 +180,8 @@ static bool unpack_links(const KeepInfo *info, const KeepCell *cells, uint32_t c
         const KeepBlock *b = &blocks[i];
         uint64_t mark = keep_mark(i);
         fold_block(&cells[cell], b, hot, cold, true);
+        if (i + 1 < cells[cell].nblocks)
+            pad_end(b, b + 1, hot);
         for (uint32_t n = 0; n + b->nanchors < b->nlinks; n++) {
             if (!unpack_link(info, cells, cell, blocks, i, &l[n], n))
                 return false;

@@ -7,6 +7,7 @@
 
 #include "jit/keep_copy.h"
 #include "jit/ownmem.h"
+#include "jit/template/template.h"
 
 enum { PAGE = KEEP_COPY_PAGE };
 
@@ -217,7 +218,7 @@ static void make_link(Making *m, const KeepCell *c, const KeepBlock *b, KeepLink
     } else if (!linked && (l->flags & KEEP_FAR || find_target(m, b, l))) {
         uint32_t site = keep_site(c, b, l),
                  to = t->cells[l->cell].hot + t->blocks[m->first_of[l->cell] + l->n].hot;
-        put32(m->window + site - 4, to - site);
+        template_point_at(m->window + site, to - site, false);
         l->flags |= KEEP_LINKED;
     }
 }

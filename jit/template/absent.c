@@ -67,6 +67,21 @@ bool template_unlink(Jit *jit, Link *link)
     (void)link;
     return true;
 }
+void template_point_at(uint8_t *site, uint32_t rel, bool first)
+{
+    (void)site;
+    (void)rel;
+    (void)first;
+}
+void template_plain(uint8_t *site)
+{
+    (void)site;
+}
+void template_pad(uint8_t *at, uint32_t len)
+{
+    (void)at;
+    (void)len;
+}
 bool template_fault(JitThread *t, Block *b, void *ucontext)
 {
     (void)t;

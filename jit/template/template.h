@@ -41,6 +41,13 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link);
 /* Under Jit.lock, other threads may be running it: the jump that ends at `site` leads to `target`
  * from now on; both are offsets in the arena. False: it can't be patched. */
 bool template_point(Jit *jit, uint32_t site, uint32_t target);
+/* The same in code that isn't run yet, `site` being where that is written; `first`: the site is
+ * less than five bytes into the code. */
+void template_point_at(uint8_t *site, uint32_t rel, bool first);
+/* The exit whose displacement ends at `site` as if it had never led to what follows it. */
+void template_plain(uint8_t *site);
+/* What stands between blocks, in which code may run into the next one. */
+void template_pad(uint8_t *at, uint32_t len);
 /* Under Jit.lock: patches the exit to jump to link->to's code (if it can be patched), or back to
  * its stub (false: it can't be, and may lead to where it did). Other threads may be running it. */
 void template_link(Jit *jit, Link *link, const Block *to);

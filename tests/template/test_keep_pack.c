@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "jit/keep.h"
+#include "jit/template/template.h"
 
 enum { NBLOCKS = 40, NLINKS = 4 * NBLOCKS, HOT = 48, COLD = 8 + 8 + 4 * 9 + 4, FAULTS = 6 };
 
@@ -152,6 +153,52 @@ Test(keep_pack, round_trip)
     cr_assert(!memcmp(rest.hot, cell.hot, sizeof cell.hot));
     cr_assert(!memcmp(rest.cold, cell.cold, sizeof cell.cold));
     cr_assert_eq(out.links_at[NBLOCKS - 1], NLINKS - 4);
+    free(frame);
+}
+
+/* Block 0 ends with a jump to block 1: in the stored code it's a jump, in placed code it runs on.
+ */
+Test(keep_pack, a_block_runs_on_into_the_next)
+{
+    enum { END = HOT - 6, OTHERS = 20 };
+    uint8_t pad[HOT - END];
+
+    make_cell(&cell);
+    KeepLink *l = &cell.links[0];
+    l[0] = (KeepLink){.site = END,
+                      .stub = 16,
+                      .flags = LINK_JUMP | KEEP_LINKED,
+                      .n = 1,
+                      .target = (int32_t)(cell.blocks[1].pc - cell.blocks[0].pc),
+                      .tag = cell.blocks[1].tag};
+    l[2].site = OTHERS;
+    l[3].site = OTHERS + 10;
+    cell.blocks[0].host_len = END;
+    cell.hot[END - 5] = 0xe9;
+    template_pad(cell.hot + END, sizeof pad);
+    template_pad(pad, sizeof pad);
+    template_point_at(cell.hot + END, sizeof pad, false);
+    cr_assert_neq(cell.hot[END - 5], 0xe9);
+    template_plain(cell.hot + END);
+    cr_assert_eq(cell.hot[END - 5], 0xe9);
+    template_point_at(cell.hot + END, sizeof pad, false);
+
+    size_t size = keep_cell_size(&cell.cells[0]);
+    uint8_t *frame = malloc(size);
+    pack(&cell, frame);
+    KeepRest rest = keep_rest(&cell.cells[0], frame);
+    cr_assert_eq(rest.hot[END - 5], 0xe9);
+    cr_assert(unpack(&cell, frame, &out));
+    cr_assert_neq(rest.hot[END - 5], 0xe9);
+    cr_assert(!memcmp(rest.hot + END, pad, sizeof pad));
+
+    l[0].n = 2; /* what isn't next stays a jump */
+    l[0].target = (int32_t)(cell.blocks[2].pc - cell.blocks[0].pc);
+    l[0].tag = cell.blocks[2].tag;
+    template_plain(cell.hot + END);
+    pack(&cell, frame);
+    cr_assert(unpack(&cell, frame, &out));
+    cr_assert_eq(rest.hot[END - 5], 0xe9);
     free(frame);
 }
 

@@ -802,6 +802,7 @@ int emit_end(Emit *e)
 {
     uint32_t hot_len = (uint32_t)(e->a.p - e->entry);
 
+    asm_align(&e->a, CODEBUF_ALIGN); /* what precedes the next block may run on into it */
     out_of_line(e, hot_len);
     return e->failed ? emit_abandon(e) : finish(e, hot_len);
 }
