@@ -248,6 +248,13 @@ static uint32_t hot(const Jit *j)
     return j->options.hot ? j->options.hot : HOT;
 }
 
+/* A small part of what made code hot: where that is soon, little else but traces would be run. */
+static uint32_t trace_length(const JitThread *t)
+{
+    const Jit *j = t->jit;
+    return j->options.stress ? t->stress % TRACE_STEPS : hot(j) / (HOT / TRACE_STEPS);
+}
+
 /* How far a counter counts, and how often it has to run out. */
 static uint32_t counter_start(const Jit *j)
 {
@@ -438,7 +445,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
     bool can =
         client_has_room(tier->client) && patience_lets(&tier->patience, t) && jit_can_translate(t);
     if (can && left) {
-        *left = trace_record(t, &tier->trace);
+        *left = trace_record(t, &tier->trace, trace_length(t));
         keep_enter(t, entry->pc);
     }
     Region *r = can ? calloc(1, sizeof *r) : NULL;
@@ -476,7 +483,8 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
             whole = !jit_is_stale(j, p.blocks[i], drops);
         }
         pthread_mutex_unlock(&j->lock);
-        bool worth_it = j->options.hot == 1 || ((follow || r->visits) && region_is_worth_it(r));
+        bool worth_it = j->options.hot == 1 ||
+                        ((follow || r->visits || !tier->trace.n) && region_is_worth_it(r));
         int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
         if (slot >= 0) {
             tier->pending[slot] = p;

@@ -33,13 +33,14 @@ static TraceHow how_left(const UopBlock *ub, GuestAddr next)
                                         : TRACE_OTHER;
 }
 
-CpuExit trace_record(JitThread *t, Trace *tr)
+CpuExit trace_record(JitThread *t, Trace *tr, uint32_t most)
 {
     Cpu *cpu = t->cpu;
     CpuExit r = CPU_EXIT_NONE;
+    most = most < TRACE_STEPS ? most : TRACE_STEPS;
     tr->n = 0;
     tr->mode = cpu->mode;
-    while (r == CPU_EXIT_NONE && tr->n < TRACE_STEPS && cpu->mode == tr->mode &&
+    while (r == CPU_EXIT_NONE && tr->n < most && cpu->mode == tr->mode &&
            !__atomic_load_n((uint32_t *)&cpu->interrupt, __ATOMIC_RELAXED)) {
         GuestAddr pc = cpu->pc;
         jit_interrupt_critical(t);

@@ -26,8 +26,8 @@ static inline GuestAddr trace_next(const Trace *tr, uint32_t i)
     return i + 1 < tr->n ? tr->steps[i + 1].pc : tr->next;
 }
 
-/* Interprets what comes next in the thread, and notes it, until the trace is full or something else
- * is to be done (what jit_run() returns, CPU_EXIT_NONE: nothing). */
-CpuExit trace_record(JitThread *t, Trace *tr);
+/* Interprets what comes next in the thread, and notes it: `most` blocks, TRACE_STEPS at most, or
+ * until something else is to be done (what jit_run() returns; CPU_EXIT_NONE: nothing). */
+CpuExit trace_record(JitThread *t, Trace *tr, uint32_t most);
 
 #endif
