@@ -116,34 +116,12 @@ CacheMode cache_mode(const Cache *c)
     return !c ? CACHE_OFF : c->writable ? CACHE_RW : CACHE_RO;
 }
 
-/* Could make_layer() (dir.c) make it? */
-static bool may_make(const char *path)
-{
-    char parent[4096];
-    size_t len = strlen(path);
-
-    if (len >= sizeof parent)
-        return false;
-    memcpy(parent, path, len + 1);
-    for (unsigned up = 0; up < 2; up++) {
-        char *end = strrchr(parent, '/');
-        if (!end)
-            return false;
-        end[end == parent] = 0;
-        if (!faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS))
-            return true;
-        if (errno != ENOENT)
-            return false;
-    }
-    return false;
-}
-
 bool cache_may_store(Cache *c)
 {
     int fd = c->writable ? dir_layer(c, 0, false) : -EROFS;
 
     if (fd < 0)
-        return fd == -ENOENT && may_make(c->layers[0]);
+        return fd == -ENOENT && dir_may_make(c->layers[0]);
     close(fd);
     return !faccessat(AT_FDCWD, c->layers[0], W_OK | X_OK, AT_EACCESS);
 }

@@ -64,6 +64,27 @@ static int make_layer(const char *path)
     return err;
 }
 
+bool dir_may_make(const char *path)
+{
+    char parent[PATH_MAX];
+    size_t len = strlen(path);
+
+    if (len >= sizeof parent)
+        return false;
+    memcpy(parent, path, len + 1);
+    for (unsigned up = 0; up < 2; up++) {
+        char *end = strrchr(parent, '/');
+        if (!end)
+            return false;
+        end[end == parent] = 0;
+        if (!faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS))
+            return true;
+        if (errno != ENOENT)
+            return false;
+    }
+    return false;
+}
+
 int dir_layer(Cache *c, unsigned layer, bool make)
 {
     const char *path = c->layers[layer];

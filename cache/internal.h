@@ -76,6 +76,8 @@ static inline const PartHeader *image_first(const EntryImage *i)
 /* The folder of a layer, checked; `make`: made if it is missing. A descriptor or -errno (-EPERM:
  * refused). */
 int dir_layer(Cache *c, unsigned layer, bool make);
+/* Could dir_layer() make the folder at that path, which is missing? */
+bool dir_may_make(const char *path);
 /* A folder in it. */
 int dir_sub(Cache *c, int dirfd, const char *name, bool make);
 /* memo/ of the first layer (key.c, recall.c). */

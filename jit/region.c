@@ -21,8 +21,8 @@ enum {
     OWN_BLOCKS = 40,
     OWN_BYTES = 2048,
     SHORT_INSNS = 24,
-    SOME_VISITS = 3,
-    MANY_VISITS = 32,
+    SOME_VISITS = 3,  /* in a trace: enough to tell how long they are */
+    MANY_VISITS = 32, /* enough to tell that what didn't run is rare */
     SHORT_VISIT = 60, /* instructions */
 };
 
@@ -141,7 +141,7 @@ static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_B
         insns += ub->ninsns;
         for (uint32_t k = 0; k < ub->count; k++) {
             const Uop *u = &ub->uops[k];
-            bool jump = (u->op == UOP_EXIT || u->op == UOP_EXIT_IF) && u->sub == UOP_EXIT_JUMP;
+            bool jump = uop_is_direct_jump(u);
             returns |= u->op == UOP_EXIT && u->sub == UOP_EXIT_RET;
             if (u->op == UOP_EXIT &&
                 (u->sub == UOP_EXIT_CALL || u->sub == UOP_EXIT_SYSCALL ||
@@ -163,36 +163,32 @@ static unsigned callee_blocks(Region *r, GuestAddr entry, GuestAddr pcs[CALLEE_B
     return returns && insns <= CALLEE_INSNS ? n : 0;
 }
 
+/* Two blocks may end in the same call, or a call lead to several functions: one of them is in. */
+static bool takes_context(const Region *r, unsigned parent, GuestAddr return_pc)
+{
+    return r->ncontexts < REGION_CONTEXTS && !region_returns(r, return_pc, parent);
+}
+
 unsigned region_add_context(Region *r, unsigned parent, GuestAddr return_pc)
 {
-    for (uint32_t c = 1; c < r->ncontexts; c++) {
-        if (r->contexts[c].parent == parent && r->contexts[c].return_pc == return_pc) {
-            return 0; /* a call of something else there */
-        }
-    }
-    if (r->ncontexts == REGION_CONTEXTS) {
+    if (!takes_context(r, parent, return_pc)) {
         return 0;
     }
     r->contexts[r->ncontexts] = (LiftContext){.parent = (uint16_t)parent, .return_pc = return_pc};
-    r->traced |= 1u << r->ncontexts;
     return r->ncontexts++;
 }
 
 static void add_call(Region *r, GuestAddr target, unsigned context, GuestAddr return_pc)
 {
     GuestAddr pcs[CALLEE_BLOCKS];
-    if (region_returns(r, return_pc, context)) { /* two blocks may end in the same call */
-        return;
-    }
-    if (r->ncontexts == REGION_CONTEXTS || depth(r, context) >= MAX_DEPTH) {
+    if (!takes_context(r, context, return_pc) || depth(r, context) >= MAX_DEPTH) {
         return;
     }
     unsigned n = callee_blocks(r, target, pcs);
     if (!n || r->nblocks + n + 1 > r->max_blocks) {
         return;
     }
-    unsigned c = r->ncontexts++;
-    r->contexts[c] = (LiftContext){.parent = (uint16_t)context, .return_pc = return_pc};
+    unsigned c = region_add_context(r, context, return_pc);
     for (unsigned i = 0; i < n; i++) {
         region_add(r, pcs[i], c);
     }
@@ -238,17 +234,14 @@ static void grow(Region *r, const LiftBlock *b)
     }
     for (uint32_t k = 0; k < ub->count; k++) {
         const Uop *u = &ub->uops[k];
-        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP) {
+        if (uop_is_direct_jump(u)) {
             region_add(r, u->imm64, b->context);
-        } else if (u->op == UOP_EXIT && u->a == VAL_NONE) {
-            if (u->sub == UOP_EXIT_JUMP) {
-                region_add(r, u->imm64, b->context);
-            } else if (u->sub == UOP_EXIT_CALL && !b->context &&
-                       region_is_own_function(r, u->imm64)) {
+        } else if (u->op == UOP_EXIT && u->a == VAL_NONE && u->sub == UOP_EXIT_CALL) {
+            if (!b->context && region_is_own_function(r, u->imm64)) {
                 r->recursive = true;
                 region_add(r, u->imm64, 0);
                 region_add(r, ub->pc + ub->guest_len, 0);
-            } else if (u->sub == UOP_EXIT_CALL) {
+            } else {
                 add_call(r, u->imm64, b->context, ub->pc + ub->guest_len);
             }
         }
@@ -289,8 +282,7 @@ static bool closes(const Region *r, uint32_t i, uint8_t state[REGION_BLOCKS])
     state[i] = OPEN;
     for (uint32_t k = 0; k < ub->count; k++) {
         const Uop *u = &ub->uops[k];
-        if (!(u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE)) ||
-            u->sub != UOP_EXIT_JUMP) {
+        if (!uop_is_direct_jump(u)) {
             continue;
         }
         for (uint32_t to = 0; to < r->nblocks; to++) {

@@ -136,7 +136,11 @@ static int context_of(Walk *w, int path)
         return -1;
     }
     p->context = (int16_t)region_add_context(w->r, (unsigned)parent, p->return_pc);
-    return p->context ? p->context : -1;
+    if (!p->context) {
+        return -1;
+    }
+    w->r->traced |= 1u << p->context;
+    return p->context;
 }
 
 /* How long a visit of the region is, by the trace. */

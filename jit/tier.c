@@ -437,18 +437,22 @@ bool tier_may_note(const Jit *j)
     return tier && (tier->patience.asked || tier->patience.wanting);
 }
 
+/* left: the thread may go on meanwhile, and what comes back in the region is asked for as well;
+ * what jit_run() returns then. NULL: neither. */
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
 {
     Jit *j = t->jit;
     bool follow = left != NULL;
     keep_enter(t, entry->pc);
-    bool can =
-        client_has_room(tier->client) && patience_lets(&tier->patience, t) && jit_can_translate(t);
-    if (can && left) {
+    if (!client_has_room(tier->client) || !patience_lets(&tier->patience, t) ||
+        !jit_can_translate(t)) {
+        return false;
+    }
+    if (follow) {
         *left = trace_record(t, &tier->trace, trace_length(t));
         keep_enter(t, entry->pc);
     }
-    Region *r = can ? calloc(1, sizeof *r) : NULL;
+    Region *r = calloc(1, sizeof *r);
     if (!r) {
         return false;
     }

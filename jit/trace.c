@@ -1,23 +1,13 @@
 /* trace.c - noting what a thread executes, by the interpreter. */
 #include "jit/trace.h"
 
-/* Does a conditional jump out of the block lead there? */
-static bool jumps_to(const UopBlock *ub, GuestAddr pc)
-{
-    for (uint32_t k = 0; k + 1 < ub->count; k++) {
-        const Uop *u = &ub->uops[k];
-        if (u->op == UOP_EXIT_IF && u->sub == UOP_EXIT_JUMP && u->imm64 == pc) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static TraceHow how_left(const UopBlock *ub, GuestAddr next)
 {
     const Uop *last = &ub->uops[ub->count - 1];
-    if (jumps_to(ub, next)) {
-        return TRACE_JUMP;
+    for (const Uop *u = ub->uops; u <= last; u++) {
+        if (uop_is_direct_jump(u) && u->imm64 == next) {
+            return TRACE_JUMP;
+        }
     }
     if (last->op != UOP_EXIT) {
         return TRACE_OTHER;
@@ -25,12 +15,8 @@ static TraceHow how_left(const UopBlock *ub, GuestAddr next)
     if (last->sub == UOP_EXIT_RET) {
         return TRACE_RETURN;
     }
-    if (last->a != VAL_NONE || last->imm64 != next) {
-        return TRACE_OTHER;
-    }
-    return last->sub == UOP_EXIT_CALL   ? TRACE_CALL
-           : last->sub == UOP_EXIT_JUMP ? TRACE_JUMP
-                                        : TRACE_OTHER;
+    bool direct = last->a == VAL_NONE && last->imm64 == next;
+    return direct && last->sub == UOP_EXIT_CALL ? TRACE_CALL : TRACE_OTHER;
 }
 
 CpuExit trace_record(JitThread *t, Trace *tr, uint32_t most)

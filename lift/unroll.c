@@ -18,19 +18,13 @@
 /* In longer ones a poll isn't noticed. */
 enum { MAX_UNROLLED_INSNS = 16, MAX_UNROLLED_UOPS = 80 };
 
-static bool jumps_to(const Uop *u, GuestAddr pc)
-{
-    bool constant = u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE);
-    return constant && u->sub == UOP_EXIT_JUMP && u->imm64 == pc;
-}
-
 static bool is_small_loop(const UopBlock *ub)
 {
     unsigned insns = 0, jumps = 0;
     for (uint32_t i = 0; i < ub->count; i++) {
         const Uop *u = &ub->uops[i];
         insns += u->op == UOP_INSN;
-        jumps += jumps_to(u, ub->pc);
+        jumps += uop_is_direct_jump(u) && u->imm64 == ub->pc;
     }
     return jumps == 1 && insns <= MAX_UNROLLED_INSNS && ub->count <= MAX_UNROLLED_UOPS;
 }

@@ -326,6 +326,12 @@ typedef enum UopExit {
     UOP_EXIT_TRAP,
     UOP_EXIT_DISPATCH
 } UopExit;
+/* A jump to a constant pc, conditional or not: to u->imm64. */
+static inline bool uop_is_direct_jump(const Uop *u)
+{
+    return u->sub == UOP_EXIT_JUMP &&
+           (u->op == UOP_EXIT_IF || (u->op == UOP_EXIT && u->a == VAL_NONE));
+}
 typedef enum UopTrap {
     UOP_TRAP_UNDEFINED,     /* SIGILL */
     UOP_TRAP_BREAKPOINT,    /* SIGTRAP; payload: the instruction's immediate */

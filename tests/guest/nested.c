@@ -1,5 +1,5 @@
-// Calls in calls, as regions of tier 2 take them in: a callee that returns to its caller's caller, one that never
-// comes back, recursion within callees, a function called at two places, one that does something else later on.
+// Calls in calls, as regions of tier 2 take them in: a callee that never comes back, recursion within callees, a
+// function called at two places, one that does something else later on.
 #include <setjmp.h>
 
 #include "guest.h"
