@@ -87,6 +87,7 @@ typedef struct BlockState {
 typedef struct Pending {
     const Uop *u;
     bool nan, tiny; /* what is wrong with it if it is so */
+    bool operands;  /* its operands are what mustn't be NaNs */
 } Pending;
 enum { MAX_PENDING = 24 };
 
@@ -154,7 +155,7 @@ typedef struct Lift {
     Pending pending[MAX_PENDING];
     uint32_t npending;
     uint64_t tainted_file; /* a bit for each 16 bytes of the register file that hold one */
-    uint8_t *tainted;      /* by value number: lane type + 1 */
+    uint8_t *tainted;      /* by value number (checks.c) */
     uint8_t *mask_bits;    /* by value number: lanes so wide are all ones or all zeros */
     uint8_t *flushed;      /* by value number: flush-to-zero mode; no lane is denormal */
     V *fast;               /* while it is done again: by value number, as it was */
@@ -273,6 +274,10 @@ void flags_raise(Lift *l, FlagVal *f, unsigned cond); /* FCMP: the exceptions */
 void checks_before(Lift *l, const Uop *u);
 void checks_after(Lift *l, const Uop *u);
 V checks_result(Lift *l, const Uop *u, V fast, bool tiny);
+/* checks_ask.c. To `again` if something is wrong with what is pending, else on. With masks it is
+ * asked first what needn't be looked at more closely; the block that does so, if there is one, goes
+ * to `join`. */
+LLVMBasicBlockRef checks_ask(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockRef join);
 void lift_one(Lift *l, const Uop *u);
 
 /* ---- floats (lift_fp.c) ---------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
  */
 #include "lift/build.h"
 
+#include <string.h>
+
 static V strict(Lift *l, const char *name, Ty *overloads, unsigned n, V *args, unsigned nargs,
                 bool rounds)
 {
@@ -139,11 +141,32 @@ static V checked(Lift *l, const Uop *u, V fast, V bad)
 
 /* ---- minimum, maximum ------------------------------------------------------------------------ */
 
+/* AVX-512's VRANGE, as scalar or vector of the type: zeros of different signs differ to it as they
+ * do to the guest, and only a signaling NaN raises something. */
+static V range(Lift *l, const Uop *u, V a, V b)
+{
+    enum { COMPARED_SIGN = 4 };
+    bool vec = uop_is_vec(u->type), wide = uop_lane(u->type) == LANE_F64, pair = is_pair(a);
+    char text[40];
+    snprintf(text, sizeof text, "vrange%c%c $$%u, $2, $1, $0", vec ? 'p' : 's', wide ? 'd' : 's',
+             COMPARED_SIGN + (u->op == UOP_FMAX));
+    V args[2] = {pair ? lift_fp_doubled(l, a) : a, pair ? lift_fp_doubled(l, b) : b};
+    Ty t = LLVMTypeOf(args[0]), types[2] = {t, t};
+    Ty fn = LLVMFunctionType(t, types, 2, false);
+    V call = LLVMGetInlineAsm(fn, text, strlen(text), "=v,v,v", 6, false, false,
+                              LLVMInlineAsmDialectATT, false);
+    V r = LLVMBuildCall2(l->b, fn, call, args, 2, "");
+    return pair ? halved(l, r) : r;
+}
+
 /* NaNs are slow. Of equal operands (zeros of different signs) the minimum has the OR of the bits,
  * the maximum their AND. */
 static V min_max(Lift *l, const Uop *u, V a, V b)
 {
     bool max = u->op == UOP_FMAX;
+    if (l->masks) {
+        return checks_result(l, u, l->again ? NULL : range(l, u, a, b), false);
+    }
     V less = lift_fp_compare(l, max ? "ogt" : "olt", a, b, true);
     V r = LLVMBuildSelect(l->b, less, a, b, "");
     Ty t = lift_int_type(l, u->type);
