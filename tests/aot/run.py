@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from suite import main, report, test  # noqa: E402
 
-LIMIT = 120
+LIMIT = 300
 SYSROOT = "/usr/aarch64-linux-gnu"
 PROGRAMS = ["hello-O2-static", "hello-O1-dynamic", "switches-O0-static", "switches-O2-dynamic", "exceptions-O2-static", "exceptions-O1-dynamic",
             "containers-O2-dynamic", "sort-O2-dynamic", "recursion-O0-dynamic", "jumps-O2-static"]

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-LIMIT = 120  # seconds for one run, on a loaded machine
+LIMIT = 300  # seconds for one run, on a loaded machine
 HEX = re.compile(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b")
 
 

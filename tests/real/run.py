@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LIMIT = 120  # seconds for one case
+LIMIT = 300  # seconds for one case
 PRELUDE = 'x() { local p=$1; shift; "$XEMU" -L "$ROOT" "$ROOT/usr/bin/$p" "$@"; }\n'
 
 

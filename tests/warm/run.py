@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from suite import main, report, test  # noqa: E402
 
-LIMIT = 120
+LIMIT = 300
 SYSROOT = "/usr/aarch64-linux-gnu"
 # Small and large, threads, signals, processes, faults, libraries, code that changes.
 PROGRAMS = ["hello", "threads", "signals", "process", "plugins", "sort", "varargs", "floats", "cgoto", "recursion",
