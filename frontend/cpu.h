@@ -167,8 +167,10 @@ typedef struct Cpu {
     void *host_sp; /* C stack pointer at jit_run, for leaving from a fault */
     void *jit;     /* this thread's part of the jit */
     /* From here on near CPU_ANCHOR. */
-    _Alignas(16) uint32_t
-        shadow_top; /* twice the index of the newest shadow entry; only the low byte counts */
+    _Alignas(16) uint8_t shadow_top; /* twice the index of the newest shadow entry */
+    uint8_t
+        stores_wait; /* not 0: a store that is ordered with later ordered loads (UOP_ORDER_SEQ)
+                        was made as a plain one, without a barrier since: such a load makes one */
     _Atomic int32_t polls_left; /* where tier 2 follows: polls of tier 1's code until the runtime
                                    hears of one (jit/tier.c). An interrupt makes it negative; as
                                    another thread's it may get lost while code counts: then the code

@@ -173,6 +173,7 @@ typedef struct Lift {
     } * exits;
     uint32_t fallbacks;
     bool failed;
+    bool settled; /* its ordered loads needn't ask for stores that wait (lift_mem.c) */
     /* precise: what the flags are made of (FAULT_FLAGS_KIND); allocas */
     V flags_kind, flags_a, flags_b;
     UnitSet kept; /* precise: isn't stored on the way into a loop; there are registers for it */
@@ -218,6 +219,8 @@ void lift_set_weights(Lift *l, V branch, uint64_t taken, uint64_t not_taken);
 
 /* ---- what of the registers a region needs (regs_plan.c) -------------------------------------- */
 void regs_plan(Lift *l); /* units, and the flow of what is live and dirty */
+/* Are there ordered loads in a loop, and no store that is ordered with them? */
+bool regs_settle_once(const Lift *l);
 /* The unit that an offset in struct Cpu belongs to, or NO_UNIT. */
 #define NO_UNIT UINT32_MAX
 static inline uint32_t regs_unit(const Lift *l, uint32_t off)
@@ -307,6 +310,8 @@ bool lift_helper_is_alone(const Lift *l, const Uop *u);
 unsigned lift_call_convention(LiftStub stub);
 /* The same with operands given (slow paths). */
 V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
+/* Before an ordered load: a barrier, if a store waits for one. */
+void lift_settle_stores(Lift *l);
 /* In precise mode: before something that may fault and isn't faults_has(). */
 void lift_may_fault(Lift *l);
 /* unroll.c. Once, before anything is done with the region's blocks; false: no memory. */

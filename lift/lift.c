@@ -297,6 +297,10 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
         lift_intrinsic(l, "llvm.aarch64.hint", NULL, 0, &number, 1);
     }
     regs_enter_region(l);
+    if (regs_settle_once(l)) {
+        lift_settle_stores(l);
+        l->settled = true;
+    }
     LLVMBuildBr(l->b, l->bs[0].entry);
     lift_blocks(l);
     err = -EOPNOTSUPP;

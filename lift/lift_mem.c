@@ -5,6 +5,10 @@
  * loads and stores in order (TSO), so acquire and release only hold the compiler back. Back edges
  * of loops do as well (lift_exit.c): a loop that waits for memory to change reads it each time
  * round.
+ *
+ * A store that is ordered with later ordered loads only notes that it was made (Cpu.stores_wait);
+ * those loads, if nothing that is a barrier came since, make one. A region that has such loads in a
+ * loop and no such store asks for it once, where it is entered.
  */
 #include "lift/build.h"
 
@@ -46,6 +50,39 @@ static V mark(Lift *l, V access, bool vol)
 static void compiler_fence(Lift *l)
 {
     LLVMBuildFence(l->b, LLVMAtomicOrderingAcquireRelease, true, "");
+}
+
+static bool is_seq(const Uop *u)
+{
+    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
+}
+
+static void set_stores_wait(Lift *l, unsigned wait)
+{
+    regs_cpu_store(l, LLVMConstInt(l->i8, wait, false), (uint32_t)offsetof(Cpu, stores_wait), true);
+}
+
+/* Any locked operation is a barrier. (MFENCE takes four times as long.) */
+static void full_fence(Lift *l)
+{
+    V place = regs_cpu_field(l, (uint32_t)offsetof(Cpu, stores_wait));
+    V barrier = LLVMBuildAtomicRMW(l->b, LLVMAtomicRMWBinOpXchg, place, LLVMConstNull(l->i8),
+                                   LLVMAtomicOrderingSequentiallyConsistent, false);
+    LLVMSetMetadata(barrier, l->kind_tbaa, l->tbaa_cpu);
+    LLVMSetVolatile(barrier, true);
+}
+
+void lift_settle_stores(Lift *l)
+{
+    LLVMBasicBlockRef wait = lift_bb(l, "stores.wait"), on = lift_bb(l, "");
+    compiler_fence(l);
+    V any = regs_cpu_load(l, l->i8, (uint32_t)offsetof(Cpu, stores_wait), true);
+    V is_any = LLVMBuildICmp(l->b, LLVMIntNE, any, LLVMConstNull(l->i8), "");
+    lift_branch_unlikely(l, is_any, wait, on);
+    LLVMPositionBuilderAtEnd(l->b, wait);
+    full_fence(l);
+    LLVMBuildBr(l->b, on);
+    LLVMPositionBuilderAtEnd(l->b, on);
 }
 
 static V swapped(Lift *l, const Uop *u, V x)
@@ -94,6 +131,9 @@ static bool lift_load(Lift *l, const Uop *u)
         if (uop_type_bytes(u->type) > 1u << uop_mem_log2(u->sub)) {
             return false;
         }
+    }
+    if (is_seq(u) && !l->settled) {
+        lift_settle_stores(l);
     }
     if (faults_has(l, u)) {
         unsigned log2 = uop_mem_log2(u->sub);
@@ -148,20 +188,12 @@ static bool lift_store(Lift *l, const Uop *u)
     if (order) {
         compiler_fence(l);
     }
-    if (order == UOP_ORDER_SEQ && log2 < 4) {
-        x = lift_cast(l, x, memory_type(l, u));
-        mark(l,
-             LLVMBuildAtomicRMW(l->b, LLVMAtomicRMWBinOpXchg, p, x,
-                                LLVMAtomicOrderingSequentiallyConsistent, false),
-             l->r->precise);
-        return true;
+    if (is_seq(u)) {
+        set_stores_wait(l, 1);
     }
     V s = LLVMBuildStore(l->b, x, p);
     LLVMSetAlignment(s, 1);
     mark(l, s, is_volatile(l, u));
-    if (order == UOP_ORDER_SEQ) {
-        LLVMBuildFence(l->b, LLVMAtomicOrderingSequentiallyConsistent, false, "");
-    }
     return true;
 }
 
@@ -175,12 +207,17 @@ static V compare_exchange(Lift *l, V p, V old, V new)
 {
     LLVMAtomicOrdering seq = LLVMAtomicOrderingSequentiallyConsistent;
     V x = LLVMBuildAtomicCmpXchg(l->b, p, old, new, seq, seq, false);
-    return mark(l, x, l->r->precise);
+    mark(l, x, l->r->precise);
+    set_stores_wait(l, 0);
+    return x;
 }
 
 /* The value is kept as it stands in memory. */
 static bool lift_ll(Lift *l, const Uop *u)
 {
+    if (is_seq(u) && !l->settled) {
+        lift_settle_stores(l);
+    }
     lift_may_fault(l);
     V x = LLVMBuildLoad2(l->b, uop_mem_log2(u->sub) == 4 ? l->v2i64 : memory_type(l, u),
                          pointer(l, u), "");
@@ -240,6 +277,7 @@ static bool lift_rmw(Lift *l, const Uop *u)
                                                           : LLVMAtomicOrderingMonotonic;
     V old = mark(l, LLVMBuildAtomicRMW(l->b, ops[u->imm], pointer(l, u), x, order, false),
                  l->r->precise);
+    set_stores_wait(l, 0);
     l->vals[u->dst] = from_memory(l, u, old);
     return true;
 }
@@ -267,7 +305,7 @@ bool lift_mem(Lift *l, const Uop *u)
         return true;
     case UOP_FENCE:
         if (u->sub == UOP_FENCE_FULL) {
-            LLVMBuildFence(l->b, LLVMAtomicOrderingSequentiallyConsistent, false, "");
+            full_fence(l);
         } else {
             compiler_fence(l);
         }

@@ -539,6 +539,51 @@ void regs_plan(Lift *l)
     flow_live(l);
 }
 
+/* ---- ordered loads --------------------------------------------------------------------------- */
+
+/* Does a way lead from block k of the region back to it? */
+static bool is_in_cycle(const Lift *l, uint32_t k)
+{
+    uint32_t succ[64], n = 1;
+    uint32_t *met = calloc(l->r->nblocks + 1, sizeof *met);
+    uint8_t *seen = calloc(l->r->nblocks, 1);
+    bool found = false;
+    if (met && seen) {
+        met[0] = k;
+        for (uint32_t i = 0; i < n && !found; i++) {
+            unsigned nsucc = successors(l, met[i], succ, 64);
+            for (unsigned e = 0; e < nsucc; e++) {
+                found |= succ[e] == k;
+                if (!seen[succ[e]]) {
+                    seen[succ[e]] = 1;
+                    met[n++] = succ[e];
+                }
+            }
+        }
+    }
+    free(met);
+    free(seen);
+    return found;
+}
+
+bool regs_settle_once(const Lift *l)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < l->r->nblocks; i++) {
+        const UopBlock *ub = l->r->blocks[i].ub;
+        bool loads = false;
+        for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
+            bool seq = (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
+            if (u->op == UOP_STORE && seq) {
+                return false;
+            }
+            loads |= (u->op == UOP_LOAD || u->op == UOP_LL) && seq;
+        }
+        found = found || (loads && is_in_cycle(l, i));
+    }
+    return found;
+}
+
 bool regs_cost_more(const Lift *l)
 {
     uint64_t insns = 0;

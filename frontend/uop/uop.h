@@ -161,8 +161,8 @@ enum {
     UOP_ORDER_PLAIN = 0,
     UOP_ORDER_ACQUIRE = 1,
     UOP_ORDER_RELEASE = 2,
-    UOP_ORDER_SEQ =
-        3, /* acquire + release, and ordered with other SEQ accesses (Arm LDAR/STLR pairs) */
+    UOP_ORDER_SEQ = 3, /* acquire + release, and ordered with other SEQ accesses (Arm LDAR/STLR
+                          pairs): see Cpu.stores_wait */
     UOPF_ORDER_MASK = 3,
     UOPF_ATOMIC = 4,    /* memory: single-copy atomic (16 bytes) */
     UOPF_SIGNALING = 4, /* FLAGS.FCMP: any NaN is invalid */

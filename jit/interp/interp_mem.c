@@ -1,9 +1,10 @@
 /* interp_mem.c - guest memory: direct accesses by the host, which may fault, and C helpers.
  *
  * An x86-64 host orders loads as acquire and stores as release anyway; what is left is that the
- * compiler keeps the accesses (volatile) and the full barrier after a store that is ordered with
- * later loads. Aligned accesses up to 8 bytes are single instructions and so single-copy atomic;
- * aligned 16-byte SSE accesses are atomic on hosts with AVX, and go by cmpxchg16b on others.
+ * compiler keeps the accesses (volatile) and the full barrier between a store and ordered loads
+ * behind it: here after the store. Aligned accesses up to 8 bytes are single instructions and so
+ * single-copy atomic; aligned 16-byte SSE accesses are atomic on hosts with AVX, and go by
+ * cmpxchg16b on others.
  */
 #include <sys/platform/x86.h>
 
@@ -124,8 +125,19 @@ static void store16(void *p, V128 v, bool atomic)
 }
 
 /* ---- load and store -------------------------------------------------------------------------- */
+
+/* Before an ordered load: what a tier left undone behind a store. */
+static void settle_stores(const Op *o)
+{
+    if ((o->u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ && o->cpu->stores_wait) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        o->cpu->stores_wait = 0;
+    }
+}
+
 void interp_LOAD(const Op *o)
 {
+    settle_stores(o);
     void *p = operand_address(o);
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
@@ -249,6 +261,7 @@ void interp_LL(const Op *o)
     unsigned log2 = uop_mem_log2(o->u->sub);
     bool be = uop_mem_be(o->u->sub);
     GuestAddr at = address(o);
+    settle_stores(o);
     V128 raw = log2 == 4 ? load16(host(at), true) : (V128){.u64 = {load_raw(host(at), log2), 0}};
     o->cpu->ll_value = raw;
     o->cpu->ll_size = 1u << log2;

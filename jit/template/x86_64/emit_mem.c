@@ -1,6 +1,10 @@
 /* emit_mem.c - guest memory: guest addresses are host addresses. x86-64 keeps loads in order and
- * stores in order (TSO), so plain and acquire loads, plain and release stores are plain moves; a
- * store ordered with later loads is an exchange.
+ * stores in order (TSO), so plain and acquire loads, plain and release stores are plain moves.
+ *
+ * A store that is ordered with later ordered loads (STLR with LDAR) is a plain move, too, and says
+ * so in Cpu.stores_wait; the ordered load asks that first, and makes the barrier if none came in
+ * between. Locked operations are barriers. So a lock that is taken by one and given up by STLR
+ * costs one locked operation, as it does natively.
  */
 #include "jit/template/x86_64/emit_ops.h"
 
@@ -30,6 +34,48 @@ static AsmMem address(Emit *e, const Uop *u, int32_t disp)
 static unsigned type_size(uint8_t type)
 {
     return type == T_I64 ? 3 : 2;
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+static bool is_seq(const Uop *u)
+{
+    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
+}
+
+static void set_stores_wait(Emit *e, int wait)
+{
+    asm_mov_mi(&e->a, 0, asm_cpu((uint32_t)offsetof(Cpu, stores_wait)), wait);
+}
+
+/* Any locked operation is a barrier. */
+static void full_fence(Emit *e)
+{
+    emit_clobber_flags(e);
+    asm_u8(&e->a, 0xf0);
+    asm_alu_mi(&e->a, ALU_AND, 0, asm_cpu((uint32_t)offsetof(Cpu, stores_wait)), 0);
+}
+
+static void cold_fence(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    full_fence(e);
+    asm_jmp(&e->a, p->back);
+}
+
+/* Before an ordered load. (Pieces of quick blocks have nothing out of line.) */
+static void settle_stores(Emit *e)
+{
+    emit_clobber_flags(e);
+    asm_alu_mi(&e->a, ALU_CMP, 0, asm_cpu((uint32_t)offsetof(Cpu, stores_wait)), 0);
+    if (e->quick) {
+        uint8_t *none = asm_jcc8(&e->a, CC_E);
+        full_fence(e);
+        asm_patch8(&e->a, none);
+        return;
+    }
+    ColdPiece *p = emit_cold(e, cold_fence, asm_jcc32(&e->a, CC_NE));
+    p->back = e->a.p;
 }
 
 /* ---- load ------------------------------------------------------------------------------------ */
@@ -88,6 +134,8 @@ bool emit_load(Emit *e, const Uop *u)
             ra_set_upper_zero(e, u->dst);
         return true;
     }
+    if (is_seq(u))
+        settle_stores(e);
     if (uop_mem_be(u->sub) && log2 == 1)
         emit_clobber_flags(e);
     load_int(e, u, address(e, u, u->imm));
@@ -95,18 +143,6 @@ bool emit_load(Emit *e, const Uop *u)
 }
 
 /* ---- store ----------------------------------------------------------------------------------- */
-
-static bool is_seq(const Uop *u)
-{
-    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
-}
-
-static void full_fence(Emit *e)
-{
-    emit_clobber_flags(e);
-    asm_u8(&e->a, 0xf0);
-    asm_alu_mi(&e->a, ALU_OR, 2, asm_mem(HR_RSP, -64), 0);
-}
 
 bool emit_store(Emit *e, const Uop *u)
 {
@@ -136,29 +172,25 @@ bool emit_store(Emit *e, const Uop *u)
         return true;
     }
     bool be = uop_mem_be(u->sub) && log2 > 0;
-    if (emit_is_const(e, u->c, &imm) && !be && !is_seq(u) &&
-        (log2 < 3 || (int64_t)imm == (int32_t)imm)) {
+    if (is_seq(u))
+        set_stores_wait(e, 1);
+    if (emit_is_const(e, u->c, &imm) && !be && (log2 < 3 || (int64_t)imm == (int32_t)imm)) {
         asm_mov_mi(&e->a, log2, address(e, u, u->imm), (int32_t)imm);
         return true;
     }
-    if (be || is_seq(u))
+    if (be)
         emit_clobber_flags(e);
     unsigned r = ra_use_g(e, u->c);
     AsmMem m = address(e, u, u->imm);
-    if (be || is_seq(u)) {
+    if (be) {
         unsigned t = ra_tmp_g(e);
         asm_mov_rr(&e->a, 3, t, r);
-        if (be) {
-            asm_bswap(&e->a, log2 == 3 ? 3 : 2, t);
-            if (log2 == 1)
-                asm_shift_ri(&e->a, SHIFT_SHR, 2, t, 16);
-        }
+        asm_bswap(&e->a, log2 == 3 ? 3 : 2, t);
+        if (log2 == 1)
+            asm_shift_ri(&e->a, SHIFT_SHR, 2, t, 16);
         r = t;
     }
-    if (is_seq(u))
-        asm_xchg_mr(&e->a, log2, m, r);
-    else
-        asm_mov_mr(&e->a, log2, m, r);
+    asm_mov_mr(&e->a, log2, m, r);
     return true;
 }
 
@@ -170,6 +202,8 @@ bool emit_ll(Emit *e, const Uop *u)
 
     if (uop_mem_be(u->sub) || (log2 == 4 && !emit_can_16(e)))
         return false;
+    if (is_seq(u))
+        settle_stores(e);
     if (log2 == 4)
         return emit_ll16(e, u);
     unsigned a = ra_use_g(e, u->a), t = ra_tmp_g(e);
@@ -204,6 +238,7 @@ bool emit_sc(Emit *e, const Uop *u)
     asm_u8(&e->a, 0xf0);
     asm_rm(&e->a, log2, log2 ? 0x0fb1 : 0x0fb0, c, asm_mem(a, 0)); /* lock cmpxchg */
     asm_setcc(&e->a, CC_NE, t);
+    set_stores_wait(e, 0);
     asm_patch8(&e->a, no);
     asm_patch8(&e->a, no2);
     asm_mov_mi(&e->a, 3, asm_cpu((uint32_t)offsetof(Cpu, ll_addr)), -1);
@@ -257,6 +292,7 @@ static void rmw_plain(Emit *e, const Uop *u, unsigned log2, AsmAlu op, bool inve
     }
     asm_u8(&e->a, 0xf0);
     asm_alu_mr(&e->a, op, log2, asm_mem(a, 0), b);
+    set_stores_wait(e, 0);
 }
 
 /* new = old op b, until nobody interferes. */
@@ -296,6 +332,7 @@ static void rmw_loop(Emit *e, const Uop *u, unsigned log2)
     asm_u8(&e->a, 0xf0);
     asm_rm(&e->a, log2, log2 ? 0x0fb1 : 0x0fb0, t, asm_mem(a, 0));
     asm_jcc(&e->a, CC_NE, again);
+    set_stores_wait(e, 0);
     old_value(e, u, HR_RAX, log2);
 }
 
@@ -320,6 +357,7 @@ bool emit_rmw(Emit *e, const Uop *u)
             asm_u8(&e->a, 0xf0);
             asm_rm(&e->a, log2, log2 ? 0x0fc1 : 0x0fc0, t, asm_mem(a, 0)); /* lock xadd */
         }
+        set_stores_wait(e, 0);
         old_value(e, u, t, log2);
         return true;
     }
@@ -349,6 +387,7 @@ bool emit_cas(Emit *e, const Uop *u)
     asm_mov_rr(&e->a, 3, HR_RAX, b);
     asm_u8(&e->a, 0xf0);
     asm_rm(&e->a, log2, log2 ? 0x0fb1 : 0x0fb0, c, asm_mem(a, 0));
+    set_stores_wait(e, 0);
     old_value(e, u, HR_RAX, log2);
     return true;
 }
