@@ -140,7 +140,7 @@ const Frontend frontend_aarch64 = {
     .flags_offset = A64_NZCV,
     .sp_offset = A64_SP,
     .tp_offset = A64_OFF(tpidr),
-    .int_pins = {A64_SP, A64_X(0), A64_X(1), A64_X(2), A64_X(3), A64_X(4), A64_X(5), A64_X(19),
+    .int_pins = {A64_SP, A64_X(0), A64_X(1), A64_X(2), A64_X(3), A64_X(19), A64_X(20), A64_X(21),
                  A64_X(29), A64_X(30)},
     .vec_pins = {A64_V(0), A64_V(1), A64_V(2), A64_V(3), A64_V(4), A64_V(5), A64_V(6), A64_V(7)},
     .helpers = helpers,

@@ -19,6 +19,7 @@ typedef struct A64Ctx {
     bool ended;    /* the instruction ended the block: its EXIT is emitted */
     bool bti;      /* there are guarded pages: indirect branches say their BTYPE */
     bool guarded;  /* this page is */
+    bool goes_on;  /* behind a conditional branch */
 } A64Ctx;
 
 /* ---- general registers: number 31 reads as zero and ignores writes --------------------------- */

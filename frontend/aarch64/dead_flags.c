@@ -87,6 +87,11 @@ static Meaning meaning_of(uint32_t insn)
     }
 }
 
+bool a64_reads_flags(uint32_t insn)
+{
+    return meaning_of(insn) == READS;
+}
+
 static GuestAddr displaced(GuestAddr pc, uint32_t insn, unsigned lsb, unsigned width)
 {
     int32_t words = (int32_t)(insn << (32 - lsb - width)) >> (32 - width);

@@ -1,4 +1,5 @@
-/* trans_branch.c - branches (C4.1.93 of the Arm ARM). Each ends its block. */
+/* trans_branch.c - branches (C4.1.93 of the Arm ARM). Each ends its block, unless the block goes on
+ * behind it (translate.c). */
 #include "frontend/aarch64/ctx.h"
 
 static GuestAddr target(const A64Ctx *ctx, const A64Args *a)
@@ -9,7 +10,9 @@ static GuestAddr target(const A64Ctx *ctx, const A64Args *a)
 static void branch_if(A64Ctx *ctx, const A64Args *a, Val cond)
 {
     uop_exit_if(ctx->b, cond, target(ctx, a));
-    a64_exit(ctx, UOP_EXIT_JUMP, ctx->pc + 4);
+    if (!ctx->goes_on) {
+        a64_exit(ctx, UOP_EXIT_JUMP, ctx->pc + 4);
+    }
 }
 
 static void set_link(A64Ctx *ctx)

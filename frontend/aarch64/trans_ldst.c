@@ -17,9 +17,10 @@ static A64Mem base_update(A64Ctx *ctx, const A64Args *a)
     return base_disp(ctx, a->rn, a->pre ? a->imm : 0);
 }
 
-static void update_base(A64Ctx *ctx, const A64Args *a)
+/* What was the base is added to behind the access: then the sum is made where the register is. */
+static void update_base(A64Ctx *ctx, const A64Args *a, Val base)
 {
-    a64_set_xsp(ctx, a->rn, uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm));
+    a64_set_xsp(ctx, a->rn, uop_bini(ctx->b, UOP_ADD, T_I64, base, a->imm));
 }
 
 /* [Xn, Rm, extend #amount]: option 2 uxtw, 3 lsl, 6 sxtw, 7 sxtx (C3.2.1.6, ExtendReg). */
@@ -179,35 +180,35 @@ void trans_LDTRS(A64Ctx *ctx, const A64Args *a)
 
 void trans_STR_imm(A64Ctx *ctx, const A64Args *a)
 {
-    Val base = uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm);
+    Val base = a64_xsp(ctx, a->rn);
     store_int(ctx, a, base_update(ctx, a));
-    a64_set_xsp(ctx, a->rn, base);
+    update_base(ctx, a, base);
 }
 
 void trans_LDR_imm(A64Ctx *ctx, const A64Args *a)
 {
-    Val base = uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm);
+    Val base = a64_xsp(ctx, a->rn);
     a64_set_r(ctx, a->size == 3, a->rt, load_int(ctx, a, base_update(ctx, a)));
-    a64_set_xsp(ctx, a->rn, base);
+    update_base(ctx, a, base);
 }
 
 void trans_LDRS_imm(A64Ctx *ctx, const A64Args *a)
 {
-    Val base = uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm);
+    Val base = a64_xsp(ctx, a->rn);
     a64_set_r(ctx, !a->w, a->rt, load_signed(ctx, a, base_update(ctx, a)));
-    a64_set_xsp(ctx, a->rn, base);
+    update_base(ctx, a, base);
 }
 
 void trans_STR_fp_imm(A64Ctx *ctx, const A64Args *a)
 {
     store_fp(ctx, a, base_update(ctx, a));
-    update_base(ctx, a);
+    update_base(ctx, a, a64_xsp(ctx, a->rn));
 }
 
 void trans_LDR_fp_imm(A64Ctx *ctx, const A64Args *a)
 {
     a64_set_fp_value(ctx, a->rt, load_fp(ctx, a, base_update(ctx, a)));
-    update_base(ctx, a);
+    update_base(ctx, a, a64_xsp(ctx, a->rn));
 }
 
 /* ---- register offset ------------------------------------------------------------------------- */

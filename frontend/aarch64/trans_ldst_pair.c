@@ -13,23 +13,17 @@ typedef struct Pair {
     Val first, second;
 } Pair;
 
-/* The pair's address, and the base after it if it is written. idx: 0 and 2 offset, 1 post-indexed,
- * 3 pre-indexed. */
-static A64Mem pair_address(A64Ctx *ctx, const A64Args *a, int idx, unsigned size)
+/* The pair's address. idx: 0 and 2 offset, 1 post-indexed, 3 pre-indexed. */
+static A64Mem pair_address(A64Ctx *ctx, const A64Args *a, int idx, unsigned size, Val base)
 {
-    return a64_mem(ctx, a64_xsp(ctx, a->rn), idx == 1 ? 0 : a->imm * (1 << size));
+    return a64_mem(ctx, base, idx == 1 ? 0 : a->imm * (1 << size));
 }
 
-static Val pair_base(A64Ctx *ctx, const A64Args *a, int idx, unsigned size)
-{
-    return idx & 1 ? uop_bini(ctx->b, UOP_ADD, T_I64, a64_xsp(ctx, a->rn), a->imm * (1 << size))
-                   : VAL_NONE;
-}
-
-static void update_base(A64Ctx *ctx, const A64Args *a, int idx, Val base)
+/* What was the base is added to behind the accesses: then the sum is made where the register is. */
+static void update_base(A64Ctx *ctx, const A64Args *a, int idx, unsigned size, Val base)
 {
     if (idx & 1) {
-        a64_set_xsp(ctx, a->rn, base);
+        a64_set_xsp(ctx, a->rn, uop_bini(ctx->b, UOP_ADD, T_I64, base, a->imm * (1 << size)));
     }
 }
 
@@ -66,39 +60,40 @@ static void store_pair(A64Ctx *ctx, const A64Args *a, A64Mem m, unsigned size, P
 static void stp_int(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->sf;
-    Val base = pair_base(ctx, a, idx, size);
+    Val base = a64_xsp(ctx, a->rn);
     Pair p = {a64_r(ctx, a->sf, a->rt), a64_r(ctx, a->sf, a->rt2)};
-    store_pair(ctx, a, pair_address(ctx, a, idx, size), size, p);
-    update_base(ctx, a, idx, base);
+    store_pair(ctx, a, pair_address(ctx, a, idx, size, base), size, p);
+    update_base(ctx, a, idx, size, base);
 }
 
 static void ldp_int(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->sf;
-    Val base = pair_base(ctx, a, idx, size);
-    Pair p = load_pair(ctx, a, pair_address(ctx, a, idx, size), a64_type(a->sf), size, false);
+    Val base = a64_xsp(ctx, a->rn);
+    Pair p = load_pair(ctx, a, pair_address(ctx, a, idx, size, base), a64_type(a->sf), size, false);
     a64_set_r(ctx, a->sf, a->rt, p.first);
     a64_set_r(ctx, a->sf, a->rt2, p.second);
-    update_base(ctx, a, idx, base);
+    update_base(ctx, a, idx, size, base);
 }
 
 static void stp_fp(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->opc;
-    Val base = pair_base(ctx, a, idx, size);
+    Val base = a64_xsp(ctx, a->rn);
     Pair p = {a64_fp_value(ctx, size, a->rt), a64_fp_value(ctx, size, a->rt2)};
-    store_pair(ctx, a, pair_address(ctx, a, idx, size), size, p);
-    update_base(ctx, a, idx, base);
+    store_pair(ctx, a, pair_address(ctx, a, idx, size, base), size, p);
+    update_base(ctx, a, idx, size, base);
 }
 
 static void ldp_fp(A64Ctx *ctx, const A64Args *a, int idx)
 {
     unsigned size = 2 + (unsigned)a->opc;
-    Val base = pair_base(ctx, a, idx, size);
-    Pair p = load_pair(ctx, a, pair_address(ctx, a, idx, size), a64_fp_type(size), size, false);
+    Val base = a64_xsp(ctx, a->rn);
+    Pair p =
+        load_pair(ctx, a, pair_address(ctx, a, idx, size, base), a64_fp_type(size), size, false);
     a64_set_fp_value(ctx, a->rt, p.first);
     a64_set_fp_value(ctx, a->rt2, p.second);
-    update_base(ctx, a, idx, base);
+    update_base(ctx, a, idx, size, base);
 }
 
 void trans_STNP(A64Ctx *ctx, const A64Args *a)
@@ -123,11 +118,11 @@ void trans_LDP(A64Ctx *ctx, const A64Args *a)
 
 void trans_LDPSW(A64Ctx *ctx, const A64Args *a)
 {
-    Val base = pair_base(ctx, a, a->idx, 2);
-    Pair p = load_pair(ctx, a, pair_address(ctx, a, a->idx, 2), T_I64, 2, true);
+    Val base = a64_xsp(ctx, a->rn);
+    Pair p = load_pair(ctx, a, pair_address(ctx, a, a->idx, 2, base), T_I64, 2, true);
     a64_set_x(ctx, a->rt, p.first);
     a64_set_x(ctx, a->rt2, p.second);
-    update_base(ctx, a, a->idx, base);
+    update_base(ctx, a, a->idx, 2, base);
 }
 
 void trans_STNP_fp(A64Ctx *ctx, const A64Args *a)

@@ -1,6 +1,9 @@
 /*
  * translate.c - the block loop: fetch, decode, call the pattern's translate function, until one of
  * them ends the block.
+ *
+ * Where the next instruction reads the flags that a conditional branch has read, the block goes on
+ * behind the branch (cmp; b.eq; b.hi): as another block it would find them in memory.
  */
 #include "frontend/aarch64/translate.h"
 
@@ -83,6 +86,14 @@ static void landing_block(const TranslateRequest *req, FetchRun *run, UopBlock *
     out->ninsns = 1;
 }
 
+/* Of the instruction at pc: see above. */
+static bool goes_on_behind(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t insn)
+{
+    uint32_t next;
+    return insn >> 24 == 0x54 /* B.cond */ && !req->critical &&
+           a64_fetch(req, run, pc + 4, &next) && a64_reads_flags(next);
+}
+
 void a64_translate(const TranslateRequest *req, UopBlock *out)
 {
     A64Ctx ctx = {.b = out, .pc = req->pc, .mode = req->mode, .bti = req->guarded != NULL};
@@ -114,6 +125,7 @@ void a64_translate(const TranslateRequest *req, UopBlock *out)
         }
         uop_begin_insn(out, ctx.pc, 4);
         ctx.guarded = run->guarded;
+        ctx.goes_on = n + 1 < req->max_insns && goes_on_behind(req, run, ctx.pc, insn);
         if (req->critical && ctx.pc == req->critical->start) {
             uop_helper(out, A64_HELPER_critical_enter, false,
                        uop_const(out, T_I64, req->critical->descriptor), VAL_NONE, VAL_NONE);

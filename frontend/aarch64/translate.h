@@ -14,5 +14,7 @@ uint32_t a64_landings(const uint8_t *code, bool guarded, FoundKind kind);
 typedef enum A64Landing { A64_LAND, A64_LAND_REFUSED, A64_LAND_NOWHERE } A64Landing;
 A64Landing a64_land(const TranslateRequest *req, FetchRun *run, GuestAddr pc, uint32_t *insn);
 UopFlagsUse a64_flags_use_at(const TranslateRequest *req, GuestAddr pc);
+/* Does it read flags? */
+bool a64_reads_flags(uint32_t insn);
 
 #endif
