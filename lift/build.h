@@ -66,7 +66,8 @@ enum { FLAG_BITS = 64, FLAG_IF };
 
 typedef struct BlockState {
     LLVMBasicBlockRef entry;
-    UnitSet use, def; /* read before written; written as a whole before read */
+    LLVMBasicBlockRef wide; /* where other blocks lead to instead (widen_find()), or NULL */
+    UnitSet use, def;       /* read before written; written as a whole before read */
     UnitSet live_in;
     UnitSet dirty_in;        /* may differ from struct Cpu */
     bool commits;            /* precise: struct Cpu is made current within */
@@ -160,7 +161,8 @@ typedef struct Lift {
     uint8_t *flushed;      /* by value number: flush-to-zero mode; no lane is denormal */
     V *fast;               /* while it is done again: by value number, as it was */
     bool again;
-    bool masks; /* AVX-512's may be used */
+    bool masks;    /* AVX-512's may be used */
+    unsigned wide; /* so many iterations are done at once: types are of lanes for all; or 0 */
     /* Of loops that were unrolled: r is `unrolled` then, blocks from first_copy on are copies. */
     LiftRegion unrolled;
     LiftBlock *copies;               /* owned: its blocks */
@@ -243,6 +245,9 @@ bool regs_cost_more(const Lift *l);
 void regs_prologue(Lift *l);
 V regs_get(Lift *l, uint8_t type, uint32_t off);
 void regs_put(Lift *l, uint8_t type, uint32_t off, V v);
+/* What is in units, and that it be there again. */
+void regs_save(Lift *l, const UnitSet *units, V saved[static MAX_UNITS][4]);
+void regs_restore(Lift *l, const UnitSet *units, V saved[static MAX_UNITS][4]);
 FlagVal regs_get_flags(Lift *l);
 void regs_put_flags(Lift *l, const FlagVal *f);
 /* At a block's beginning: what is known of its flags. */
@@ -312,6 +317,16 @@ unsigned lift_call_convention(LiftStub stub);
 V lift_call_op(Lift *l, const Uop *u, V a, V b, V c);
 /* Before an ordered load: a barrier, if a store waits for one. */
 void lift_settle_stores(Lift *l);
+/* Memory (lift_mem.c): where u accesses it; an access that is of the guest's memory. */
+V lift_pointer(Lift *l, const Uop *u);
+V lift_mark(Lift *l, V access, bool vol);
+/* Ways out (lift_exit.c): to the pc; before the jump back to block k. */
+void lift_go_to(Lift *l, GuestAddr target);
+void lift_poll(Lift *l, uint32_t k);
+/* Loops that do several iterations at once (widen_lift.c): which they are; the code of one, before
+ * the block itself is lifted. */
+void widen_find(Lift *l);
+void widen_loop(Lift *l, uint32_t index);
 /* In precise mode: before something that may fault and isn't faults_has(). */
 void lift_may_fault(Lift *l);
 /* unroll.c. Once, before anything is done with the region's blocks; false: no memory. */

@@ -199,6 +199,13 @@ static void lift_block(Lift *l, uint32_t index)
     l->dirty = s->dirty_in;
     l->flags_known = s->flags_known;
     l->flags_now = s->flags_out;
+    if (s->wide) {
+        widen_loop(l, index);
+        l->insn_pc = l->ub->pc;
+        l->dirty = s->dirty_in;
+        l->flags_known = s->flags_known;
+        l->flags_now = s->flags_out;
+    }
     LLVMPositionBuilderAtEnd(l->b, s->entry);
     regs_enter_block(l);
     for (uint32_t i = 0; i < l->ub->count && !l->failed; i++) {
@@ -228,6 +235,10 @@ static void lift_blocks(Lift *l)
         if (!l->bs[i].reached && !l->failed) {
             LLVMPositionBuilderAtEnd(l->b, l->bs[i].entry);
             LLVMBuildUnreachable(l->b);
+            if (l->bs[i].wide) {
+                LLVMPositionBuilderAtEnd(l->b, l->bs[i].wide);
+                LLVMBuildUnreachable(l->b);
+            }
         }
     }
 }
@@ -290,6 +301,7 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
         snprintf(name, sizeof name, "b%llx", (unsigned long long)l->r->blocks[i].ub->pc);
         l->bs[i].entry = lift_bb(l, name);
     }
+    widen_find(l);
     LLVMPositionBuilderAtEnd(l->b, prologue);
     regs_prologue(l);
     if (region->spoilt) { /* an instruction that this host hasn't got: LLVM can't select it */
@@ -301,7 +313,7 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
         lift_settle_stores(l);
         l->settled = true;
     }
-    LLVMBuildBr(l->b, l->bs[0].entry);
+    LLVMBuildBr(l->b, l->bs[0].wide ? l->bs[0].wide : l->bs[0].entry);
     lift_blocks(l);
     err = -EOPNOTSUPP;
     if (!l->failed && !(region->picky && region->precise && regs_cost_more(l))) {

@@ -95,7 +95,8 @@ static void into_block(Lift *l, uint32_t k)
         s->flags_known = l->flags_known;
         s->flags_out = l->flags_now;
     }
-    LLVMBuildBr(l->b, s->entry);
+    bool round = l->index == k || (l->next_copy && l->next_copy[l->index] == k + 1);
+    LLVMBuildBr(l->b, s->wide && !round ? s->wide : s->entry);
 }
 
 static void to_block(Lift *l, uint32_t k)
@@ -123,16 +124,10 @@ static void look(Lift *l, GuestAddr target)
 }
 
 /* The back edges to a block share one way out, whatever is dirty at each. */
-static void back_to_block(Lift *l, uint32_t k)
+void lift_poll(Lift *l, uint32_t k)
 {
     BlockState *s = &l->bs[k];
     GuestAddr pc = l->r->blocks[k].ub->pc;
-    regs_enter_loop(l, (int)l->index, k);
-    if (l->r->precise && set_has(&s->live_in, 0)) { /* each makes flags of its own */
-        look(l, pc);
-        into_block(l, k);
-        return;
-    }
     if (!s->asked) {
         LLVMBasicBlockRef from = LLVMGetInsertBlock(l->b);
         UnitSet dirty = l->dirty;
@@ -150,6 +145,16 @@ static void back_to_block(Lift *l, uint32_t k)
     compiler_fence(l);
     lift_branch_unlikely(l, is_asked(l), s->asked, on);
     LLVMPositionBuilderAtEnd(l->b, on);
+}
+
+static void back_to_block(Lift *l, uint32_t k)
+{
+    regs_enter_loop(l, (int)l->index, k);
+    if (l->r->precise && set_has(&l->bs[k].live_in, 0)) { /* each makes flags of its own */
+        look(l, l->r->blocks[k].ub->pc);
+    } else {
+        lift_poll(l, k);
+    }
     into_block(l, k);
 }
 
@@ -171,7 +176,7 @@ static void go_on(Lift *l, GuestAddr target, int k)
     }
 }
 
-static void go_to(Lift *l, GuestAddr target)
+void lift_go_to(Lift *l, GuestAddr target)
 {
     go_on(l, target, lift_next(l, l->index, target));
 }
@@ -305,7 +310,7 @@ void lift_exit(Lift *l, const Uop *u)
     case UOP_EXIT_DISPATCH: leave(l, LIFT_LEAVE, target ? target : lift_guest(l, u->imm64)); break;
     case UOP_EXIT_RET:
         if (!target) {
-            go_to(l, u->imm64);
+            lift_go_to(l, u->imm64);
         } else if (l->r->blocks[l->index].context) {
             inlined_return(l, target);
         } else {
@@ -324,7 +329,7 @@ void lift_exit(Lift *l, const Uop *u)
         if (target) {
             indirect(l, target);
         } else {
-            go_to(l, u->imm64);
+            lift_go_to(l, u->imm64);
         }
         break;
     }
@@ -354,7 +359,7 @@ void lift_exit_if(Lift *l, const Uop *u)
     } else {
         weigh(l, LLVMBuildCondBr(l->b, cond, out, on), u->imm64);
         LLVMPositionBuilderAtEnd(l->b, out);
-        go_to(l, u->imm64);
+        lift_go_to(l, u->imm64);
     }
     LLVMPositionBuilderAtEnd(l->b, on);
 }

@@ -146,7 +146,8 @@ static V checked(Lift *l, const Uop *u, V fast, V bad)
 static V range(Lift *l, const Uop *u, V a, V b)
 {
     enum { COMPARED_SIGN = 4 };
-    bool vec = uop_is_vec(u->type), wide = uop_lane(u->type) == LANE_F64, pair = is_pair(a);
+    bool vec = uop_is_vec(u->type) || l->wide, wide = uop_lane(u->type) == LANE_F64;
+    bool pair = is_pair(a);
     char text[40];
     snprintf(text, sizeof text, "vrange%c%c $$%u, $2, $1, $0", vec ? 'p' : 's', wide ? 'd' : 's',
              COMPARED_SIGN + (u->op == UOP_FMAX));

@@ -17,7 +17,7 @@ static bool is_volatile(const Lift *l, const Uop *u)
     return l->r->precise || u->flags & (UOPF_ORDER_MASK | UOPF_ATOMIC);
 }
 
-static V pointer(Lift *l, const Uop *u)
+V lift_pointer(Lift *l, const Uop *u)
 {
     bool indexed = u->op == UOP_LOAD || u->op == UOP_STORE;
     if (indexed && u->b != VAL_NONE &&
@@ -40,7 +40,7 @@ static V pointer(Lift *l, const Uop *u)
     return p;
 }
 
-static V mark(Lift *l, V access, bool vol)
+V lift_mark(Lift *l, V access, bool vol)
 {
     LLVMSetMetadata(access, l->kind_tbaa, l->tbaa_guest);
     LLVMSetVolatile(access, vol);
@@ -154,10 +154,10 @@ static bool lift_load(Lift *l, const Uop *u)
         return true;
     }
     lift_may_fault(l);
-    V x = LLVMBuildLoad2(l->b, by_value ? lift_type(l, u->type) : memory_type(l, u), pointer(l, u),
-                         "");
+    V x = LLVMBuildLoad2(l->b, by_value ? lift_type(l, u->type) : memory_type(l, u),
+                         lift_pointer(l, u), "");
     LLVMSetAlignment(x, 1);
-    mark(l, x, is_volatile(l, u));
+    lift_mark(l, x, is_volatile(l, u));
     if (u->flags & UOPF_ORDER_MASK) {
         compiler_fence(l);
     }
@@ -184,7 +184,7 @@ static bool lift_store(Lift *l, const Uop *u)
         return true;
     }
     lift_may_fault(l);
-    V p = pointer(l, u);
+    V p = lift_pointer(l, u);
     if (order) {
         compiler_fence(l);
     }
@@ -193,7 +193,7 @@ static bool lift_store(Lift *l, const Uop *u)
     }
     V s = LLVMBuildStore(l->b, x, p);
     LLVMSetAlignment(s, 1);
-    mark(l, s, is_volatile(l, u));
+    lift_mark(l, s, is_volatile(l, u));
     return true;
 }
 
@@ -207,7 +207,7 @@ static V compare_exchange(Lift *l, V p, V old, V new)
 {
     LLVMAtomicOrdering seq = LLVMAtomicOrderingSequentiallyConsistent;
     V x = LLVMBuildAtomicCmpXchg(l->b, p, old, new, seq, seq, false);
-    mark(l, x, l->r->precise);
+    lift_mark(l, x, l->r->precise);
     set_stores_wait(l, 0);
     return x;
 }
@@ -220,9 +220,9 @@ static bool lift_ll(Lift *l, const Uop *u)
     }
     lift_may_fault(l);
     V x = LLVMBuildLoad2(l->b, uop_mem_log2(u->sub) == 4 ? l->v2i64 : memory_type(l, u),
-                         pointer(l, u), "");
+                         lift_pointer(l, u), "");
     LLVMSetAlignment(x, 1);
-    mark(l, x, true);
+    lift_mark(l, x, true);
     compiler_fence(l);
     regs_cpu_store(l, lift_val(l, u->a), LL_ADDR, false);
     regs_cpu_store(l, lift_i32(l, UINT32_C(1) << uop_mem_log2(u->sub)), LL_SIZE, false);
@@ -236,7 +236,7 @@ static bool lift_sc(Lift *l, const Uop *u)
 {
     lift_may_fault(l);
     Ty t = memory_type(l, u);
-    V addr = lift_val(l, u->a), p = pointer(l, u), new = to_memory(l, u, lift_val(l, u->c));
+    V addr = lift_val(l, u->a), p = lift_pointer(l, u), new = to_memory(l, u, lift_val(l, u->c));
     V same = LLVMBuildICmp(l->b, LLVMIntEQ, regs_cpu_load(l, l->i64, LL_ADDR, false), addr, "");
     V size = regs_cpu_load(l, l->i32, LL_SIZE, false);
     V fits =
@@ -275,8 +275,8 @@ static bool lift_rmw(Lift *l, const Uop *u)
     }
     LLVMAtomicOrdering order = u->flags & UOPF_ORDER_MASK ? LLVMAtomicOrderingSequentiallyConsistent
                                                           : LLVMAtomicOrderingMonotonic;
-    V old = mark(l, LLVMBuildAtomicRMW(l->b, ops[u->imm], pointer(l, u), x, order, false),
-                 l->r->precise);
+    V old = lift_mark(l, LLVMBuildAtomicRMW(l->b, ops[u->imm], lift_pointer(l, u), x, order, false),
+                      l->r->precise);
     set_stores_wait(l, 0);
     l->vals[u->dst] = from_memory(l, u, old);
     return true;
@@ -286,7 +286,7 @@ static bool lift_cas(Lift *l, const Uop *u)
 {
     lift_may_fault(l);
     V old = to_memory(l, u, lift_val(l, u->b)), new = to_memory(l, u, lift_val(l, u->c));
-    V seen = LLVMBuildExtractValue(l->b, compare_exchange(l, pointer(l, u), old, new), 0, "");
+    V seen = LLVMBuildExtractValue(l->b, compare_exchange(l, lift_pointer(l, u), old, new), 0, "");
     l->vals[u->dst] = from_memory(l, u, seen);
     return true;
 }

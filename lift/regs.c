@@ -339,6 +339,27 @@ void regs_put(Lift *l, uint8_t type, uint32_t off, V v)
     put_whole(l, u, lift_cast(l, whole, l->v2i64));
 }
 
+void regs_save(Lift *l, const UnitSet *units, V saved[static MAX_UNITS][4])
+{
+    for (unsigned k = 0; k < l->nunits; k++) {
+        for (unsigned i = 0; i < 4 && set_has(units, k); i++) {
+            V slot = l->units[k].slot[i];
+            saved[k][i] = slot ? LLVMBuildLoad2(l->b, LLVMGetAllocatedType(slot), slot, "") : NULL;
+        }
+    }
+}
+
+void regs_restore(Lift *l, const UnitSet *units, V saved[static MAX_UNITS][4])
+{
+    for (unsigned k = 0; k < l->nunits; k++) {
+        for (unsigned i = 0; i < 4 && set_has(units, k); i++) {
+            if (saved[k][i]) {
+                LLVMBuildStore(l->b, saved[k][i], l->units[k].slot[i]);
+            }
+        }
+    }
+}
+
 FlagVal regs_get_flags(Lift *l)
 {
     if (l->flags_known) {

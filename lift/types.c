@@ -24,13 +24,15 @@ static Ty lane_type(Lift *l, unsigned lane, bool as_int)
 
 static Ty make_type(Lift *l, uint8_t type, bool as_int)
 {
+    unsigned times = l->wide && !uop_is_int(type) ? l->wide : 1;
     if (type == T_I128) {
         return l->v2i64;
     }
-    if (!uop_is_vec(type)) {
+    if (!uop_is_vec(type) && times == 1) {
         return lane_type(l, uop_lane(type), as_int);
     }
-    return LLVMVectorType(lane_type(l, uop_lane(type), as_int), uop_lanes(type));
+    unsigned lanes = uop_is_vec(type) ? uop_lanes(type) : 1;
+    return LLVMVectorType(lane_type(l, uop_lane(type), as_int), times * lanes);
 }
 
 Ty lift_type(Lift *l, uint8_t type)
@@ -73,7 +75,7 @@ V lift_guest(Lift *l, GuestAddr addr)
 
 static V splat(V x, unsigned n)
 {
-    V lanes[16];
+    V lanes[64];
     for (unsigned i = 0; i < n; i++) {
         lanes[i] = x;
     }
@@ -92,8 +94,8 @@ V lift_const(Lift *l, uint8_t type, uint64_t bits)
     }
     V lane =
         LLVMConstInt(lane_type(l, type == T_I128 ? LANE_I64 : uop_lane(type), true), bits, false);
-    if (uop_is_vec(type)) {
-        lane = splat(lane, type == T_I128 ? 2 : uop_lanes(type));
+    if (LLVMGetTypeKind(t) == LLVMVectorTypeKind) {
+        lane = splat(lane, LLVMGetVectorSize(t));
     }
     return LLVMConstBitCast(lane, t);
 }
