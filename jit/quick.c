@@ -106,8 +106,8 @@ bool quick_went_on(const Block *b)
     return on;
 }
 
-/* Where the guest code of `old` goes on behind what has taken its place: optimized blocks mostly end
- * with their first branch. */
+/* Where the guest code of `old` goes on behind what has taken its place: optimized blocks mostly
+ * end with their first branch. */
 static void make_rest(JitThread *t, const Block *old, const Block *b)
 {
     uint64_t generation = t->generation;
