@@ -286,6 +286,8 @@ V checks_result(Lift *l, const Uop *u, V fast, bool tiny);
  * asked first what needn't be looked at more closely; the block that does so, if there is one, goes
  * to `join`. */
 LLVMBasicBlockRef checks_ask(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockRef join);
+/* With Lift.masks and Lift.wide (of 32 bytes): to `unsure` unless nothing is wrong for certain. */
+void checks_sure(Lift *l, LLVMBasicBlockRef unsure);
 void lift_one(Lift *l, const Uop *u);
 
 /* ---- floats (lift_fp.c) ---------------------------------------------------------------------- */

@@ -37,10 +37,15 @@ static void bad_if(Lift *l, Bad *bad, unsigned kind, V signs)
     *to = *to ? LLVMBuildOr(l->b, *to, x, "") : x;
 }
 
-static unsigned kind_of(uint8_t type)
+static bool is_vector(const Lift *l, uint8_t type)
+{
+    return l->wide || uop_is_vec(type);
+}
+
+static unsigned kind_of(const Lift *l, uint8_t type)
 {
     bool wide = uop_lane(type) == LANE_F64;
-    return uop_is_vec(type) ? wide ? OF_F64X2 : OF_F32X4 : wide ? OF_F64 : OF_F32;
+    return is_vector(l, type) ? wide ? OF_F64X2 : OF_F32X4 : wide ? OF_F64 : OF_F32;
 }
 
 /* In 128 bits; above a scalar stands anything, above two floats both again. */
@@ -48,6 +53,9 @@ static V in_register(Lift *l, V x, uint8_t type)
 {
     bool wide = uop_lane(type) == LANE_F64;
     Ty t = LLVMVectorType(wide ? l->f64 : l->f32, wide ? 2 : 4);
+    if (l->wide) {
+        return x;
+    }
     if (!uop_is_vec(type)) {
         return LLVMBuildInsertElement(l->b, LLVMGetUndef(t), x, lift_i32(l, 0), "");
     }
@@ -78,18 +86,19 @@ static void bad_by_mask(Lift *l, Bad *bad, const char *insn, V a, V b)
     bad->mask = bad->mask ? LLVMBuildOr(l->b, bad->mask, x, "") : x;
 }
 
-static const char *compare_insn(char text[static 20], uint8_t type, unsigned predicate)
+static const char *compare_insn(const Lift *l, char text[static 20], uint8_t type,
+                                unsigned predicate)
 {
     static const char *const lanes[BAD_KINDS] = {
         [OF_F32X4] = "ps", [OF_F64X2] = "pd", [OF_F32] = "ss", [OF_F64] = "sd"};
-    snprintf(text, 20, "vcmp%s $$%u,", lanes[kind_of(type)], predicate);
+    snprintf(text, 20, "vcmp%s $$%u,", lanes[kind_of(l, type)], predicate);
     return text;
 }
 
 /* a and b hold results of the type. */
 static void good_by_mask(Lift *l, Bad *bad, uint8_t type, const char *insn, V a, V b)
 {
-    V *to = &bad->good[uop_is_vec(type) ? kind_of(type) : OF_F64];
+    V *to = &bad->good[is_vector(l, type) ? kind_of(l, type) : OF_F64];
     *to = mask_of(l, insn, in_register(l, a, type), in_register(l, b, type), *to);
 }
 
@@ -98,7 +107,7 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
 {
     char text[20];
     if (bad->sure) {
-        good_by_mask(l, bad, type, compare_insn(text, type, predicate ^ CMP_NOT), a, b);
+        good_by_mask(l, bad, type, compare_insn(l, text, type, predicate ^ CMP_NOT), a, b);
         return;
     }
     if (!l->masks && !uop_is_vec(type) && bad->ncompared < MAX_COMPARED) {
@@ -110,7 +119,7 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
     V args[3] = {in_register(l, a, type), in_register(l, b, type),
                  LLVMConstInt(l->i8, predicate, false)};
     if (l->masks) {
-        bad_by_mask(l, bad, compare_insn(text, type, predicate), args[0], args[1]);
+        bad_by_mask(l, bad, compare_insn(l, text, type, predicate), args[0], args[1]);
         return;
     }
     static const char *const names[BAD_KINDS] = {
@@ -119,7 +128,7 @@ static void bad_where(Lift *l, Bad *bad, uint8_t type, unsigned predicate, V a, 
         [OF_F32] = "llvm.x86.sse.cmp.ss", /* whatever stands above raises nothing */
         [OF_F64] = "llvm.x86.sse2.cmp.sd",
     };
-    unsigned kind = kind_of(type);
+    unsigned kind = kind_of(l, type);
     bad_if(l, bad, kind, lift_intrinsic(l, names[kind], NULL, 0, args, 3));
 }
 
@@ -145,7 +154,8 @@ static void branch_unless_sure(Lift *l, const Bad *bad, LLVMBasicBlockRef unsure
     for (unsigned kind = 0; kind < BAD_KINDS; kind++) {
         if (bad->good[kind]) {
             LLVMBasicBlockRef on = lift_bb(l, "");
-            lift_branch_unlikely(l, not_all(l, bad->good[kind], lanes[kind]), unsure, on);
+            uint8_t all = l->wide ? (kind == OF_F64X2 ? 15 : 255) : lanes[kind];
+            lift_branch_unlikely(l, not_all(l, bad->good[kind], all), unsure, on);
             LLVMPositionBuilderAtEnd(l->b, on);
         }
     }
@@ -327,6 +337,18 @@ static void find_bad(Lift *l, bool sure, LLVMBasicBlockRef bad_ones)
         }
     }
     branch_if_bad(l, &bad, bad_ones);
+}
+
+void checks_sure(Lift *l, LLVMBasicBlockRef unsure)
+{
+    Bad bad = {.sure = true};
+    sure_of_others(l, &bad);
+    for (unsigned k = 0; k < l->npending; k++) {
+        if (l->pending[k].nan) {
+            bad_nans(l, &bad, l->pending[k].u->type);
+        }
+    }
+    branch_if_bad(l, &bad, unsure);
 }
 
 LLVMBasicBlockRef checks_ask(Lift *l, LLVMBasicBlockRef again, LLVMBasicBlockRef join)

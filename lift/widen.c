@@ -143,6 +143,26 @@ static Step step_of_address(const Plan *p, const Uop *u)
     return s;
 }
 
+/* The load of which the register has the result when the next iteration gets it, or VAL_NONE. */
+static Val carried_load(const Plan *p, const Uop *get)
+{
+    const Uop *put = NULL;
+    for (const Uop *u = p->ub->uops; u < p->ub->uops + p->ub->count; u++) {
+        if (u->op == UOP_PUT && meet(u, get)) {
+            if (u < get || u->imm != get->imm || uop_type_bytes(u->type) != 16) {
+                return VAL_NONE;
+            }
+            put = u;
+        }
+    }
+    const Uop *u = put ? p->def[put->a] : NULL;
+    while (u && (u->op == UOP_BITCAST || u->op == UOP_ZEXTV)) {
+        u = p->def[u->a];
+    }
+    bool whole = u && u->op == UOP_LOAD && uop_type_bytes(u->type) == uop_type_bytes(get->type);
+    return whole && !uop_is_int(u->type) ? u->dst : VAL_NONE;
+}
+
 /* ---- the micro-ops --------------------------------------------------------------------------- */
 
 static bool all_are(const Plan *p, const Uop *u, WidenClass a, WidenClass b)
@@ -190,6 +210,29 @@ static uint8_t lanes_of(const Plan *p, const Uop *u, bool *hides)
     return (uint8_t)seen;
 }
 
+/* Lanes of all iterations are WIDEN_BYTES. (Loads come first in loops that have any, and a loop
+ * that has none stores what isn't computed.) */
+static bool is_whole(const Plan *p, const Uop *u)
+{
+    return uop_type_bytes(u->type) == p->w->stride;
+}
+
+/* Masks make masks; of float results they leave whole lanes, or none. */
+static bool logic(Plan *p, const Uop *u, uint8_t made_of)
+{
+    if (!uop_is_vec(u->type)) {
+        return false;
+    }
+    uint8_t a = p->mask[u->a], b = u->b == VAL_NONE ? 0 : p->mask[u->b];
+    p->mask[u->dst] = a < b ? a : b;
+    unsigned bits = made_of - 1 == LANE_F64 ? 64 : 32;
+    if (!made_of || made_of == UINT8_MAX || u->b == VAL_NONE) {
+        return !made_of;
+    }
+    return (u->op == UOP_AND || u->op == UOP_ANDN) &&
+           ((b >= bits && !p->lane[u->b]) || (u->op == UOP_AND && a >= bits && !p->lane[u->a]));
+}
+
 /* An operation on lanes. Which of them may go on with results that haven't been checked: see
  * lift/checks.c. */
 static bool on_lanes(Plan *p, const Uop *u, bool extremes)
@@ -207,13 +250,13 @@ static bool on_lanes(Plan *p, const Uop *u, bool extremes)
     case UOP_FSQRT:
     case UOP_FMA:
         p->lane[u->dst] = own;
-        return is_float && fits && !hides && ++p->results <= WIDEN_RESULTS &&
+        return is_float && fits && !hides && is_whole(p, u) && ++p->results <= WIDEN_RESULTS &&
                !(u->op == UOP_FMUL && u->sub == UOP_FMUL_X);
     case UOP_FMIN:
     case UOP_FMAX:
         p->lane[u->dst] = own;
         p->hides[u->dst] = true;
-        return is_float && fits && extremes && ++p->results <= WIDEN_RESULTS;
+        return is_float && fits && extremes && is_whole(p, u) && ++p->results <= WIDEN_RESULTS;
     case UOP_FCMP:
         p->lane[u->dst] = 0;
         p->mask[u->dst] = (uint8_t)uop_lane_bits(u->type);
@@ -227,7 +270,7 @@ static bool on_lanes(Plan *p, const Uop *u, bool extremes)
     case UOP_AND:
     case UOP_OR:
     case UOP_XOR:
-    case UOP_ANDN:
+    case UOP_ANDN: return logic(p, u, made_of);
     case UOP_ADD:
     case UOP_SUB: return !made_of && uop_is_vec(u->type);
     default: return false;
@@ -262,10 +305,14 @@ static bool classify(Plan *p, const Uop *u, bool extremes)
     case UOP_INSN:
     case UOP_PREFETCH: return true;
     case UOP_GET:
-        if (is_put(p, u)) {
-            return false;
-        }
         c = is_vector_file(u) ? WIDEN_SAME : WIDEN_INT;
+        if (is_put(p, u)) {
+            c = WIDEN_LANES;
+            p->w->carried[u->dst] = is_vector_file(u) ? carried_load(p, u) : VAL_NONE;
+            if (p->w->carried[u->dst] == VAL_NONE) {
+                return false;
+            }
+        }
         break;
     case UOP_PUT:
         return is_vector_file(u) ? uop_type_bytes(u->type) == 16 && class_of(p, u->a) > WIDEN_INT

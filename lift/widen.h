@@ -14,7 +14,7 @@ typedef enum WidenClass {
     WIDEN_TOP    /* ZEXTV of such lanes: for a register only */
 } WidenClass;
 
-enum { WIDEN_BYTES = 32, WIDEN_VALS = 192, WIDEN_ACCESSES = 8, WIDEN_RESULTS = 24 };
+enum { WIDEN_BYTES = 32, WIDEN_VALS = 192, WIDEN_ACCESSES = 10, WIDEN_RESULTS = 24 };
 typedef struct Widening {
     unsigned times;         /* so many iterations */
     unsigned stride;        /* bytes from one to the next, which is also what each access takes */
@@ -26,6 +26,8 @@ typedef struct Widening {
         bool exact;
     } access[WIDEN_ACCESSES];
     unsigned naccesses;
+    /* Of WIDEN_LANES that a GET gives: the load that the iteration before has put there. */
+    Val carried[WIDEN_VALS];
     uint32_t branch; /* the EXIT_IF's index; what stands behind it is done on the way out */
     bool leaves;     /* it leaves the loop, and the block's EXIT goes round: nothing stands there */
 } Widening;

@@ -212,22 +212,42 @@ static void same_values(Lift *l, Wide *w)
     }
 }
 
-/* Loads and operations. */
-static void lanes(Lift *l, Wide *w)
+static void loads(Lift *l, const Wide *w)
 {
-    unsigned next = 0;
-    for (uint32_t i = 0; i < w->w.branch; i++) {
-        const Uop *u = &l->ub->uops[i];
-        bool is_access = next < w->w.naccesses && w->w.access[next].uop == i;
-        next += is_access;
-        if (u->dst == VAL_NONE || class_of(w, u->dst) != WIDEN_LANES) {
+    for (unsigned k = 0; k < w->w.naccesses; k++) {
+        const Uop *u = accessed(l, w, k);
+        if (u->op == UOP_LOAD) {
+            V x = LLVMBuildLoad2(l->b, lift_type(l, u->type), w->pointer[k], "");
+            LLVMSetAlignment(x, 1);
+            l->vals[u->dst] = lift_mark(l, x, false);
+        }
+    }
+}
+
+/* What a register has at the beginning of each iteration: what it has now, and but for the last
+ * what each has loaded. */
+static V carried(Lift *l, const Wide *w, const Uop *get)
+{
+    l->wide = 0;
+    V now = repeated(l, w, regs_get(l, get->type, (uint32_t)get->imm));
+    l->wide = w->w.times;
+    V loaded = lift_cast(l, lift_val(l, w->w.carried[get->dst]), LLVMTypeOf(now)), mask[64];
+    unsigned n = LLVMGetVectorSize(LLVMTypeOf(now)), each = n / w->w.times;
+    for (unsigned i = 0; i < n; i++) {
+        mask[i] = lift_i32(l, i < each ? i : n + i - each);
+    }
+    return LLVMBuildShuffleVector(l->b, now, loaded, LLVMConstVector(mask, n), "");
+}
+
+static void operations(Lift *l, const Wide *w)
+{
+    for (const Uop *u = l->ub->uops; u < l->ub->uops + w->w.branch; u++) {
+        if (u->dst == VAL_NONE || class_of(w, u->dst) != WIDEN_LANES || u->op == UOP_LOAD) {
             continue;
         }
         l->u = u;
-        if (is_access) {
-            V x = LLVMBuildLoad2(l->b, lift_type(l, u->type), w->pointer[next - 1], "");
-            LLVMSetAlignment(x, 1);
-            l->vals[u->dst] = lift_mark(l, x, false);
+        if (u->op == UOP_GET) {
+            l->vals[u->dst] = carried(l, w, u);
         } else {
             lift_one(l, u);
         }
@@ -250,8 +270,7 @@ static V unsure_lanes(Lift *l, const Pending *p)
                        : lift_fp_compare(l, "uno", x, x, true);
 }
 
-/* What is pending, all of it of this loop. */
-static void check(Lift *l, const Wide *w)
+static void bail_if_wrong(Lift *l, const Wide *w)
 {
     V unsure[2] = {NULL, NULL}; /* by the number of lanes: of doubles, of floats */
     for (uint32_t k = 0; k < l->npending; k++) {
@@ -271,6 +290,25 @@ static void check(Lift *l, const Wide *w)
             lift_branch_unlikely(l, any, w->bail, on);
             LLVMPositionBuilderAtEnd(l->b, on);
         }
+    }
+}
+
+/* What is pending, all of it of this loop. */
+static void check(Lift *l, const Wide *w)
+{
+    if (l->masks && l->npending) { /* as checks_ask() does it */
+        Pending pending[MAX_PENDING];
+        memcpy(pending, l->pending, sizeof pending);
+        LLVMBasicBlockRef unsure = lift_bb(l, "unsure"), join = lift_bb(l, "join");
+        checks_sure(l, unsure);
+        LLVMBuildBr(l->b, join);
+        memcpy(l->pending, pending, sizeof pending);
+        LLVMPositionBuilderAtEnd(l->b, unsure);
+        bail_if_wrong(l, w);
+        LLVMBuildBr(l->b, join);
+        LLVMPositionBuilderAtEnd(l->b, join);
+    } else {
+        bail_if_wrong(l, w);
     }
     l->npending = 0;
     for (const Uop *u = l->ub->uops; u < l->ub->uops + l->ub->count; u++) {
@@ -352,7 +390,8 @@ void widen_loop(Lift *l, uint32_t index)
     regs_save(l, &w.put, w.saved);
     all_integers(l, &w);
     l->wide = w.w.times;
-    lanes(l, &w);
+    loads(l, &w);
+    operations(l, &w);
     check(l, &w);
     stores(l, &w);
     l->wide = 0;

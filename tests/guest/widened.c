@@ -93,6 +93,33 @@ static NOINLINE void fused(double *a, const double *b, const double *c, long n)
     }
 }
 
+// What an iteration loads may be kept for the next.
+static NOINLINE void stencil(double *a, const double *b, int n)
+{
+    for (int i = 0; i < n; i++) {
+        a[i] = 0.25 * b[i - 1] + 0.5 * b[i] + 0.25 * b[i + 1];
+    }
+}
+
+static NOINLINE void kept(float *a, const float *b, int n)
+{
+    float before = b[-1];
+    for (int i = 0; i < n; i++) {
+        float now = b[i];
+        a[i] = now - before;
+        before = now;
+    }
+}
+
+static NOINLINE void clamp(float *a, const float *b, int n)
+{
+    for (int i = 0; i < n; i++) {
+        float v = b[i] * 1.1f - 0.5f;
+        v = v < 0 ? 0 : v;
+        a[i] = v > 2 ? 2 : v;
+    }
+}
+
 // The second load comes behind the first store.
 static NOINLINE void in_turn(double *a, const double *b, double *c, const double *d, int n)
 {
@@ -223,6 +250,12 @@ static void each_loop(unsigned n, int shift)
     clear();
     fused(z + N, y + N, x + N + shift, n);
     by_unsigned(y, x, (unsigned)(N + shift), n);
+    stencil(x + N, y + N, (int)n);
+    stencil(y + N, y + N + shift, (int)n);
+    kept(p + N, q + N, (int)n);
+    kept(q + N, q + N + shift, (int)n);
+    clamp(r + N, p + N + shift, (int)n);
+    clamp(p + N, p + N + shift, (int)n);
     in_turn(x + N, y + N, z + N, x + N + shift, (int)n);
     in_turn(x + N, x + N + shift, y + N, z + N, (int)n);
     choose((F64 *)(x + N), (F64 *)(y + N), (F64 *)(x + N + shift), (int)n / 2);

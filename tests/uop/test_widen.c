@@ -57,6 +57,8 @@ Test(widen, steps)
 Test(widen, carried)
 {
     cr_assert_eq(at_once(load, "v4:f64 = fadd v2, v3\nput [q4], v4", add), 0);
+    cr_assert_eq(at_once(load, "v4:f64 = fadd v2, v3\nv7:i64x2 = zextv v2\nput [q4], v7", add), 4);
+    cr_assert_eq(at_once(load, "v4:f64 = fadd v2, v3\nv7:i64x2 = zextv v4\nput [q4], v7", add), 0);
     cr_assert_eq(at_once(load, "v4:f64 = fadd v2, v3\nv7:i64x2 = zextv v4\nput [q5], v7", add), 4);
 }
 
