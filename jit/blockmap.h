@@ -63,6 +63,8 @@ typedef struct Block {
 
     uint32_t kept_index; /* while a segment is put together (keep_save.c): its index in it + 1 */
     uint32_t counter;    /* executions, when counted */
+    bool settled;        /* settle.h */
+    bool wanted;         /* promotion: it is worth a region, once there's something left to spend */
     struct Block *replaced_by; /* the region that has taken its place */
     struct Block *region;  /* an anchor: not in the table, it keeps guest code of that region in the
                               lists of pages */

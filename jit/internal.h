@@ -125,6 +125,7 @@ struct Jit {
     uint32_t stress_regions;  /* counted by stress_compiles(); a forked child goes on */
     struct Tier *tier;        /* promotion to tier 2 (tier.c); NULL: none */
     bool parents_tier;        /* a parent's still: tier_own() */
+    bool all_count;           /* settle.h: the polls of what earlier runs stored, too */
 };
 
 static inline JitThread *jit_thread(const Cpu *cpu)

@@ -53,7 +53,7 @@ typedef struct KeepInfo {
     uint32_t ncells, nindex;
 } KeepInfo;
 _Static_assert(sizeof(KeepInfo) == 48, "JitPart.info");
-enum { KEEP_FORMAT = 6 };
+enum { KEEP_FORMAT = 7 };
 enum {
     KEEP_GUARDED = 1,
     KEEP_ANY_GUARDED = 2,
@@ -108,7 +108,8 @@ enum {
     KEEP_LINKED = 4,
     KEEP_COLD_SITE = 8,
     KEEP_FAR = 16,
-    KEEP_SAME = 32 /* stored: target and tag are those of the block */
+    KEEP_SAME = 32, /* stored: target and tag are those of the block */
+    KEEP_ASKS = 64  /* its poll doesn't count (settle.h) */
 };
 
 /* Columns of which the differences are stored (columns.h): the low halves of pc and where. */
@@ -237,6 +238,10 @@ bool keep_frame(Jit *j, const KeepModule *m, unsigned part, unsigned n, void *to
 /* Can the module use what is stored with this info? */
 bool keep_fits_module(const KeepModule *m, const KeepInfo *i);
 size_t keep_cell_size(const KeepCell *c);
+/* The polls of all placed cells count (Jit.all_count). */
+void keep_count_all(Jit *j);
+/* Those of a segment's cells that are placed already. */
+void keep_count_segment(Jit *j, const KeepSegment *s);
 /* Does what was read make sense? */
 bool keep_sound_cells(const KeepInfo *i, const KeepCell *cells);
 /* Is a relocation in the cell's code? */

@@ -128,6 +128,8 @@ void keep_ask(Jit *j, KeepModule *m)
         if (s) {
             s->next = m->segments;
             m->segments = s;
+            if (j->all_count)
+                keep_count_segment(j, s);
         }
         for (unsigned k = 0; k < g.n; k++) {
             if (!s || !(s->covers >> k & 1))
@@ -403,6 +405,41 @@ static void link_in(Jit *j, KeepSegment *s, uint32_t cell)
     p->waiting = NULL;
 }
 
+static void count_cell(Jit *j, const KeepSegment *s, uint32_t cell)
+{
+    const KeepPlaced *p = &s->placed[cell];
+    const KeepCell *c = &s->cells[cell];
+
+    for (uint32_t i = 0; i < c->nblocks; i++) {
+        const KeepBlock *b = &p->blocks[i];
+        for (uint32_t n = 0; n + b->nanchors < b->nlinks; n++) {
+            const KeepLink *l = &p->links[p->links_at[i] + n];
+            if (l->flags & KEEP_ASKS) {
+                TemplatePoll at = {arena_offset(j, s, keep_site(c, b, l)),
+                                   arena_offset(j, s, c->cold + b->cold + l->stub),
+                                   l->flags & KEEP_KIND};
+                (void)template_set_poll(j, at, true);
+            }
+        }
+    }
+}
+
+void keep_count_segment(Jit *j, const KeepSegment *s)
+{
+    for (uint32_t c = 0; s->opened && c < s->info.ncells; c++) {
+        if (s->placed[c].placed)
+            count_cell(j, s, c);
+    }
+}
+
+void keep_count_all(Jit *j)
+{
+    for (const KeepModule *m = j->modules; m; m = m->next) {
+        for (const KeepSegment *s = m->segments; s; s = s->next)
+            keep_count_segment(j, s);
+    }
+}
+
 size_t keep_cell_size(const KeepCell *c)
 {
     return c->nblocks * sizeof(KeepBlock) + c->nlinks * sizeof(KeepLink) + c->nrelocs * (size_t)4 +
@@ -444,6 +481,8 @@ bool keep_place(Jit *j, KeepSegment *s, uint32_t cell)
         __atomic_store_n(&p->placed, true, __ATOMIC_RELEASE);
         link_in(j, s, cell);
         j->ended.kept_blocks += c->nblocks;
+        if (j->all_count)
+            count_cell(j, s, cell);
     }
     p->spent = !good;
     return good;

@@ -8,6 +8,7 @@
 
 #include "jit/ownmem.h"
 #include "jit/stock.h"
+#include "jit/template/template.h"
 #include "jit/tier.h"
 
 typedef struct KeepSave {
@@ -136,12 +137,15 @@ static void save_link(Save *s, uint32_t cell, const Block *b, const Link *l)
              cold = cold_of(s, b);
     uint32_t to_cell = to ? s->cell_of[to->kept_index - 1] : 0;
     bool in_cold = site - cold <= b->cold_len, near = to && to_cell == cell,
-         far = to && !near && l->kind != LINK_CACHE;
+         far = to && !near && l->kind != LINK_CACHE,
+         asks = !b->tier2 &&
+                template_poll_asks(codebuf_rw(&s->j->code, (uintptr_t)s->j->code.rx) + l->site,
+                                   l->stub - l->site, l->kind);
 
     *k = (KeepLink){.site = (uint16_t)(site - (in_cold ? cold : hot)),
                     .stub = (uint16_t)(stub - cold),
                     .flags = (uint8_t)(l->kind | (near ? KEEP_LINKED : 0) | (far ? KEEP_FAR : 0) |
-                                       (in_cold ? KEEP_COLD_SITE : 0))};
+                                       (in_cold ? KEEP_COLD_SITE : 0) | (asks ? KEEP_ASKS : 0))};
     if (near || far) {
         k->cell = (uint16_t)to_cell;
         k->n = (uint16_t)(to->kept_index - 1 - s->first[to_cell]);

@@ -54,15 +54,15 @@ static uint64_t first(const Patience *p, const Jit *j)
     return p->before.ns < KEPT - LEAST ? KEPT - p->before.ns : LEAST;
 }
 
-bool patience_lets(Patience *p, const JitThread *t)
+PatienceAnswer patience_lets(Patience *p, const JitThread *t)
 {
     if (!p->on) {
-        return true;
+        return PATIENCE_YES;
     }
     uint64_t used = patience_used_ns();
     p->wanting = true;
     if (used < LEAST) {
-        return false;
+        return PATIENCE_NO;
     }
     if (!p->recalled) {
         p->before = recall(t->jit);
@@ -70,11 +70,11 @@ bool patience_lets(Patience *p, const JitThread *t)
     }
     if (has_learned(&p->before) && keep_has_some(t) && used / 2 < p->before.ns) {
         p->wanting = false;
-        return false;
+        return PATIENCE_NO;
     }
-    p->wanting = used < first(p, t->jit) + t->stats.blocks * (uint64_t)NS_PER_BLOCK ||
-                 p->spent_ns >= used / SHARE + ADVANCE;
-    return !p->wanting;
+    bool early = used < first(p, t->jit) + t->stats.blocks * (uint64_t)NS_PER_BLOCK;
+    p->wanting = early || p->spent_ns >= used / SHARE + ADVANCE;
+    return early ? PATIENCE_NO : p->wanting ? PATIENCE_BROKE : PATIENCE_YES;
 }
 
 void patience_asked(Patience *p, uint32_t insns)

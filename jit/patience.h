@@ -26,8 +26,10 @@ typedef struct Patience {
 
 /* Of this process, user and system. */
 uint64_t patience_used_ns(void);
-/* May the thread, which has entered the module of what is hot, ask for it? */
-bool patience_lets(Patience *p, const JitThread *t);
+/* May the thread, which has entered the module of what is hot, ask for it? BROKE: not now, too much
+ * has been spent. */
+typedef enum PatienceAnswer { PATIENCE_NO, PATIENCE_BROKE, PATIENCE_YES } PatienceAnswer;
+PatienceAnswer patience_lets(Patience *p, const JitThread *t);
 void patience_asked(Patience *p, uint32_t insns);
 /* jit_note(); answered: all that was asked for. */
 uint64_t patience_note(const Patience *p, const Jit *j, bool answered);

@@ -64,15 +64,20 @@ static UopBlock *uops_at(Region *r, GuestAddr pc)
     if (r->nowned == REGION_BLOCKS || (r->known_only && !is_known(r, pc))) {
         return NULL;
     }
-    jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
-    if (r->t->uops.guest_len == 0 || r->t->uops.error || r->t->uops.is_critical) {
-        return NULL;
+    UopBlock *ub = r->kept ? uopcache_find(r->kept, r->t, pc, r->mode) : NULL;
+    r->borrowed[r->nowned] = ub != NULL;
+    if (!ub) {
+        jit_build_uops(r->t, pc, r->mode, JIT_MAX_INSNS);
+        if (r->t->uops.guest_len == 0 || r->t->uops.error || r->t->uops.is_critical) {
+            return NULL;
+        }
+        ub = jit_copy_uops(&r->t->uops);
+        r->borrowed[r->nowned] = ub && r->kept && uopcache_put(r->kept, r->t, ub);
     }
-    UopBlock *copy = jit_copy_uops(&r->t->uops);
-    if (copy) {
-        r->owned[r->nowned++] = copy;
+    if (ub) {
+        r->owned[r->nowned++] = ub;
     }
-    return copy;
+    return ub;
 }
 
 bool region_has(const Region *r, GuestAddr pc, unsigned context)
@@ -265,8 +270,10 @@ bool region_collect(Region *r, GuestAddr entry)
 void region_free(Region *r)
 {
     for (uint32_t i = 0; r && i < r->nowned; i++) {
-        uop_block_free(r->owned[i]);
-        free(r->owned[i]);
+        if (!r->borrowed[i]) {
+            uop_block_free(r->owned[i]);
+            free(r->owned[i]);
+        }
     }
     free(r);
 }
@@ -304,13 +311,24 @@ static bool is_much(const Region *r)
     return r->insns >= SHORT_INSNS || r->ncontexts > 1 || closes(r, 0, state);
 }
 
+static bool is_left_soon(const Region *r, uint32_t visits)
+{
+    return r->visits >= visits && r->visited / r->visits < SHORT_VISIT;
+}
+
+bool region_is_left_soon(const Region *r)
+{
+    enum { PLAIN = 8 };
+    return is_left_soon(r, PLAIN);
+}
+
 /* A few instructions between calls and returns, without a loop or a callee among them, are as good
  * in tier 1: what crosses such a region's edges is most of what it does. So is what is left again
  * soon, whatever the region has. */
 bool region_is_worth_it(const Region *r)
 {
     bool calls = false;
-    if (r->visits >= SOME_VISITS && r->visited / r->visits < SHORT_VISIT) {
+    if (is_left_soon(r, SOME_VISITS)) {
         return false;
     }
     for (uint32_t i = 0; i < r->nblocks; i++) {

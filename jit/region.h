@@ -28,7 +28,9 @@ typedef struct Region {
     LiftContext contexts[REGION_CONTEXTS];
     uint32_t ncontexts;
     UopBlock *owned[REGION_BLOCKS];
+    bool borrowed[REGION_BLOCKS]; /* some of them, from `kept` */
     uint32_t nowned;
+    UopCache *kept;              /* NULL: none */
     Block *quick[REGION_BLOCKS]; /* known ones that go on behind a branch */
     uint32_t nquick;
     bool recursive;
@@ -57,6 +59,8 @@ bool region_has(const Region *r, GuestAddr pc, unsigned context);
 /* Does a callee of that context come back to pc? */
 bool region_returns(const Region *r, GuestAddr pc, unsigned context);
 bool region_is_worth_it(const Region *r);
+/* Does its trace, however short, tell plainly that it isn't? */
+bool region_is_left_soon(const Region *r);
 /* Ahead of time: the region at pc as promotion would make it, but of all blocks that are wanted;
  * NULL: none, or not worth it. */
 Region *region_ahead(JitThread *t, GuestAddr pc, uint32_t mode, const JitAheadChoice *choice);

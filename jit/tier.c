@@ -8,11 +8,13 @@
 #include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "jit/keep.h"
 #include "jit/orc/channel.h"
 #include "jit/patience.h"
 #include "jit/region.h"
+#include "jit/settle.h"
 #include "jit/stress.h"
 #include "jit/template/template.h"
 
@@ -155,6 +157,9 @@ struct Tier {
     uint64_t lost;
     Patience patience;
     Trace trace;
+    UopCache kept;
+    uint64_t traced_ns; /* patience_used_ns() then */
+    uint64_t asking_ns; /* what finding out what to ask for has cost */
 };
 
 Client *tier_client(const Jit *j)
@@ -181,6 +186,9 @@ void tier_destroy(Jit *j, bool forked)
 {
     if (j->tier) {
         client_destroy(j->tier->client, forked);
+        if (!forked) { /* another thread may have been at it, as at what it holds */
+            uopcache_clear(&j->tier->kept);
+        }
         free(j->tier);
         j->tier = NULL;
     }
@@ -360,6 +368,14 @@ static void install(JitThread *t, Pending *p, const CodeObject *o)
     }
 }
 
+static void refused(JitThread *t, const Pending *p)
+{
+    t->stats.regions_refused++;
+    if (p->entry && p->generation == t->generation) {
+        settle_block(t, p->entry);
+    }
+}
+
 static void take_answers(JitThread *t, struct Tier *tier)
 {
     CodeObject o;
@@ -372,11 +388,11 @@ static void take_answers(JitThread *t, struct Tier *tier)
             if (p->entry && tier_is_good(&o, p->insns)) {
                 install(t, p, &o);
             } else {
-                t->stats.regions_refused++;
+                refused(t, p);
             }
             code_object_free(&o);
         } else {
-            t->stats.regions_refused++;
+            refused(t, p);
         }
         p->entry = NULL;
     }
@@ -437,6 +453,63 @@ bool tier_may_note(const Jit *j)
     return tier && (tier->patience.asked || tier->patience.wanting);
 }
 
+static bool is_traced(const struct Tier *tier, const Block *entry)
+{
+    enum { ENOUGH = 8 };
+    static const uint64_t RECENT = 300000000;
+    const Trace *tr = &tier->trace;
+    uint32_t times = 0;
+    if (tr->mode != entry->mode || patience_used_ns() - tier->traced_ns > RECENT) {
+        return false;
+    }
+    for (uint32_t i = 0; i < tr->n && times < ENOUGH; i++) {
+        times += tr->steps[i].pc == entry->pc;
+    }
+    return times == ENOUGH;
+}
+
+/* The region at entry; NULL: there's none. */
+static Region *collect(JitThread *t, struct Tier *tier, const Block *entry)
+{
+    uopcache_refresh(&tier->kept, t->jit);
+    Region *r = calloc(1, sizeof *r);
+    keep_enter(t, entry->pc);
+    if (r) {
+        *r = (Region){.t = t,
+                      .mode = entry->mode,
+                      .known_only = true,
+                      .trace = &tier->trace,
+                      .kept = &tier->kept,
+                      .max_blocks = PROMOTED_BLOCKS,
+                      .max_insns = PROMOTED_INSNS};
+        if (!region_collect(r, entry->pc)) {
+            region_free(r);
+            r = NULL;
+        }
+    }
+    return r;
+}
+
+/* The same of what the thread does next, as ask() has it. Most that isn't worth a region shows that
+ * soon, or has shown it when something else was traced. */
+static Region *along_trace(JitThread *t, struct Tier *tier, const Block *entry, CpuExit *left)
+{
+    enum { PARTS = 4 };
+    bool hurry = tier->patience.on;
+    Region *r = hurry && is_traced(tier, entry) ? collect(t, tier, entry) : NULL;
+    bool plain = r && region_is_left_soon(r);
+    for (uint32_t i = hurry ? 1 : PARTS; i <= PARTS && !plain; i *= PARTS) {
+        region_free(r);
+        uopcache_refresh(&tier->kept, t->jit);
+        tier->trace.n = i > 1 && hurry ? tier->trace.n : 0;
+        *left = trace_record(t, &tier->trace, &tier->kept, trace_length(t) * i / PARTS);
+        tier->traced_ns = patience_used_ns();
+        r = collect(t, tier, entry);
+        plain = *left != CPU_EXIT_NONE || (r && region_is_left_soon(r));
+    }
+    return r;
+}
+
 /* left: the thread may go on meanwhile, and what comes back in the region is asked for as well;
  * what jit_run() returns then. NULL: neither. */
 static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
@@ -444,29 +517,18 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
     Jit *j = t->jit;
     bool follow = left != NULL;
     keep_enter(t, entry->pc);
-    if (!client_has_room(tier->client) || !patience_lets(&tier->patience, t) ||
-        !jit_can_translate(t)) {
+    PatienceAnswer may =
+        client_has_room(tier->client) ? patience_lets(&tier->patience, t) : PATIENCE_NO;
+    if (may == PATIENCE_NO || (may == PATIENCE_BROKE && entry->wanted) || !jit_can_translate(t)) {
         return false;
     }
-    if (follow) {
-        *left = trace_record(t, &tier->trace, trace_length(t));
-        keep_enter(t, entry->pc);
-    }
-    Region *r = calloc(1, sizeof *r);
-    if (!r) {
-        return false;
-    }
-    *r = (Region){.t = t,
-                  .mode = entry->mode,
-                  .known_only = true,
-                  .trace = &tier->trace,
-                  .max_blocks = PROMOTED_BLOCKS,
-                  .max_insns = PROMOTED_INSNS};
-    bool asked = false;
+    settle_nothing_stored(t);
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
+    Region *r = follow ? along_trace(t, tier, entry, left) : collect(t, tier, entry);
+    bool asked = false;
     Block *more[FOLLOWED];
     uint32_t nmore = 0;
-    if (region_collect(r, entry->pc)) {
+    if (r) {
         LiftRegion lr = region_lift(r);
         Pending p = {.entry = entry,
                      .mode = entry->mode,
@@ -489,7 +551,9 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
         pthread_mutex_unlock(&j->lock);
         bool worth_it = j->options.hot == 1 ||
                         ((follow || r->visits || !tier->trace.n) && region_is_worth_it(r));
-        int slot = whole && worth_it ? client_ask(tier->client, &lr) : -EAGAIN;
+        bool asks = whole && worth_it && may == PATIENCE_YES;
+        int slot = asks ? client_ask(tier->client, &lr) : -EAGAIN;
+        entry->wanted = whole && worth_it;
         if (slot >= 0) {
             tier->pending[slot] = p;
             patience_asked(&tier->patience, r->insns);
@@ -498,6 +562,7 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
             t->stats.promotions++;
         } else if (slot == -E2BIG || !worth_it) {
             entry->no_promotion = true;
+            settle_block(t, entry);
         }
         /* Where calls of the region come back to is as hot. */
         for (uint32_t i = 0; i < r->nblocks && follow && (asked || !worth_it); i++) {
@@ -520,6 +585,27 @@ static bool ask(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
             break;
         }
     }
+    return asked;
+}
+
+static uint64_t thread_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Traces, and regions made of them, are the guest's time, whatever comes of them. */
+static bool ask_timed(JitThread *t, struct Tier *tier, Block *entry, CpuExit *left)
+{
+    enum { PART = 40 };
+    static const uint64_t ADVANCE = 5000000;
+    if (tier->patience.on && tier->asking_ns > patience_used_ns() / PART + ADVANCE) {
+        return false;
+    }
+    uint64_t start = thread_ns();
+    bool asked = ask(t, tier, entry, left);
+    tier->asking_ns += thread_ns() - start;
     return asked;
 }
 
@@ -628,7 +714,7 @@ CpuExit tier_hot(JitThread *t, GuestAddr pc)
     if (b && !b->tier2 && !b->no_promotion) {
         b->heat = (uint8_t)(b->heat + weight < UINT8_MAX ? b->heat + weight : UINT8_MAX);
         if (b->heat >= heat_wanted(t->jit) || stress_chance(t, 8)) {
-            t->calm = ask(t, tier, b, &left) ? 0 : t->calm;
+            t->calm = ask_timed(t, tier, b, &left) ? 0 : t->calm;
             if (t->jit->options.hot == 1 || stress_chance(t, 2)) {
                 wait_for_answers(t, tier);
             }

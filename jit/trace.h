@@ -2,7 +2,7 @@
 #ifndef XEMU_JIT_TRACE_H
 #define XEMU_JIT_TRACE_H
 
-#include "jit/internal.h"
+#include "jit/uopcache.h"
 
 /* How a block was left. */
 typedef enum TraceHow { TRACE_JUMP, TRACE_CALL, TRACE_RETURN, TRACE_OTHER } TraceHow;
@@ -26,8 +26,9 @@ static inline GuestAddr trace_next(const Trace *tr, uint32_t i)
     return i + 1 < tr->n ? tr->steps[i + 1].pc : tr->next;
 }
 
-/* Interprets what comes next in the thread, and notes it: `most` blocks, TRACE_STEPS at most, or
- * until something else is to be done (what jit_run() returns; CPU_EXIT_NONE: nothing). */
-CpuExit trace_record(JitThread *t, Trace *tr, uint32_t most);
+/* Interprets what comes next in the thread, and notes it behind what has been: up to `most` blocks
+ * together, TRACE_STEPS at most, or until something else is to be done (what jit_run() returns;
+ * CPU_EXIT_NONE: nothing). */
+CpuExit trace_record(JitThread *t, Trace *tr, UopCache *kept, uint32_t most);
 
 #endif

@@ -53,6 +53,17 @@ void template_pad(uint8_t *at, uint32_t len);
 void template_link(Jit *jit, Link *link, const Block *to);
 bool template_unlink(Jit *jit, Link *link);
 
+/* Under Jit.lock, other threads may be running it (polls.c): the poll at an exit counts, or it only
+ * asks. False: it has none, or can't be changed. */
+typedef struct TemplatePoll {
+    uint32_t site, stub; /* as in Link */
+    uint8_t kind;        /* LinkKind */
+} TemplatePoll;
+bool template_set_poll(Jit *jit, TemplatePoll at, bool counts);
+/* Is the exit's poll, in code that isn't run, one that no longer counts? `site` is where its
+ * displacement ends, `stub` how far behind that its stub is. */
+bool template_poll_asks(const uint8_t *site, uint32_t stub, uint8_t kind);
+
 /* Code of a block's hot or cold part for storing, in place, or (undo) back: `at` is where it stands
  * in its pair of chunks, `other` where the block's other part does. What displacements say is then
  * alike in all blocks; those that are 0 stay 0. */

@@ -5,6 +5,7 @@
  *                      linked: -> the target
  *     backward exit    cmp [interrupt], 0; je rel32 -> as above; jmp -> the same stub
  *       (counted)      sub [polls_left], 1; jns rel32 -> as above; jmp -> the same stub
+ *                      (once it is known what becomes of the target: cmp, polls.c)
  *     call             shadow[++top] = { return pc, continuation }; the continuation's address
  *                      comes from a lea, linked like an exit; then an exit
  *     return           cmp shadow[top].pc, target; jne miss; top--; jmp shadow[top + 1].code
@@ -98,6 +99,15 @@ static void cold_hot_reg(Emit *e, const ColdPiece *p)
     asm_jmp(&e->a, emit_stub(e, STUB_HOT));
 }
 
+/* imm: the register with the guest pc; link: of the jump's inline cache */
+static void cold_hot_at(Emit *e, const ColdPiece *p)
+{
+    asm_patch32(p->from, e->a.p);
+    if (p->imm != HR_RAX)
+        asm_mov_rr(&e->a, 3, HR_RAX, p->imm);
+    emit_tagged_call(e, STUB_HOT_AT, p->link);
+}
+
 /* Counts down the thread's counter, that of quick blocks or the other: when it has run out the
  * runtime hears of it. */
 static void count_down(Emit *e)
@@ -117,13 +127,16 @@ void emit_go_to(Emit *e, GuestAddr target)
         jump_to(e, target, NULL);
         return;
     }
+    if (counted)
+        emit_pad_patchable(e, POLL_TO_JUMP);
     if (counts(e))
         count_down(e);
     if (e->quick)
         emit_cold(e, cold_hot, asm_jcc32(&e->a, CC_S))->arg = target;
-    if (!counted)
+    if (!counted) {
         asm_alu_mi(&e->a, ALU_CMP, 2, asm_cpu(OFF(interrupt)), 0);
-    emit_pad_patchable(e, 2);
+        emit_pad_patchable(e, 2);
+    }
     uint32_t link = new_link(e, LINK_JUMP, target, asm_jcc32(&e->a, counted ? CC_NS : CC_E));
     e->also[link] = asm_jmp32(&e->a);
 }
@@ -278,7 +291,13 @@ static void indirect(Emit *e, unsigned target)
 {
     unsigned t1 = ra_tmp_g(e), t2 = ra_tmp_g(e);
 
-    if (promotes(e) || counts_quick(e)) {
+    ColdPiece *hot = NULL;
+    if (promotes(e)) {
+        emit_pad_patchable(e, POLL_TO_CACHE);
+        count_down(e);
+        hot = emit_cold(e, cold_hot_at, asm_jcc32(&e->a, CC_S));
+        hot->imm = target;
+    } else if (counts_quick(e)) {
         count_down(e);
         emit_cold(e, cold_hot_reg, asm_jcc32(&e->a, CC_S))->imm = target;
     }
@@ -293,6 +312,8 @@ static void indirect(Emit *e, unsigned target)
     emit_pad_patchable(e, 2);
     uint32_t link = new_link(e, LINK_CACHE, 0, asm_jcc32(&e->a, CC_E));
     e->links[link].cache = emit_arena_off(e, cache);
+    if (hot)
+        hot->link = link;
     ColdPiece *p = emit_cold(e, cold_miss, look_up(e, target, t1, t2));
     p->imm = target;
     p->link = link;
@@ -335,6 +356,7 @@ void emit_call_to(Emit *e, GuestAddr target)
 {
     push_return(e);
     if (promotes(e) && target > insn_pc(e)) {
+        emit_pad_patchable(e, POLL_TO_CALL);
         count_down(e);
         uint8_t *out = asm_jcc32(&e->a, CC_S);
         jump_to(e, target, out);

@@ -375,6 +375,9 @@ int stubs_emit(Jit *jit, CodeBuf *code)
     stub_settle(&a, jit->frontend->flags_offset);
     BEGIN(HOT);
     leave_with_pc(&a, TEMPLATE_HOT, save_and_leave);
+    BEGIN(HOT_AT);
+    return_address_to_exit_arg(&a);
+    leave_with_pc(&a, TEMPLATE_HOT_AT, save_and_leave);
     BEGIN(T2_LEAVE);
     asm_mov_ri(&a, HR_RAX, CPU_EXIT_NONE);
     asm_jmp(&a, save_and_leave);

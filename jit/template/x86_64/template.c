@@ -9,6 +9,7 @@
 
 #include "jit/keep.h"
 #include "jit/quick.h"
+#include "jit/settle.h"
 #include "jit/template/x86_64/snippets.h"
 #include "jit/template/x86_64/template.h"
 #include "jit/tier.h"
@@ -142,7 +143,7 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
         Link *l = tagged_link(j, cpu->exit_arg, &cpu->pc);
         *link = l && __atomic_load_n(&l->to, __ATOMIC_RELAXED) ? NULL : l;
         t->stats.exits_link++;
-        if (cpu->polls_left < 0) {
+        if (cpu->polls_left <= 0) { /* (polls.c) */
             CpuExit r = tier_hot(t, cpu->pc);
             quick_met(t, cpu->pc);
             *link = NULL; /* its block may be gone */
@@ -169,6 +170,16 @@ CpuExit template_run(Cpu *cpu, Block *b, Link **link)
             return r;
         }
         return CPU_EXIT_NONE;
+    }
+    if (reason == TEMPLATE_HOT_AT) {
+        t->stats.exits_hot++;
+        if (settle_wants(t, cpu->pc)) {
+            GuestAddr unused;
+            settle_exit(t, tagged_link(j, cpu->exit_arg, &unused));
+        }
+        CpuExit r = tier_hot(t, cpu->pc);
+        quick_met(t, cpu->pc);
+        return r;
     }
     if (reason == TEMPLATE_MISS_T2) {
         t->stats.ibtc_misses++;
@@ -263,12 +274,14 @@ void template_link(Jit *jit, Link *link, const Block *to)
     if (template_point(jit, link->site, (uint32_t)(to->code - (uintptr_t)jit->code.rx)) &&
         link->kind == LINK_CACHE)
         (void)set_cache(jit, link, to->pc);
+    settle_link(jit, link, to);
 }
 
 bool template_unlink(Jit *jit, Link *link)
 {
     if (link->from->arena != jit->code.rx)
         return true;
+    settle_link(jit, link, NULL);
     return (link->kind != LINK_CACHE || set_cache(jit, link, JIT_NO_PC)) &&
            template_point(jit, link->site, link->stub);
 }

@@ -24,6 +24,7 @@ typedef enum Stub {
     STUB_HELPER, /* called with a helper's number in Cpu.tmp[0], one that looks at no register, and
                     operands as above: keeps the pinned registers and general ones */
     STUB_HOT,    /* jumped to, rax: guest pc. Leaves with TEMPLATE_HOT */
+    STUB_HOT_AT, /* called with rax = guest pc; a tag follows. Leaves with TEMPLATE_HOT_AT */
     /* Tier 2 (lift/lift.h, LiftStub): */
     STUB_T2_LEAVE,   /* jumped to, the guest pc stands in Cpu.pc: leaves with CPU_EXIT_NONE */
     STUB_T2_SYSCALL, /* the same with CPU_EXIT_SYSCALL */
@@ -40,13 +41,22 @@ typedef enum Stub {
 enum { TEMPLATE_OP_JUMP = 2 };
 
 /* Reasons to leave beyond CpuExit: Cpu.exit_arg is the return address. */
-enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2, TEMPLATE_HOT };
+enum { TEMPLATE_LINK = 64, TEMPLATE_MISS, TEMPLATE_MISS_T2, TEMPLATE_HOT, TEMPLATE_HOT_AT };
 
-/* Behind calls of STUB_LINK and STUB_MISS: link index << 22 | distance of the return address from
- * the start of the cold part, where the Block * stands. */
+/* Behind calls of STUB_LINK, STUB_MISS and STUB_HOT_AT: link index << 22 | distance of the return
+ * address from the start of the cold part, where the Block * stands. */
 enum { TAG_LINK_SHIFT = 22, TAG_NO_LINK = 1023 };
 _Static_assert((unsigned)EMIT_MAX_LINKS < TAG_NO_LINK + 0u && CODEBUF_CHUNK <= 1u << TAG_LINK_SHIFT,
                "tags");
+
+/* From the beginning of a poll that counts to the displacement of its exit: a jump with that
+ * condition, a call's jump behind one, an indirect jump's behind that and a comparison. */
+enum {
+    POLL_SIZE = 6,
+    POLL_TO_JUMP = POLL_SIZE + 2,
+    POLL_TO_CALL = POLL_SIZE + 6 + 1,
+    POLL_TO_CACHE = POLL_SIZE + 6 + 7 + 2
+};
 
 typedef struct TemplateShared {
     uint32_t stubs[STUB_COUNT]; /* arena offsets */
