@@ -163,6 +163,8 @@ typedef struct Lift {
     bool again;
     bool masks;    /* AVX-512's may be used */
     unsigned wide; /* so many iterations are done at once: types are of lanes for all; or 0 */
+    bool ints; /* no operation touches a vector register: the pinned ones stay in theirs, and aren't
+                  arguments */
     /* Of loops that were unrolled: r is `unrolled` then, blocks from first_copy on are copies. */
     LiftRegion unrolled;
     LiftBlock *copies;               /* owned: its blocks */
@@ -329,6 +331,11 @@ void lift_poll(Lift *l, uint32_t k);
  * the block itself is lifted. */
 void widen_find(Lift *l);
 void widen_loop(Lift *l, uint32_t index);
+/* What the region's function and all that it jumps to take. */
+static inline unsigned lift_nargs(const Lift *l)
+{
+    return 1 + FRONTEND_INT_PINS + (l->ints ? 0 : FRONTEND_VEC_PINS);
+}
 /* In precise mode: before something that may fault and isn't faults_has(). */
 void lift_may_fault(Lift *l);
 /* unroll.c. Once, before anything is done with the region's blocks; false: no memory. */

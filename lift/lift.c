@@ -120,7 +120,7 @@ static void make_function(Lift *l)
     for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++) {
         params[1 + FRONTEND_INT_PINS + k] = l->v2i64;
     }
-    l->fn_type = LLVMFunctionType(l->void_type, params, sizeof params / sizeof params[0], false);
+    l->fn_type = LLVMFunctionType(l->void_type, params, lift_nargs(l), false);
     l->fn = LLVMAddFunction(l->mod, "region", l->fn_type);
     LLVMSetFunctionCallConv(l->fn, 21);
     LLVMSetVisibility(l->fn, LLVMHiddenVisibility);
@@ -266,8 +266,38 @@ static bool allocate(Lift *l)
            l->fast;
 }
 
-/* As lift_compile(); -EAGAIN: not with AVX-512's masks. */
-static int compile(const LiftRegion *region, CodeObject *out, bool masks)
+/* Does nothing in the region use vector registers of the guest's or the host's? Then passing those
+ * that are pinned from the entry to each exit, which costs LLVM time, is as well left out. */
+static bool only_ints(const LiftRegion *r)
+{
+    bool ints = !r->precise;
+    for (uint32_t i = 0; i < r->nblocks && ints; i++) {
+        const UopBlock *ub = r->blocks[i].ub;
+        for (Val v = 1; v < ub->nvals && ints; v++) {
+            uint8_t type = uop_val_type(ub, v);
+            ints = type == T_NONE || type == T_FLAGS || uop_is_int(type);
+        }
+        for (const Uop *u = ub->uops; u < ub->uops + ub->count && ints; u++) {
+            switch (u->op) {
+            case UOP_GET:
+            case UOP_PUT:
+                for (unsigned k = 0; k < FRONTEND_VEC_PINS; k++) {
+                    ints = ints && (uint32_t)u->imm - r->frontend->vec_pins[k] >= 16;
+                }
+                break;
+            case UOP_STICKY:
+            case UOP_HELPER:
+            case UOP_BITREV: /* LLVM makes shuffles of it */
+            case UOP_CRC: ints = false; break;
+            default: break;
+            }
+        }
+    }
+    return ints;
+}
+
+/* As lift_compile(); -EAGAIN: not with AVX-512's masks, or not as only_ints(). */
+static int compile(const LiftRegion *region, CodeObject *out, bool masks, bool ints)
 {
     uint64_t start = now_ns();
     *out = (CodeObject){0};
@@ -282,6 +312,7 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
     }
     l->r = region;
     l->frontend = region->frontend;
+    l->ints = ints;
     l->masks = masks && llvm_has_masks() && !region->precise; /* its registers are AVX's */
     l->ctx = LLVMContextCreate();
     LLVMContextSetDiscardValueNames(l->ctx, !region->dump);
@@ -315,7 +346,7 @@ static int compile(const LiftRegion *region, CodeObject *out, bool masks)
     }
     LLVMBuildBr(l->b, l->bs[0].wide ? l->bs[0].wide : l->bs[0].entry);
     lift_blocks(l);
-    err = -EOPNOTSUPP;
+    err = l->failed && ints ? -EAGAIN : -EOPNOTSUPP;
     if (!l->failed && !(region->picky && region->precise && regs_cost_more(l))) {
         out->lift_ns = now_ns() - start;
         out->fallbacks = l->fallbacks;
@@ -346,8 +377,9 @@ done:
 
 int lift_compile(const LiftRegion *region, CodeObject *out)
 {
-    int err = compile(region, out, true);
-    return err == -EAGAIN ? compile(region, out, false) : err;
+    int err = only_ints(region) ? compile(region, out, true, true) : -EAGAIN;
+    err = err == -EAGAIN ? compile(region, out, true, false) : err;
+    return err == -EAGAIN ? compile(region, out, false, false) : err;
 }
 
 void code_object_free(CodeObject *o)

@@ -53,7 +53,8 @@ V lift_by_interp(Lift *l, const Uop *u)
 {
     uint8_t values = uop_info[u->op].values;
     uint16_t vals[3] = {u->a, u->b, u->c};
-    if (uop_may_fault(u)) { /* a fault in C would not be found to be the region's */
+    if (uop_may_fault(u) || /* a fault in C would not be found to be the region's */
+        l->ints) {          /* operands and results are vectors */
         l->failed = true;
         return NULL;
     }

@@ -17,7 +17,7 @@ static void jump_to(Lift *l, V target)
 {
     V args[1 + FRONTEND_INT_PINS + FRONTEND_VEC_PINS];
     regs_args(l, args);
-    V call = LLVMBuildCall2(l->b, l->fn_type, target, args, sizeof args / sizeof args[0], "");
+    V call = LLVMBuildCall2(l->b, l->fn_type, target, args, lift_nargs(l), "");
     LLVMSetInstructionCallConv(call, 21);
     LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
     LLVMBuildRetVoid(l->b);

@@ -18,7 +18,7 @@
 typedef void Constructor(void);
 extern Constructor *__start_llvm_ctors[], *__stop_llvm_ctors[];
 
-static LLVMTargetMachineRef machine, without_avx512;
+static LLVMTargetMachineRef machine, without_avx512, without_sse;
 static bool has_avx, has_masks, tests_masks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -68,6 +68,8 @@ static void start_llvm(void)
     LLVMDisposeMessage(message);
     /* For what merges_by_table() finds. */
     without_avx512 = create_machine(target, "+slow-pmaddwd,-avx512f");
+    /* For regions that leave vector registers alone: so does code that is made without them. */
+    without_sse = create_machine(target, "-sse");
 }
 
 bool llvm_start(void)
@@ -188,7 +190,7 @@ int llvm_emit(Lift *l, CodeObject *out)
     start = now_ns();
     CodeObject made = *out;
     /* A fault finds the sixteen vector registers of AVX in its signal frame. */
-    int err = generate(l, l->r->precise ? without_avx512 : machine, &made);
+    int err = generate(l, l->ints ? without_sse : l->r->precise ? without_avx512 : machine, &made);
     if (!err && merges_by_table(&made)) {
         code_object_free(&made);
         made = *out;

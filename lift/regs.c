@@ -255,6 +255,8 @@ void regs_prologue(Lift *l)
         Unit *u = &l->units[k];
         if (u->pin_int >= 0) {
             put_whole(l, u, LLVMGetParam(l->fn, 1u + (unsigned)u->pin_int));
+        } else if (u->pin_vec >= 0 && l->ints) {
+            continue;
         } else if (u->pin_vec >= 0) {
             put_whole(l, u, LLVMGetParam(l->fn, 1u + FRONTEND_INT_PINS + (unsigned)u->pin_vec));
         } else if (set_has(&l->bs[0].live_in, k)) {
@@ -488,7 +490,7 @@ void regs_args(Lift *l, V *args)
         const Unit *u = &l->units[k];
         if (u->pin_int >= 0) {
             args[1 + u->pin_int] = get_whole(l, u);
-        } else if (u->pin_vec >= 0) {
+        } else if (u->pin_vec >= 0 && !l->ints) {
             args[1 + FRONTEND_INT_PINS + u->pin_vec] = get_whole(l, u);
         }
     }

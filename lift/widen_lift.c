@@ -43,6 +43,7 @@ void widen_find(Lift *l)
         if (!widens(l, i)) {
             continue;
         }
+        l->failed |= l->ints; /* several iterations are vectors */
         l->bs[i].wide = lift_bb(l, "wide");
         for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) { /* out from there as well */
             int k = uop_is_direct_jump(u) ? lift_next(l, i, u->imm64) : -1;
