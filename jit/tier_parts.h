@@ -49,8 +49,11 @@ bool tier_use_stored(JitThread *t, Block *old);
 
 /* ---- tier_answers.c; under Tier.lock --------------------------------------------------------- */
 
+/* Puts in place what was answered. */
 void tier_take_answers(JitThread *t, struct Tier *tier);
+/* Has the optimizer died? What it was at then gets few more chances. */
 bool tier_look_for_death(const JitThread *t, struct Tier *tier);
+/* For tests: what was asked for is in place when the thread goes on. */
 void tier_wait(JitThread *t, struct Tier *tier);
 /* Takes the lock itself. 0 or -errno. */
 int tier_compile_there(JitThread *t, const LiftRegion *r, CodeObject *o);
@@ -59,6 +62,7 @@ int tier_compile_there(JitThread *t, const LiftRegion *r, CodeObject *o);
 
 /* The region's code into the arena, as b's. 0 or -errno. */
 int tier_place(JitThread *t, const CodeObject *o, Block *b);
+/* --dump */
 void tier_print_dump(const Jit *j, const CodeObject *o);
 /* For --stats: what compiling cost, whatever becomes of it; and a region that is in place. */
 void tier_count_compiled(JitThread *t, const CodeObject *o);
