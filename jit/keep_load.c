@@ -426,7 +426,8 @@ static void count_cell(Jit *j, const KeepSegment *s, uint32_t cell)
 
 void keep_count_segment(Jit *j, const KeepSegment *s)
 {
-    for (uint32_t c = 0; s->opened && c < s->info.ncells; c++) {
+    /* spent: the tables of what is placed may have gone with the arena (keep_emptied()). */
+    for (uint32_t c = 0; s->opened && !s->spent && c < s->info.ncells; c++) {
         if (s->placed[c].placed)
             count_cell(j, s, c);
     }
