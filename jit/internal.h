@@ -128,6 +128,12 @@ struct Jit {
     bool all_count;           /* settle.h: the polls of what earlier runs stored, too */
 };
 
+/* Does the guest have pages whose indirect branches have to land somewhere (Arm's BTI)? */
+static inline bool jit_any_guarded(const Jit *j)
+{
+    return j->host.any_guarded && j->host.any_guarded(j->host.ctx);
+}
+
 static inline JitThread *jit_thread(const Cpu *cpu)
 {
     return cpu->jit;

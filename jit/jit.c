@@ -607,7 +607,7 @@ static void begin_request(JitThread *t, FlagsCtx *fc, GuestAddr pc, uint32_t mod
         fc->req.fetch = fetch_cached;
         fc->req.fetch_ctx = t;
     }
-    if (j->host.any_guarded && j->host.any_guarded(j->host.ctx)) {
+    if (jit_any_guarded(j)) {
         fc->req.guarded = j->host.map_version ? is_guarded : j->host.guarded;
     }
 }

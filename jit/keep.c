@@ -18,7 +18,7 @@ static bool covers(const KeepModule *m, GuestAddr addr)
 /* Under the lock. */
 static KeepModule *find_module(Jit *j, const JitModule *info)
 {
-    bool any = j->host.any_guarded && j->host.any_guarded(j->host.ctx);
+    bool any = jit_any_guarded(j);
 
     for (KeepModule *m = j->modules; m; m = m->next) {
         if (m->info.serial == info->serial && m->info.start == info->start &&

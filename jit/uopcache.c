@@ -22,16 +22,11 @@ void uopcache_clear(UopCache *c)
     c->n = 0;
 }
 
-static bool any_guarded(const Jit *j)
-{
-    return j->host.any_guarded && j->host.any_guarded(j->host.ctx);
-}
-
 void uopcache_refresh(UopCache *c, const Jit *j)
 {
     enum { FULL = UOPCACHE_PLACES / 2 };
     uint64_t drops = __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE);
-    bool guarded = any_guarded(j);
+    bool guarded = jit_any_guarded(j);
     if (c->drops != drops || c->guarded != guarded || c->n > FULL) {
         uopcache_clear(c);
     }
@@ -51,7 +46,7 @@ bool uopcache_put(UopCache *c, const JitThread *t, UopBlock *ub)
     const Jit *j = t->jit;
     UopBlock **at = &c->by_pc[place(t, ub->pc)];
     if (*at || ub->is_critical || !ub->guest_len || j->options.dump ||
-        j->options.one_insn_per_block || c->guarded != any_guarded(j) ||
+        j->options.one_insn_per_block || c->guarded != jit_any_guarded(j) ||
         c->drops != __atomic_load_n(&j->ndrops, __ATOMIC_ACQUIRE)) {
         return false;
     }

@@ -52,11 +52,6 @@ static void compiler_fence(Lift *l)
     LLVMBuildFence(l->b, LLVMAtomicOrderingAcquireRelease, true, "");
 }
 
-static bool is_seq(const Uop *u)
-{
-    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
-}
-
 static void set_stores_wait(Lift *l, unsigned wait)
 {
     regs_cpu_store(l, LLVMConstInt(l->i8, wait, false), (uint32_t)offsetof(Cpu, stores_wait), true);
@@ -132,7 +127,7 @@ static bool lift_load(Lift *l, const Uop *u)
             return false;
         }
     }
-    if (is_seq(u) && !l->settled) {
+    if (uop_is_seq(u) && !l->settled) {
         lift_settle_stores(l);
     }
     if (faults_has(l, u)) {
@@ -188,7 +183,7 @@ static bool lift_store(Lift *l, const Uop *u)
     if (order) {
         compiler_fence(l);
     }
-    if (is_seq(u)) {
+    if (uop_is_seq(u)) {
         set_stores_wait(l, 1);
     }
     V s = LLVMBuildStore(l->b, x, p);
@@ -215,7 +210,7 @@ static V compare_exchange(Lift *l, V p, V old, V new)
 /* The value is kept as it stands in memory. */
 static bool lift_ll(Lift *l, const Uop *u)
 {
-    if (is_seq(u) && !l->settled) {
+    if (uop_is_seq(u) && !l->settled) {
         lift_settle_stores(l);
     }
     lift_may_fault(l);

@@ -573,7 +573,7 @@ bool regs_settle_once(const Lift *l)
         const UopBlock *ub = l->r->blocks[i].ub;
         bool loads = false;
         for (const Uop *u = ub->uops; u < ub->uops + ub->count; u++) {
-            bool seq = (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
+            bool seq = uop_is_seq(u);
             if (u->op == UOP_STORE && seq) {
                 return false;
             }

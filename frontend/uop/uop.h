@@ -326,6 +326,11 @@ typedef enum UopExit {
     UOP_EXIT_TRAP,
     UOP_EXIT_DISPATCH
 } UopExit;
+/* A memory access that is ordered with other such ones (Arm's LDAR and STLR). */
+static inline bool uop_is_seq(const Uop *u)
+{
+    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
+}
 /* A jump to a constant pc, conditional or not: to u->imm64. */
 static inline bool uop_is_direct_jump(const Uop *u)
 {

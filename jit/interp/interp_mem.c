@@ -129,7 +129,7 @@ static void store16(void *p, V128 v, bool atomic)
 /* Before an ordered load: what a tier left undone behind a store. */
 static void settle_stores(const Op *o)
 {
-    if ((o->u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ && o->cpu->stores_wait) {
+    if (uop_is_seq(o->u) && o->cpu->stores_wait) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         o->cpu->stores_wait = 0;
     }
@@ -166,7 +166,7 @@ void interp_STORE(const Op *o)
         uint64_t x = o->c->u64[0];
         store_raw(p, log2, be ? swap_bytes(x, log2) : x);
     }
-    if ((o->u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ) {
+    if (uop_is_seq(o->u)) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
 }

@@ -38,11 +38,6 @@ static unsigned type_size(uint8_t type)
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static bool is_seq(const Uop *u)
-{
-    return (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ;
-}
-
 static void set_stores_wait(Emit *e, int wait)
 {
     asm_mov_mi(&e->a, 0, asm_cpu((uint32_t)offsetof(Cpu, stores_wait)), wait);
@@ -134,7 +129,7 @@ bool emit_load(Emit *e, const Uop *u)
             ra_set_upper_zero(e, u->dst);
         return true;
     }
-    if (is_seq(u))
+    if (uop_is_seq(u))
         settle_stores(e);
     if (uop_mem_be(u->sub) && log2 == 1)
         emit_clobber_flags(e);
@@ -167,12 +162,12 @@ bool emit_store(Emit *e, const Uop *u)
             unsigned x = ra_use_x(e, u->c);
             asm_vstore(&e->a, 1u << log2, address(e, u, u->imm), x);
         }
-        if (is_seq(u))
+        if (uop_is_seq(u))
             full_fence(e);
         return true;
     }
     bool be = uop_mem_be(u->sub) && log2 > 0;
-    if (is_seq(u))
+    if (uop_is_seq(u))
         set_stores_wait(e, 1);
     if (emit_is_const(e, u->c, &imm) && !be && (log2 < 3 || (int64_t)imm == (int32_t)imm)) {
         asm_mov_mi(&e->a, log2, address(e, u, u->imm), (int32_t)imm);
@@ -202,7 +197,7 @@ bool emit_ll(Emit *e, const Uop *u)
 
     if (uop_mem_be(u->sub) || (log2 == 4 && !emit_can_16(e)))
         return false;
-    if (is_seq(u))
+    if (uop_is_seq(u))
         settle_stores(e);
     if (log2 == 4)
         return emit_ll16(e, u);

@@ -141,7 +141,7 @@ static __attribute__((noinline)) bool load(Emit *e, const Uop *u)
     unsigned log2 = uop_mem_log2(u->sub);
 
     if (!uop_is_int(u->type) || u->b != VAL_NONE || uop_mem_be(u->sub) || !d->last ||
-        (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ || (emit_val(e, u->a)->flags & VF_CONST))
+        uop_is_seq(u) || (emit_val(e, u->a)->flags & VF_CONST))
         return false;
     /* Opcodes by size: zero extension, and sign extension if that is to more bits. */
     static const uint16_t zero_of[4] = {0xb60f, 0xb70f, 0x8b, 0x8b},
@@ -168,8 +168,7 @@ static __attribute__((noinline)) bool store(Emit *e, const Uop *u)
 {
     unsigned log2 = uop_mem_log2(u->sub);
 
-    if (!uop_is_int(u->type) || u->b != VAL_NONE || uop_mem_be(u->sub) ||
-        (u->flags & UOPF_ORDER_MASK) == UOP_ORDER_SEQ ||
+    if (!uop_is_int(u->type) || u->b != VAL_NONE || uop_mem_be(u->sub) || uop_is_seq(u) ||
         ((emit_val(e, u->a)->flags | emit_val(e, u->c)->flags) & VF_CONST))
         return false;
     unsigned r = ra_use_g(e, u->c), base = ra_use_g(e, u->a);
